@@ -1,0 +1,57 @@
+"""What is known of the request being served: one ContextVar, carried through calls, jobs and events."""
+
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from converto.kernel.clock import new_id
+
+
+def new_trace_parent(parent: str | None = None) -> str:
+    """Return a W3C `traceparent` for a new span: below the given one, or of a new trace."""
+    trace_id = parent.split("-")[1] if parent else secrets.token_hex(16)
+    return f"00-{trace_id}-{secrets.token_hex(8)}-01"
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One request, job or command: who asked is the Actor's affair, this is everything else."""
+
+    request_id: str = field(default_factory=lambda: str(new_id()))
+    trace_parent: str = field(default_factory=new_trace_parent)
+    deadline: float | None = None
+    """The `time.monotonic()` after which nobody waits for the answer."""
+    in_transaction: bool = False
+
+    @property
+    def trace_id(self) -> str:
+        """The trace that this belongs to, 32 hexadecimal digits."""
+        return self.trace_parent.split("-")[1]
+
+    def remaining_s(self) -> float | None:
+        """Return the seconds left, never below zero, or None where nobody set a deadline."""
+        return None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
+
+
+_current: ContextVar[Context | None] = ContextVar("converto_context", default=None)
+
+
+def current() -> Context:
+    """Return the context in force; outside any request a fresh one."""
+    context = _current.get()
+    return Context() if context is None else context
+
+
+@contextmanager
+def within(context: Context | None = None, **changes: Any) -> Iterator[Context]:
+    """Run a block in the given context (default: the current one) with some of its fields changed."""
+    entered = replace(context or current(), **changes)
+    token = _current.set(entered)
+    try:
+        yield entered
+    finally:
+        _current.reset(token)

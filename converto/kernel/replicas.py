@@ -1,0 +1,106 @@
+"""The replicas of a module elsewhere: which one to ask, and which ones to leave alone for a while."""
+
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+
+from converto.kernel.clock import now
+from converto.kernel.errors import Unavailable
+
+FAILURES_TO_OPEN = 5
+OPEN_S = 10.0
+
+
+class Replica:
+    """One address of a module, with a breaker: five failures in a row, and it is left alone for ten seconds, then probed by one call."""
+
+    def __init__(self, url: str, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self.url = url.rstrip("/")
+        self.in_flight = 0
+        self.failures = 0
+        self.latency_s: float | None = None
+        self.last_seen: datetime | None = None
+        self._open_until = 0.0
+        self._probing = False
+        self._monotonic = monotonic
+
+    @property
+    def healthy(self) -> bool:
+        """Whether a call may be sent: the breaker is closed, or due for its probe."""
+        if self.failures < FAILURES_TO_OPEN:
+            return True
+        return self._monotonic() >= self._open_until and not self._probing
+
+    @property
+    def breaker(self) -> str:
+        """The state of the breaker: closed, open or half-open."""
+        if self.failures < FAILURES_TO_OPEN:
+            return "closed"
+        return "half-open" if self._monotonic() >= self._open_until else "open"
+
+    @property
+    def reopens_in_s(self) -> float:
+        """The seconds until the next probe."""
+        return max(0.0, self._open_until - self._monotonic())
+
+    def answered(self, latency_s: float | None = None) -> None:
+        """Note an answer, of whatever content: the process is alive."""
+        self.failures, self._probing = 0, False
+        self.last_seen = now()
+        if latency_s is not None:
+            self.latency_s = latency_s if self.latency_s is None else 0.8 * self.latency_s + 0.2 * latency_s
+
+    def failed(self) -> None:
+        """Note that no answer came."""
+        self.failures, self._probing = self.failures + 1, False
+        if self.failures >= FAILURES_TO_OPEN:
+            self._open_until = self._monotonic() + OPEN_S
+
+    @contextmanager
+    def busy(self) -> Iterator[None]:
+        """Count one call in flight; where the breaker is due for a probe, this is it."""
+        self.in_flight += 1
+        self._probing = self.failures >= FAILURES_TO_OPEN
+        try:
+            yield
+        finally:
+            self.in_flight -= 1
+            self._probing = False
+
+
+class Replicas:
+    """Every replica of one module; each call goes to the less loaded of two healthy ones."""
+
+    def __init__(self, module: str, urls: Sequence[str], *, random_of: random.Random | None = None) -> None:
+        self.module = module
+        self.all = [Replica(url) for url in urls]
+        self._random = random_of or random.Random()  # noqa: S311 - spreads load, keeps no secret
+
+    def choose(self, *, but: Sequence[Replica] = ()) -> Replica:
+        """Return the replica to ask next, one not in `but` where possible. Raises Unavailable when every breaker is open."""
+        healthy = [replica for replica in self.all if replica.healthy]
+        if not healthy:
+            wait_s = min(replica.reopens_in_s for replica in self.all)
+            raise Unavailable(module=self.module, retry_after_s=max(1, round(wait_s)))
+        fresh = [replica for replica in healthy if replica not in but] or healthy
+        return min(self._random.sample(fresh, min(2, len(fresh))), key=lambda replica: replica.in_flight)
+
+
+class RetryBudget:
+    """How many retries a caller may make: a tenth of its calls, and a few to begin with, so that retries never flood a struggling module."""
+
+    def __init__(self, *, start: float = 10.0, per_call: float = 0.1, most: float = 100.0) -> None:
+        self._left, self._per_call, self._most = start, per_call, most
+
+    def called(self) -> None:
+        """Earn a part of a retry by a first call."""
+        self._left = min(self._most, self._left + self._per_call)
+
+    def spend(self) -> bool:
+        """Take one retry; False when none is left."""
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
