@@ -14,7 +14,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from converto.kernel.context import Context, current, new_trace_parent, within
-from converto.kernel.errors import Error, Internal, Invalid, NotFound, TimedOut, Unavailable, WireError, from_wire, to_wire
+from converto.kernel.errors import Error, Invalid, NotFound, TimedOut, Unavailable, WireError, from_wire, to_wire
 from converto.kernel.interface import Interface, Kind, Operation, operations
 from converto.kernel.replicas import Replica, Replicas, RetryBudget
 from converto.kernel.signature import HEADER, sign, verify
@@ -23,7 +23,7 @@ CONTENT_TYPE = "application/msgpack"
 TIMEOUT_HEADER = "x-converto-timeout-ms"
 ATTEMPTS = 3
 _LENGTH = struct.Struct(">I")
-_encoder = msgspec.msgpack.Encoder()
+_encoder = msgspec.msgpack.Encoder(enc_hook=lambda secret: secret.get_secret_value())
 _decoder = msgspec.msgpack.Decoder()
 
 
@@ -59,15 +59,11 @@ class HttpTransport:
             replica = self._replicas.choose(but=tried)
             tried.append(replica)
             try:
-                answer = await self._post(replica, path, body)
-            except httpx2.ConnectError as error:
-                again, cause = True, error
+                return _result(operation, await self._post(replica, path, body))
             except httpx2.TransportError as error:
-                again, cause = operation.kind is Kind.QUERY, error
-            else:
-                return _result(operation, answer)
-            if not again or len(tried) >= ATTEMPTS or not self._budget.spend():
-                raise Unavailable(module=self._replicas.module, retry_after_s=1) from cause
+                again = operation.kind is Kind.QUERY or isinstance(error, httpx2.ConnectError)
+                if not again or len(tried) >= ATTEMPTS or not self._budget.spend():
+                    raise Unavailable(module=self._replicas.module, retry_after_s=1) from error
             await asyncio.sleep(0.02 * 2 ** len(tried))
 
     async def stream(self, operation: Operation, args: tuple[Any, ...], kwargs: dict[str, Any]) -> AsyncIterator[Any]:
@@ -138,14 +134,15 @@ def rpc_routes(module: str, interface: type[Interface], bound: Interface, secret
             arguments = _arguments(operation, body)
         except Error as error:
             return _failure(error)
-        with within(_context(request.headers)):
-            if operation.kind is Kind.STREAM:
-                return StreamingResponse(_answer_frames(operation, bound, arguments), media_type=CONTENT_TYPE)
-            try:
+        context = _context(request.headers)
+        if operation.kind is Kind.STREAM:
+            return StreamingResponse(_answer_frames(operation, bound, arguments, context=context), media_type=CONTENT_TYPE)
+        try:
+            with within(context):
                 result = await getattr(bound, operation.name)(**arguments)
-            except Error as error:
-                return _failure(error)
-            return Response(_encoder.encode(operation.result.dump_python(result)), media_type=CONTENT_TYPE)
+        except Error as error:
+            return _failure(error)
+        return Response(_encoder.encode(operation.result.dump_python(result)), media_type=CONTENT_TYPE)
 
     return [Route(f"/internal/{module}/{{operation}}", endpoint, methods=["POST"], include_in_schema=False)]
 
@@ -176,14 +173,19 @@ def _result(operation: Operation, answer: httpx2.Response) -> Any:
         raise Unavailable(module=operation.name, retry_after_s=1)
     content = _decoder.decode(answer.content)
     if answer.status_code != 200:
-        error = from_wire(WireError.model_validate(content))
-        raise error
+        raise from_wire(WireError.model_validate(content))
     return operation.result.validate_python(content)
 
 
-async def _answer_frames(operation: Operation, bound: Interface, arguments: dict[str, Any]) -> AsyncIterator[bytes]:
+async def _answer_frames(operation: Operation, bound: Interface, arguments: dict[str, Any], *, context: Context) -> AsyncIterator[bytes]:
+    values = getattr(bound, operation.name)(**arguments)
+    end = object()
     try:
-        async for value in getattr(bound, operation.name)(**arguments):
+        while True:
+            with within(context):  # a generator's body runs in its consumer's context
+                value = await anext(values, end)
+            if value is end:
+                break
             yield _frame("value", operation.result.dump_python(value))
     except Error as error:
         yield _frame("error", to_wire(error).model_dump())

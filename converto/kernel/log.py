@@ -1,0 +1,66 @@
+"""Logs: one JSON line a fact, with ECS names; coloured text on a terminal."""
+
+import logging
+import sys
+from collections.abc import MutableMapping
+from typing import Any
+
+import orjson
+import structlog
+
+from converto.kernel import context as request
+
+_SECRET = ("password", "secret", "token", "authorization", "cookie", "api_key")
+_ECS = {"level": "log.level", "event": "event.action", "timestamp": "@timestamp", "exception": "error.stack_trace"}
+_KEEP = {"event", "level", "timestamp", "exception"}
+
+
+def _with_request(_: Any, __: str, fact: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    here = request._current.get()  # noqa: SLF001 - a fresh context would invent a trace
+    if here is not None:
+        fact.setdefault("trace.id", here.trace_id)
+        fact.setdefault("http.request.id", here.request_id)
+    return fact
+
+
+def _without_secrets(_: Any, __: str, fact: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    for key in fact:
+        if any(word in key.lower() for word in _SECRET):
+            fact[key] = "[redacted]"
+    return fact
+
+
+def _as_ecs(_: Any, __: str, fact: MutableMapping[str, Any]) -> str:
+    line = {_ECS[key]: fact[key] for key in ("timestamp", "level", "event", "exception") if key in fact}
+    line |= {key if "." in key else f"converto.{key}": value for key, value in fact.items() if key not in _KEEP}
+    return orjson.dumps(line, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+
+
+def configure(*, level: str, log_format: str) -> None:
+    """Set up logging for this process; everything goes to standard error."""
+    plain = log_format == "text" or (log_format == "auto" and sys.stderr.isatty())
+    ending: list[Any] = [structlog.dev.ConsoleRenderer()] if plain else [structlog.processors.format_exc_info, _as_ecs]
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _with_request,
+            _without_secrets,
+            *ending,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+    logging.basicConfig(handlers=[_Forward()], level=logging.WARNING, force=True)
+
+
+class _Forward(logging.Handler):
+    """Passes what libraries log on to our own log."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        facts: dict[str, Any] = {"log.logger": record.name, "message": record.getMessage()}
+        if record.exc_info:
+            facts["exc_info"] = record.exc_info
+        structlog.get_logger().log(record.levelno, "library.logged", **facts)

@@ -1,0 +1,60 @@
+"""The manifest of a module: all that the runtime knows of it."""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from fastapi import APIRouter
+from prometheus_client import CollectorRegistry
+from sqlalchemy import MetaData
+
+from converto.kernel.blobs import BlobStore
+from converto.kernel.config import ModuleSettings, Settings
+from converto.kernel.database import Database
+from converto.kernel.event import Event, Subscription
+from converto.kernel.interface import Interface
+
+I = TypeVar("I", bound=Interface)  # noqa: E741 - an Interface
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a module is built from."""
+
+    program: Settings
+    settings: Any
+    """An instance of the module's own settings class."""
+    database: Database
+    blobs: BlobStore
+    metrics: CollectorRegistry
+    others: Mapping[type[Interface], Interface]
+
+    def other(self, interface: type[I]) -> I:
+        """Return the caller of a module named in `needs`."""
+        found: Any = self.others[interface]
+        bound: I = found
+        return bound
+
+
+Build = Callable[[Parts], AbstractAsyncContextManager[Interface]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Module:
+    """A domain package, as data; importing it opens nothing."""
+
+    name: str
+    interface: type[Interface]
+    build: Build
+    """Opens the module's service, and closes it again."""
+    needs: tuple[type[Interface], ...] = ()
+    """The interfaces of other modules that it asks."""
+    settings: type[ModuleSettings] = ModuleSettings
+    tables: MetaData | None = None
+    router: APIRouter | None = None
+    """Its REST; it knows interfaces only, so that it can be served where the module does not live."""
+    events: tuple[type[Event], ...] = ()
+    """The facts it tells."""
+    hears: tuple[Subscription, ...] = field(default=())
+    """What it reacts to."""
