@@ -1,0 +1,51 @@
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help setup demo run test check lint format trials bench audit lock env.example clean
+BIN := .venv/bin
+
+help: ## say what can be made
+	@grep -hE '^[a-z.-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
+
+setup: ## install what is needed: system packages, .venv with the locked packages
+	@scripts/system-packages
+	@scripts/setup
+
+demo: setup ## read the sample receipts and show what was found
+	@$(BIN)/converto demo
+
+run: setup ## serve on http://127.0.0.1:8000 until Ctrl-C
+	@$(BIN)/converto serve
+
+test: setup ## run the tests, on a PostgreSQL and a Redis of their own
+	$(BIN)/pytest --numprocesses=auto --dist=worksteal
+
+lint: setup ## format, style, types and boundaries
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+check: lint test ## lint and test: what has to be green before a commit
+
+format: setup ## put the code in the house's format
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+trials: setup ## measure the reader on real receipts
+	$(BIN)/pytest -m trials tests/trials -s
+
+bench: setup ## measure against named limits, each in the same run
+	@for measurement in bench/*.py; do echo "== $$measurement"; $(BIN)/python "$$measurement" || exit 1; done
+
+audit: setup ## look the locked packages up among the known vulnerabilities
+	$(BIN)/pip-audit --require-hashes --disable-pip --requirement requirements.lock
+
+lock: setup ## choose the newest packages that pyproject.toml allows, and write their hashes down
+	@scripts/lock --upgrade
+
+env.example: setup ## write every setting and its default into env.example
+	$(BIN)/converto settings > env.example.new
+	@mv env.example.new env.example
+
+clean: ## remove what was made, but not data/
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist

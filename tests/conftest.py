@@ -1,0 +1,72 @@
+"""What every test may ask for: an empty data folder, a fresh database, a fresh Redis."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import hypothesis
+import pytest
+
+from tests.servers import Redis, Servers, ask
+
+SERVERS = pytest.StashKey[Servers]()
+hypothesis.settings.register_profile("house", deadline=None, print_blob=True)
+hypothesis.settings.load_profile("house")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # what the developer has set for a server of their own is not what the tests are about
+    for name in [name for name in os.environ if name.startswith("CONVERTO_")]:
+        del os.environ[name]
+    if not hasattr(config, "workerinput"):
+        config.stash[SERVERS] = Servers()
+        config.stash[SERVERS].open()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if SERVERS in config.stash:
+        config.stash[SERVERS].close()
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> tuple[str, dict[str, Any]]:
+    """Run asynchronous tests on the event loop that the server runs on."""
+    return "asyncio", {"use_uvloop": True}
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path) -> Path:
+    """Return an empty data folder."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def postgres_url() -> Iterator[str]:
+    """Return the URL of an empty PostgreSQL database, gone after the test."""
+    url = ask("postgres")
+    yield url
+    ask("drop", url.rpartition("/")[2])
+
+
+@pytest.fixture
+def redis_url() -> str:
+    """Return the URL of an empty Redis database. Publish and subscribe know no databases: name channels apart."""
+    return ask("redis")
+
+
+@pytest.fixture
+def own_redis() -> Iterator[Redis]:
+    """Return a Redis that the test may stop and start again."""
+    with Redis() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest) -> str | None:
+    """Return None, which means files in the data folder, or the URL of an empty PostgreSQL database: the test runs on both."""
+    if request.param == "sqlite":
+        return None
+    return str(request.getfixturevalue("postgres_url"))

