@@ -2,9 +2,12 @@
 
 from alembic import context
 
+attributes = context.config.attributes
 context.configure(
-    connection=context.config.attributes["connection"],
-    target_metadata=context.config.attributes["tables"],
+    connection=attributes["connection"],
+    target_metadata=attributes["tables"],
+    version_table=attributes["version_table"],
+    include_name=lambda name, kind, _: kind != "table" or name in attributes["tables"].tables,
     render_as_batch=True,
     compare_type=True,
 )

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
+from converto.kernel.bell import Bell
 from converto.kernel.context import within
 
 SQLITE_PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=5000")
@@ -52,10 +53,10 @@ class Database:
         self.module = module
         self.is_sqlite = engine.dialect.name == "sqlite"
         self.engine = engine if self.is_sqlite else engine.execution_options(schema_translate_map={None: module})
-        self.published = asyncio.Event()
-        """Set when a transaction that told a fact has committed."""
-        self.received = asyncio.Event()
-        """Set when a transaction that took a fact in has committed."""
+        self.published = Bell()
+        """Rung when a transaction that told a fact has committed."""
+        self.received = Bell()
+        """Rung when a transaction that took a fact in has committed."""
         self._turn = asyncio.Lock()
         info = {"database": self}
         self._reading = async_sessionmaker(self.engine, expire_on_commit=False, info=info)

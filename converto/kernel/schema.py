@@ -1,6 +1,8 @@
-"""Migrations: each module's own linear history, applied to its own file or schema."""
+"""Migrations: linear histories, each with its own version table in a module's file or schema.
 
-from collections.abc import Iterable
+A module has a history of its own; the tables that carry its events have another one, the same for every module.
+"""
+
 from pathlib import Path
 
 from alembic import command
@@ -13,6 +15,9 @@ from sqlalchemy.schema import CreateSchema
 import converto
 from converto.kernel.database import Database
 
+_LOCK = 7305_2026
+"""Held in PostgreSQL while a schema changes."""
+
 
 def _folder() -> Path:
     """Return the migrations: inside an installed package, beside it in a checkout."""
@@ -21,44 +26,45 @@ def _folder() -> Path:
     return inside if inside.is_dir() else package.parent / "migrations"
 
 
-def alembic_config(module: str) -> Config:
-    """Return Alembic's configuration for one module's history."""
+def alembic_config(history: str) -> Config:
+    """Return Alembic's configuration for one history."""
     config = Config()
     config.set_main_option("script_location", str(_folder()).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
-    config.set_main_option("version_locations", str(_folder() / module).replace("%", "%%"))
+    config.set_main_option("version_locations", str(_folder() / history).replace("%", "%%"))
+    config.attributes["version_table"] = f"{history}_version"
     return config
 
 
-async def upgrade(databases: Iterable[tuple[Database, MetaData]]) -> None:
-    """Bring each database to its newest revision. Several processes may do so at once: they take turns."""
-    for database, tables in databases:
-        if not database.is_sqlite:
-            async with database.engine.begin() as connection:
-                # Two that make one schema at the same moment would collide in the catalogue, IF NOT EXISTS or not.
-                await connection.execute(text("SELECT pg_advisory_xact_lock(7305, 0)"))
-                await connection.execute(CreateSchema(database.module, if_not_exists=True))
-        async with database.upgrading() as connection:
-            await connection.run_sync(_upgrade, database.module, tables)
+async def upgrade(database: Database, history: str, tables: MetaData) -> None:
+    """Bring one history of a database to its newest revision. Several processes may do so at once: they take turns."""
+    if not database.is_sqlite:
+        async with database.engine.begin() as connection:
+            # Two that make one schema at the same moment would collide in the catalogue, IF NOT EXISTS or not.
+            await connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
+            await connection.execute(CreateSchema(database.module, if_not_exists=True))
+    async with database.upgrading() as connection:
+        await connection.run_sync(_upgrade, database.module, history, tables)
 
 
-def _upgrade(connection: Connection, module: str, tables: MetaData) -> None:
+def _upgrade(connection: Connection, module: str, history: str, tables: MetaData) -> None:
     if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(7305, hashtext(:module))"), {"module": module})
+        connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
         connection.execute(text(f'SET LOCAL search_path TO "{module}"'))
-        connection.dialect.default_schema_name = module
-    config = alembic_config(module)
+    config = alembic_config(history)
     config.attributes.update(connection=connection, tables=tables)
     command.upgrade(config, "head")
 
 
-async def behind(database: Database) -> bool:
-    """Return whether the database lacks a migration of its module."""
-    head = ScriptDirectory.from_config(alembic_config(database.module)).get_current_head()
+async def behind(database: Database, history: str) -> bool:
+    """Return whether the database lacks a migration."""
+    head = ScriptDirectory.from_config(alembic_config(history)).get_current_head()
     async with database.engine.connect() as connection:
-        return head != await connection.run_sync(_revision, database.module)
+        return head != await connection.run_sync(_revision, database.module, history)
 
 
-def _revision(connection: Connection, module: str) -> str | None:
-    schema = {} if connection.dialect.name == "sqlite" else {"version_table_schema": module}
-    return MigrationContext.configure(connection, opts=schema).get_current_revision()
+def _revision(connection: Connection, module: str, history: str) -> str | None:
+    options = {"version_table": f"{history}_version"}
+    if connection.dialect.name == "postgresql":
+        options["version_table_schema"] = module
+    return MigrationContext.configure(connection, opts=options).get_current_revision()

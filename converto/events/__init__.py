@@ -1,0 +1,1 @@
+"""How facts travel: from the transaction that made them to everyone who listens, at least once."""

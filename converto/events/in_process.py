@@ -1,0 +1,24 @@
+"""Events within one process: sent means accepted by every inbox."""
+
+import asyncio
+from collections.abc import Sequence
+
+from converto.events.backend import Subscriber
+from converto.kernel.event import Envelope
+
+
+class InProcess:
+    """The default backend: needs nothing beside the database."""
+
+    def __init__(self) -> None:
+        self._subscribers: Sequence[Subscriber] = ()
+
+    async def send(self, envelopes: Sequence[Envelope]) -> None:
+        """Have every subscriber accept the events."""
+        for subscriber in self._subscribers:
+            await subscriber.accept(envelopes)
+
+    async def run(self, subscribers: Sequence[Subscriber]) -> None:
+        """Know the subscribers, until cancelled."""
+        self._subscribers = subscribers
+        await asyncio.Event().wait()

@@ -1,0 +1,113 @@
+"""Events between processes: one Redis stream per module, one consumer group per subscriber.
+
+What a group reads is taken into the subscriber's inbox and acknowledged; handling, retries and dead events are the inbox's affair,
+the same as in process. So a long job holds no pending entry, and Redis holds only what has not arrived yet.
+"""
+
+import asyncio
+import os
+import socket
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+import redis.asyncio
+import structlog
+from redis.exceptions import RedisError, ResponseError
+
+from converto.events.backend import Subscriber
+from converto.kernel.errors import Unavailable
+from converto.kernel.event import Envelope
+
+log = structlog.get_logger()
+
+READ_COUNT = 200
+BLOCK_MS = 2000
+RECLAIM_AFTER_MS = 30_000
+RECONNECT_S = (0.1, 5.0)
+
+
+class RedisStreams:
+    """The backend for modules that live apart."""
+
+    def __init__(self, url: str) -> None:
+        self._redis: Any = redis.asyncio.Redis.from_url(url, socket_connect_timeout=3, health_check_interval=30)
+        self._consumer = f"{socket.gethostname()}-{os.getpid()}"
+
+    async def send(self, envelopes: Sequence[Envelope]) -> None:
+        """Add the events to the streams of their modules."""
+        try:
+            async with self._redis.pipeline(transaction=False) as pipeline:
+                for envelope in envelopes:
+                    pipeline.xadd(f"stream:{envelope.source}", {"envelope": orjson.dumps(envelope.model_dump(mode="json"))})
+                await pipeline.execute()
+        except (RedisError, OSError) as error:
+            raise Unavailable(module="events", retry_after_s=1) from error
+
+    async def run(self, subscribers: Sequence[Subscriber]) -> None:
+        """Read for every subscriber; a Redis that goes away is come back to."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                for subscriber in subscribers:
+                    group.create_task(self._follow(subscriber))
+                await asyncio.Event().wait()  # a process without subscribers still sends
+        finally:
+            await self._redis.aclose()
+
+    async def _follow(self, subscriber: Subscriber) -> None:
+        stream = f"stream:{subscriber.subscription.event.type.partition('.')[0]}"
+        pause_s = RECONNECT_S[0]
+        while True:
+            try:
+                await self._join(stream, subscriber.name)
+                pause_s = RECONNECT_S[0]
+                await self._read(stream, subscriber)
+            except (RedisError, OSError) as error:
+                log.warning("events.redis_lost", subscriber=subscriber.name, error=str(error), retry_in_s=pause_s)
+                await asyncio.sleep(pause_s)
+                pause_s = min(pause_s * 2, RECONNECT_S[1])
+
+    async def _join(self, stream: str, group: str) -> None:
+        try:
+            await self._redis.xgroup_create(stream, group, id="0", mkstream=True)
+        except ResponseError as error:
+            if "BUSYGROUP" not in str(error):
+                raise
+
+    async def _read(self, stream: str, subscriber: Subscriber) -> None:
+        loop = asyncio.get_running_loop()
+        reclaim_at = loop.time()
+        while True:
+            if loop.time() >= reclaim_at:
+                await self._reclaim(stream, subscriber)
+                reclaim_at = loop.time() + RECLAIM_AFTER_MS / 1000
+            answer = await self._redis.xreadgroup(subscriber.name, self._consumer, {stream: ">"}, count=READ_COUNT, block=BLOCK_MS)
+            for entries in _entries(answer):
+                await self._take(stream, subscriber, entries)
+
+    async def _reclaim(self, stream: str, subscriber: Subscriber) -> None:
+        """Take over what a consumer read and did not live to acknowledge."""
+        start = "0-0"
+        while True:
+            start, entries, *_ = await self._redis.xautoclaim(
+                stream, subscriber.name, self._consumer, min_idle_time=RECLAIM_AFTER_MS, start_id=start, count=READ_COUNT
+            )
+            await self._take(stream, subscriber, entries)
+            if start in {b"0-0", "0-0"}:
+                return
+
+    async def _take(self, stream: str, subscriber: Subscriber, entries: Sequence[Any]) -> None:
+        if not entries:
+            return
+        envelopes = [Envelope.model_validate(orjson.loads(fields[b"envelope"])) for _, fields in entries if fields]
+        await subscriber.accept(envelopes)
+        await self._redis.xack(stream, subscriber.name, *[entry_id for entry_id, _ in entries])
+
+
+def _entries(answer: Any) -> list[Any]:
+    """Return the lists of entries, from the list of RESP2 or the mapping of RESP3."""
+    if not answer:
+        return []
+    if isinstance(answer, dict):
+        return [entries for batches in answer.values() for entries in batches]
+    return [entries for _, entries in answer]
