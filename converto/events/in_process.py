@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 from converto.events.backend import Subscriber
+from converto.kernel.errors import Unavailable
 from converto.kernel.event import Envelope
 
 
@@ -11,10 +12,12 @@ class InProcess:
     """The default backend: needs nothing beside the database."""
 
     def __init__(self) -> None:
-        self._subscribers: Sequence[Subscriber] = ()
+        self._subscribers: Sequence[Subscriber] | None = None
 
     async def send(self, envelopes: Sequence[Envelope]) -> None:
-        """Have every subscriber accept the events."""
+        """Have every subscriber accept the events. Raises Unavailable before `run` has told who they are."""
+        if self._subscribers is None:
+            raise Unavailable(module="events", retry_after_s=1)
         for subscriber in self._subscribers:
             await subscriber.accept(envelopes)
 

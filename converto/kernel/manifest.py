@@ -45,8 +45,9 @@ class Module:
     """A domain package, as data; importing it opens nothing."""
 
     name: str
-    interface: type[Interface]
-    build: Build
+    interface: type[Interface] | None = None
+    """What it may be asked; None for the edge, which only asks."""
+    build: Build | None = None
     """Opens the module's service, and closes it again."""
     needs: tuple[type[Interface], ...] = ()
     """The interfaces of other modules that it asks."""

@@ -3,7 +3,7 @@
 import asyncio
 import struct
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 
 import httpx2
@@ -120,8 +120,8 @@ class HttpTransport:
         return answer
 
 
-def rpc_routes(module: str, interface: type[Interface], bound: Interface, secrets: Sequence[SecretStr]) -> list[Route]:
-    """Return the internal route of a module hosted here; `bound` is the local caller of its service."""
+def rpc_route(module: str, interface: type[Interface], bound: Callable[[], Interface], secrets: Sequence[SecretStr]) -> Route:
+    """Return the internal route of a module hosted here; `bound` gives the local caller of its service."""
     known = operations(interface)
 
     async def endpoint(request: Request) -> Response:
@@ -136,15 +136,15 @@ def rpc_routes(module: str, interface: type[Interface], bound: Interface, secret
             return _failure(error)
         context = _context(request.headers)
         if operation.kind is Kind.STREAM:
-            return StreamingResponse(_answer_frames(operation, bound, arguments, context=context), media_type=CONTENT_TYPE)
+            return StreamingResponse(_answer_frames(operation, bound(), arguments, context=context), media_type=CONTENT_TYPE)
         try:
             with within(context):
-                result = await getattr(bound, operation.name)(**arguments)
+                result = await getattr(bound(), operation.name)(**arguments)
         except Error as error:
             return _failure(error)
         return Response(_encoder.encode(operation.result.dump_python(result)), media_type=CONTENT_TYPE)
 
-    return [Route(f"/internal/{module}/{{operation}}", endpoint, methods=["POST"], include_in_schema=False)]
+    return Route(f"/internal/{module}/{{operation}}", endpoint, methods=["POST"], include_in_schema=False)
 
 
 def _context(headers: Mapping[str, str]) -> Context:

@@ -1,0 +1,177 @@
+"""The runtime: what lives in this process, what lives elsewhere, and who can be asked."""
+
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx2
+from prometheus_client import CollectorRegistry
+from pydantic import SecretStr
+from starlette.routing import Route
+
+from converto.kernel.binding import LocalTransport, bind
+from converto.kernel.blobs import BlobStore, open_blobs
+from converto.kernel.config import Environment, Settings
+from converto.kernel.database import Database, Databases
+from converto.kernel.interface import Interface
+from converto.kernel.manifest import Module, Parts
+from converto.kernel.replicas import Replicas
+from converto.kernel.rpc import HttpTransport, rpc_route
+
+SHORTEST_SECRET = 32
+
+
+class CannotStart(Exception):  # noqa: N818 - reads as what it says
+    """The settings do not make a working program; the message is one sentence that says what to set."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hosted:
+    """A module that lives in this process."""
+
+    module: Module
+    service: Interface
+    database: Database
+
+
+class Runtime:
+    """Builds the modules that live here and binds those that live elsewhere; refuses at once what cannot work."""
+
+    def __init__(self, settings: Settings, modules: Sequence[Module], *, metrics: CollectorRegistry) -> None:
+        self.settings = settings
+        self.known = {module.name: module for module in modules}
+        self.metrics = metrics
+        self.hosted: dict[str, Hosted] = {}
+        self.interfaces: dict[type[Interface], Interface] = {}
+        self._check()
+        self.here = [module for module in modules if not settings.modules or module.name in settings.modules]
+        self.replicas = {
+            name: Replicas(name, [url.strip() for url in urls.split(",") if url.strip()]) for name, urls in settings.remote.items()
+        }
+
+    @property
+    def is_edge(self) -> bool:
+        """Whether this process hosts the gateway, and so serves the REST of every module."""
+        return any(module.name == "gateway" for module in self.here)
+
+    def routed(self) -> Iterator[Module]:
+        """Yield the modules whose REST is served here."""
+        for module in self.known.values():
+            if module in self.here or (self.is_edge and module.name in self.settings.remote):
+                yield module
+
+    def internal_routes(self) -> list[Route]:
+        """Return the routes by which other processes ask the modules of this one; without secrets there are none."""
+        secrets = self.settings.rpc_secrets
+        asked = [(module.name, module.interface) for module in self.here if module.interface is not None] if secrets else []
+        return [rpc_route(name, interface, self._local(name), secrets) for name, interface in asked]
+
+    def open_databases(self) -> Databases:
+        """Return what opens the databases of this process."""
+        url = self.settings.database_url
+        return Databases(self.settings.data_dir, url.get_secret_value() if url else None, pool_size=self.settings.database_pool)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Build every module, those it needs first, and close them in the opposite order."""
+        async with AsyncExitStack() as stack:
+            databases = self.open_databases()
+            stack.push_async_callback(databases.close)
+            blobs = open_blobs(self.settings.data_dir, self.settings.blobs_url)
+            if self.replicas:
+                await self._bind_remote(stack)
+            waiting = list(self.here)
+            while waiting:
+                ready = next((m for m in waiting if all(need in self.interfaces for need in m.needs)), None)
+                if ready is None:
+                    msg = f"The modules {', '.join(m.name for m in waiting)} need one another in a circle."
+                    raise CannotStart(msg)
+                waiting.remove(ready)
+                await self._host(ready, stack, databases=databases, blobs=blobs)
+            yield
+            self.interfaces.clear()
+
+    async def _bind_remote(self, stack: AsyncExitStack) -> None:
+        limits = httpx2.Limits(max_connections=200, max_keepalive_connections=50)
+        client = await stack.enter_async_context(httpx2.AsyncClient(timeout=None, limits=limits, trust_env=False))
+        for name, replicas in self.replicas.items():
+            interface = self.known[name].interface
+            if interface is not None:
+                self.interfaces[interface] = bind(interface, HttpTransport(replicas, self.settings.rpc_secrets, client))
+
+    async def _host(self, module: Module, stack: AsyncExitStack, *, databases: Databases, blobs: BlobStore) -> None:
+        if module.build is None or module.interface is None:
+            return
+        parts = Parts(
+            program=self.settings,
+            settings=module.settings(),
+            database=databases.of(module.name),
+            blobs=blobs,
+            metrics=self.metrics,
+            others={need: self.interfaces[need] for need in module.needs},
+        )
+        service = await stack.enter_async_context(module.build(parts))
+        self.hosted[module.name] = Hosted(module, service, parts.database)
+        self.interfaces[module.interface] = bind(module.interface, LocalTransport(service))
+
+    def _local(self, name: str) -> Any:
+        return lambda: self.interfaces[self._interface(name)]
+
+    def _interface(self, name: str) -> type[Interface]:
+        interface = self.known[name].interface
+        if interface is None:
+            raise KeyError(name)
+        return interface
+
+    def _check(self) -> None:
+        settings = self.settings
+        _known(settings.modules, self.known, setting="CONVERTO_MODULES")
+        _known(settings.remote, self.known, setting="CONVERTO_REMOTE__...")
+        here = set(settings.modules or self.known)
+        for name in here & set(settings.remote):
+            msg = (
+                f"The module {name} is both here and elsewhere: leave it out of CONVERTO_MODULES, or unset CONVERTO_REMOTE__{name.upper()}."
+            )
+            raise CannotStart(msg)
+        provided = {module.interface for name, module in self.known.items() if name in here or name in settings.remote}
+        for name in sorted(here):
+            for need in self.known[name].needs:
+                if need not in provided:
+                    other = next((m.name for m in self.known.values() if m.interface is need), need.__name__.lower())
+                    msg = f"The module {name} needs {other}: add it to CONVERTO_MODULES, or say where it lives by CONVERTO_REMOTE__{other.upper()}."
+                    raise CannotStart(msg)
+        if settings.remote and not settings.rpc_secrets:
+            msg = "Modules live elsewhere, so calls between processes must be signed: set CONVERTO_RPC_SECRETS to the same secret in each."
+            raise CannotStart(msg)
+        if settings.remote and settings.events == "memory":
+            msg = "Modules live apart, so events cannot stay in this process: set CONVERTO_EVENTS to redis://host:6379/0 in each."
+            raise CannotStart(msg)
+        if settings.environment is Environment.PRODUCTION:
+            _long_enough(settings.rpc_secrets)
+
+
+def _known(names: Sequence[str] | Mapping[str, str], known: Mapping[str, Module], *, setting: str) -> None:
+    for name in names:
+        if name not in known:
+            msg = f"There is no module {name}, which {setting} names; there are {', '.join(sorted(known))}."
+            raise CannotStart(msg)
+
+
+def _long_enough(secrets: Sequence[SecretStr]) -> None:
+    if any(len(secret.get_secret_value()) < SHORTEST_SECRET for secret in secrets):
+        msg = f"In production each of CONVERTO_RPC_SECRETS needs at least {SHORTEST_SECRET} characters."
+        raise CannotStart(msg)
+
+
+async def watch(replicas: Replicas, client: httpx2.AsyncClient) -> None:
+    """Ask every replica of a module once whether it lives, and note the answer."""
+    for replica in replicas.all:
+        start = time.monotonic()
+        try:
+            await client.get(f"{replica.url}/health/live", timeout=2.0)
+        except httpx2.TransportError:
+            replica.failed()
+        else:
+            replica.answered(time.monotonic() - start)

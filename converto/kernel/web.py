@@ -1,0 +1,132 @@
+"""What every REST router stands on: who asks, which interface answers, pages, and problems."""
+
+from collections.abc import Callable, Sequence
+from http import HTTPStatus
+from typing import Annotated, Any, Generic, TypeVar
+
+from fastapi import Depends, FastAPI, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from converto.kernel.actor import Actor
+from converto.kernel.context import current
+from converto.kernel.errors import BadRequest, Error, Internal, Invalid, Unauthenticated
+from converto.kernel.interface import Interface, Value
+
+T = TypeVar("T")
+I = TypeVar("I", bound=Interface)  # noqa: E741 - an Interface
+PROBLEM_JSON = "application/problem+json"
+
+
+class Page(Value, Generic[T]):
+    """One page of a list; `next_cursor` asks for the next one, and is null at the end."""
+
+    items: tuple[T, ...]
+    next_cursor: str | None = None
+
+
+Limit = Annotated[int, Query(ge=1, le=200, description="How many items a page holds.")]
+Cursor = Annotated[str | None, Query(max_length=200, description="The `next_cursor` of the page before.")]
+
+
+class BadCursor(Invalid):
+    """A cursor that this list never gave."""
+
+    code = "bad_cursor"
+    message = "The cursor is not one that this list gave; leave it out to begin at the start."
+
+
+class BadBody(Invalid):
+    """A body, parameter or header that does not fit."""
+
+    code = "invalid_request"
+    message = "The request is not valid: {summary}"
+
+
+def the(interface: type[I]) -> Callable[[Request], I]:
+    """Return a dependency that gives the caller of a module, wherever it lives."""
+
+    def give(request: Request) -> I:
+        bound: I = request.app.state.runtime.interfaces[interface]
+        return bound
+
+    return give
+
+
+def _actor(request: Request) -> Actor:
+    """Return who asks. Raises Unauthenticated when nobody is signed in."""
+    actor: Actor | None = request.scope.get("converto.actor")
+    if actor is None:
+        raise request.scope.get("converto.refusal") or Unauthenticated()
+    return actor
+
+
+CurrentActor = Annotated[Actor, Depends(_actor)]
+
+
+def problem(error: Error, *, instance: str | None = None) -> JSONResponse:
+    """Return the answer that tells of an error: RFC 9457 problem+json."""
+    content: dict[str, Any] = {
+        "type": f"urn:converto:error:{error.code}",
+        "title": error.title,
+        "status": error.status,
+        "detail": error.detail,
+        "code": error.code,
+        "request_id": current().request_id,
+    }
+    if instance:
+        content["instance"] = instance
+    content |= {key: value for key, value in error.details.items() if key not in content and key != "summary"}
+    headers = {"retry-after": str(max(1, round(error.retry_after_s)))} if error.retry_after_s is not None else {}
+    if error.status == HTTPStatus.UNAUTHORIZED:
+        headers["www-authenticate"] = "Bearer"
+    return JSONResponse(content, status_code=error.status, headers=headers, media_type=PROBLEM_JSON)
+
+
+def problems(*errors: type[Error]) -> dict[int | str, dict[str, Any]]:
+    """Return the OpenAPI `responses` of a route that may answer with these errors."""
+    by_status: dict[int | str, dict[str, Any]] = {}
+    for error in errors:
+        entry = by_status.setdefault(
+            error.status, {"description": "", "content": {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
+        )
+        entry["description"] += f"{', ' if entry['description'] else ''}{error.code}"
+    return by_status
+
+
+def install_problems(app: FastAPI) -> None:
+    """Have every failure of an app answered as problem+json."""
+    app.add_exception_handler(Error, _on_error)
+    app.add_exception_handler(RequestValidationError, _on_invalid)
+    app.add_exception_handler(HTTPException, _on_http)
+
+
+async def _on_error(_: Request, error: Exception) -> Response:
+    return problem(error if isinstance(error, Error) else Internal())
+
+
+async def _on_invalid(_: Request, error: Exception) -> Response:
+    found = error.errors() if isinstance(error, RequestValidationError) else []
+    if any(entry["type"] == "json_invalid" for entry in found):
+        return problem(BadRequest(reason="The body is not valid JSON."))
+    errors = [{"pointer": _pointer(entry["loc"]), "detail": entry["msg"]} for entry in found]
+    summary = "; ".join(f"{entry['pointer']} {entry['detail']}" for entry in errors[:3])
+    return problem(BadBody(summary=summary, errors=errors))
+
+
+def _pointer(location: Sequence[Any]) -> str:
+    where, *path = location
+    return "/" + "/".join(str(part) for part in (path if where == "body" else location))
+
+
+async def _on_http(_: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    kind = next((kind for kind in Error.__subclasses__() if kind.status == status), None)
+    if kind is not None and kind is not Internal:
+        known = kind(reason=getattr(error, "detail", "")) if kind is BadRequest else kind()
+        return problem(known)
+    other = Error()
+    other.status, other.title, other.code = status, HTTPStatus(status).phrase, HTTPStatus(status).name.lower()  # type: ignore[misc]
+    other.args = (str(getattr(error, "detail", "")),)
+    return problem(other)
