@@ -1,0 +1,231 @@
+"""What other modules, and the REST API, may ask of the keeper of people and companies."""
+
+import re
+from datetime import datetime
+from typing import Annotated, Literal, Protocol
+from uuid import UUID
+
+from pydantic import AfterValidator, Field, SecretStr, StringConstraints
+
+from converto.auth.roles import Role
+from converto.kernel.actor import Actor
+from converto.kernel.errors import Conflict, Forbidden, Invalid, Limited, Unauthenticated, Unavailable
+from converto.kernel.interface import Interface, Value, command, query
+
+_EMAIL = re.compile(
+    r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*@([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?",
+)
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+def _email(text: str) -> str:
+    folded = text.strip().lower()  # the limits below are RFC 5321's
+    if len(folded) > 254 or len(folded.partition("@")[0]) > 64 or not _EMAIL.fullmatch(folded):
+        msg = "this is not an e-mail address"
+        raise ValueError(msg)
+    return folded
+
+
+def _one_line(text: str) -> str:
+    if _UNPRINTABLE.search(text):
+        msg = "line breaks and control characters are not taken"
+        raise ValueError(msg)
+    return text
+
+
+Email = Annotated[str, Field(max_length=320), AfterValidator(_email)]
+"""An ASCII address in lower case: one person, one spelling."""
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(_one_line)]
+Password = Annotated[SecretStr, Field(max_length=1024)]
+"""As it was typed: never trimmed, cut or folded. What is too long or too weak is told by WeakPassword."""
+OpaqueToken = Annotated[SecretStr, Field(max_length=256)]
+
+
+class InvalidToken(Unauthenticated):
+    """An access token that is malformed, forged, expired or revoked; which of them is never told."""
+
+    code = "auth.invalid_token"
+    message = "The access token is not valid; sign in again or refresh it."
+
+
+class InvalidRefreshToken(Unauthenticated):
+    """A refresh token that is unknown, expired, or was used before."""
+
+    code = "auth.invalid_refresh_token"
+    message = "The refresh token is not valid; sign in again."
+
+
+class WrongCredentials(Unauthenticated):
+    """The e-mail and the password do not belong together; which one is wrong is never told."""
+
+    code = "auth.wrong_credentials"
+    message = "The e-mail or the password is wrong."
+
+
+class TooManyFailures(Limited):
+    """Too many wrong passwords for this account; each further one lengthens the wait."""
+
+    code = "auth.too_many_failures"
+    message = "Too many failed sign-ins; try again in {retry_after_s} s."
+
+
+class EmailTaken(Conflict):
+    """Somebody has registered with this e-mail."""
+
+    code = "auth.email_taken"
+    message = "There is an account with this e-mail; sign in instead."
+
+
+class WeakPassword(Invalid):
+    """A password that is too short, too long, common, or easy to guess; `errors` says which."""
+
+    code = "auth.weak_password"
+    message = "The password is not taken: {reason}."
+
+
+class RegistrationClosed(Forbidden):
+    """This installation takes no registrations; an administrator adds people."""
+
+    code = "auth.registration_closed"
+    message = "Registration is closed here; ask the administrator for an account."
+
+
+class Overloaded(Unavailable):
+    """More sign-ins at once than passwords can be checked."""
+
+    code = "auth.overloaded"
+    message = "Too many people are signing in at this moment; try again in {retry_after_s} s."
+
+
+class Registration(Value):
+    """What a person gives to open an account for themselves and their company."""
+
+    email: Email
+    password: Password
+    full_name: Name
+    company_name: Name
+
+
+class Credentials(Value):
+    """What a person gives to sign in."""
+
+    email: Email
+    password: Password
+
+
+class Client(Value):
+    """Where a person signs in from: kept with the session, so that they can tell their sessions apart."""
+
+    address: str | None = Field(default=None, max_length=64)
+    user_agent: str | None = Field(default=None, max_length=512)
+
+
+class User(Value):
+    """A person."""
+
+    id: UUID
+    email: str
+    full_name: str
+    created_at: datetime
+
+
+class Tenant(Value):
+    """A company; everything that is kept belongs to exactly one."""
+
+    id: UUID
+    name: str
+    created_at: datetime
+
+
+class TokenPair(Value):
+    """What a client keeps: a short-lived access token, and the refresh token that gives the next pair, once."""
+
+    access_token: str = Field(repr=False)
+    refresh_token: str = Field(repr=False)
+    token_type: Literal["Bearer"] = "Bearer"  # noqa: S105 - the name of a scheme
+    expires_in: int = Field(gt=0, description="seconds until the access token ends")
+
+
+class SignedIn(TokenPair):
+    """A pair of tokens, and whom and which company they are for."""
+
+    user: User
+    tenant: Tenant
+
+
+class Me(Value):
+    """The person who asks, the company they act for, and what they may do there."""
+
+    user: User
+    tenant: Tenant
+    role: Role
+    scopes: tuple[str, ...]
+
+
+class PublicKey(Value):
+    """A key that access tokens can be checked with, as RFC 7517 writes it."""
+
+    kty: Literal["EC"] = "EC"
+    crv: Literal["P-256"] = "P-256"
+    x: str
+    y: str
+    kid: str
+    alg: Literal["ES256"] = "ES256"
+    use: Literal["sig"] = "sig"
+
+
+class KeySet(Value):
+    """The public keys in force, the one to come included."""
+
+    keys: tuple[PublicKey, ...]
+
+
+class Auth(Interface, Protocol):
+    """People, companies, sessions and tokens."""
+
+    @command
+    async def register(self, registration: Registration, client: Client) -> SignedIn:
+        """Open an account and a company, of which the person becomes the owner, and sign them in.
+
+        Raises EmailTaken, WeakPassword, RegistrationClosed, Overloaded.
+        """
+        ...
+
+    @command
+    async def login(self, credentials: Credentials, client: Client) -> SignedIn:
+        """Sign a person in to the company they joined first. Raises WrongCredentials, TooManyFailures, Overloaded."""
+        ...
+
+    @command
+    async def refresh(self, refresh_token: OpaqueToken) -> SignedIn:
+        """Exchange a refresh token for the next pair.
+
+        The same token within ten seconds gets the same successor: two tabs, or a lost answer. Later it is taken as stolen:
+        the session ends for everybody who holds one of its tokens. Raises InvalidRefreshToken.
+        """
+        ...
+
+    @command
+    async def logout(self, actor: Actor) -> None:
+        """End the actor's session: its access token is refused from now on, its refresh token too."""
+        ...
+
+    @command
+    async def logout_all(self, actor: Actor) -> int:
+        """End every session of the actor's person, this one included, and return how many there were."""
+        ...
+
+    @query
+    async def me(self, actor: Actor) -> Me:
+        """Return the actor's person, company and scopes."""
+        ...
+
+    @query(timeout_s=5)
+    async def authenticate(self, access_token: str) -> Actor:
+        """Return whom an access token stands for, if its session still stands. Raises InvalidToken."""
+        ...
+
+    @query
+    async def key_set(self) -> KeySet:
+        """Return the public keys that access tokens are signed with."""
+        ...
