@@ -81,7 +81,7 @@ class Consumer:
             context = Context(request_id=str(envelope.id), trace_parent=new_trace_parent(envelope.trace_parent))
             with within(context):
                 await subscription.handler(envelope.open(subscription.event), self._subscriber.service)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever a handler raises is noted with the event
             await self._failed(delivery, error)
         else:
             async with self._subscriber.database.writing() as session:
@@ -112,7 +112,7 @@ class Consumer:
                 try:
                     async with self._subscriber.database.writing() as session:
                         await Inbox(session).renew(list(self._running.values()), lease_s=self._lease_s)
-                except Exception as error:  # noqa: BLE001 - the next beat tries again, and the lease outlives two missed ones
+                except Exception as error:
                     log.warning("events.heartbeat_failed", subscriber=self._subscriber.name, exc_info=error)
 
     async def _stop(self, grace_s: float) -> None:

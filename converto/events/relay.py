@@ -51,7 +51,7 @@ class Relay:
             async with self._database.writing() as session:
                 await Outbox(session).put_back([envelope.id for envelope in envelopes], delay_s=POLL_S)
             return False
-        except Exception as error:  # noqa: BLE001 - one event that cannot be sent must not hold up the others
+        except Exception as error:
             log.warning("events.batch_refused", module=self._database.module, exc_info=error)
             for envelope in envelopes:
                 await self._send_one(envelope)

@@ -16,7 +16,7 @@ from converto.kernel.context import current, within
 from converto.kernel.errors import Error, Internal, TimedOut
 from converto.kernel.interface import Interface, Kind, Operation, operations
 
-I = TypeVar("I", bound=Interface)
+Asked = TypeVar("Asked", bound=Interface)
 log = structlog.get_logger()
 
 
@@ -52,11 +52,11 @@ class CalledInTransaction(RuntimeError):
     """A defect: another module was called while a transaction was open, which would hold locks across a network."""
 
 
-def bind(interface: type[I], transport: Transport) -> I:
+def bind(interface: type[Asked], transport: Transport) -> Asked:
     """Return a caller of the interface. Every failure it raises is an `Error`."""
     methods = {op.name: _method(interface, op, transport) for op in operations(interface).values()}
     proxy = type(f"{interface.__name__}Proxy", (interface,), methods)
-    bound: I = proxy()
+    bound: Asked = proxy()
     return bound
 
 

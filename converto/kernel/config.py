@@ -3,7 +3,7 @@
 import os
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -20,7 +20,7 @@ class Environment(StrEnum):
 class ModuleSettings(BaseSettings):
     """The settings of one module; a subclass names its prefix, `CONVERTO_OCR_`."""
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True, use_attribute_docstrings=True)
 
 
 class Settings(ModuleSettings):
@@ -73,12 +73,3 @@ class Settings(ModuleSettings):
             where = f"{env['postgres_host']}:{env.get('postgres_port', '5432')}/{env.get('postgres_db', 'converto')}"
             others["database_url"] = f"postgresql://{who}@{where}"
         return {**others, **given}
-
-    @model_validator(mode="after")
-    def _fits_production(self) -> Self:
-        if self.environment is Environment.PRODUCTION:
-            for secret in self.rpc_secrets:
-                if len(secret.get_secret_value()) < 32:
-                    msg = "CONVERTO_RPC_SECRETS: in production each secret needs at least 32 characters"
-                    raise ValueError(msg)
-        return self

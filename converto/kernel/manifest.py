@@ -15,7 +15,7 @@ from converto.kernel.database import Database
 from converto.kernel.event import Event, Subscription
 from converto.kernel.interface import Interface
 
-I = TypeVar("I", bound=Interface)  # noqa: E741 - an Interface
+Asked = TypeVar("Asked", bound=Interface)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +30,10 @@ class Parts:
     metrics: CollectorRegistry
     others: Mapping[type[Interface], Interface]
 
-    def other(self, interface: type[I]) -> I:
+    def other(self, interface: type[Asked]) -> Asked:
         """Return the caller of a module named in `needs`."""
         found: Any = self.others[interface]
-        bound: I = found
+        bound: Asked = found
         return bound
 
 

@@ -89,7 +89,7 @@ class Replicas:
 
 
 class RetryBudget:
-    """How many retries a caller may make: a tenth of its calls, and a few to begin with, so that retries never flood a struggling module."""
+    """How many retries a caller may make: a tenth of its calls, and a few to begin with; a struggling module is never flooded."""
 
     def __init__(self, *, start: float = 10.0, per_call: float = 0.1, most: float = 100.0) -> None:
         self._left, self._per_call, self._most = start, per_call, most

@@ -14,7 +14,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from converto.kernel.context import Context, current, new_trace_parent, within
-from converto.kernel.errors import Error, Invalid, NotFound, TimedOut, Unavailable, WireError, from_wire, to_wire
+from converto.kernel.errors import Error, Invalid, NotFound, Unavailable, WireError, from_wire, to_wire
 from converto.kernel.interface import Interface, Kind, Operation, operations
 from converto.kernel.replicas import Replica, Replicas, RetryBudget
 from converto.kernel.signature import HEADER, sign, verify

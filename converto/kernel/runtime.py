@@ -4,7 +4,7 @@ import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import httpx2
 from prometheus_client import CollectorRegistry
@@ -23,7 +23,7 @@ from converto.kernel.rpc import HttpTransport, rpc_route
 SHORTEST_SECRET = 32
 
 
-class CannotStart(Exception):  # noqa: N818 - reads as what it says
+class CannotStart(Exception):
     """The settings do not make a working program; the message is one sentence that says what to set."""
 
 
@@ -86,8 +86,7 @@ class Runtime:
             while waiting:
                 ready = next((m for m in waiting if all(need in self.interfaces for need in m.needs)), None)
                 if ready is None:
-                    msg = f"The modules {', '.join(m.name for m in waiting)} need one another in a circle."
-                    raise CannotStart(msg)
+                    _refuse(f"The modules {', '.join(m.name for m in waiting)} need one another in a circle.")
                 waiting.remove(ready)
                 await self._host(ready, stack, databases=databases, blobs=blobs)
             yield
@@ -130,39 +129,40 @@ class Runtime:
         _known(settings.modules, self.known, setting="CONVERTO_MODULES")
         _known(settings.remote, self.known, setting="CONVERTO_REMOTE__...")
         here = set(settings.modules or self.known)
-        for name in here & set(settings.remote):
-            msg = (
-                f"The module {name} is both here and elsewhere: leave it out of CONVERTO_MODULES, or unset CONVERTO_REMOTE__{name.upper()}."
-            )
-            raise CannotStart(msg)
-        provided = {module.interface for name, module in self.known.items() if name in here or name in settings.remote}
-        for name in sorted(here):
-            for need in self.known[name].needs:
-                if need not in provided:
-                    other = next((m.name for m in self.known.values() if m.interface is need), need.__name__.lower())
-                    msg = f"The module {name} needs {other}: add it to CONVERTO_MODULES, or say where it lives by CONVERTO_REMOTE__{other.upper()}."
-                    raise CannotStart(msg)
+        for name in sorted(here & set(settings.remote)):
+            where = f"CONVERTO_REMOTE__{name.upper()}"
+            _refuse(f"The module {name} is both here and elsewhere: leave it out of CONVERTO_MODULES, or unset {where}.")
+        self._check_needs(here)
         if settings.remote and not settings.rpc_secrets:
-            msg = "Modules live elsewhere, so calls between processes must be signed: set CONVERTO_RPC_SECRETS to the same secret in each."
-            raise CannotStart(msg)
+            _refuse("Modules live elsewhere, so calls between processes are signed: set CONVERTO_RPC_SECRETS to the same secret in each.")
         if settings.remote and settings.events == "memory":
-            msg = "Modules live apart, so events cannot stay in this process: set CONVERTO_EVENTS to redis://host:6379/0 in each."
-            raise CannotStart(msg)
+            _refuse("Modules live apart, so events cannot stay in this process: set CONVERTO_EVENTS to redis://host:6379/0 in each.")
         if settings.environment is Environment.PRODUCTION:
             _long_enough(settings.rpc_secrets)
+
+    def _check_needs(self, here: set[str]) -> None:
+        owners = {module.interface: name for name, module in self.known.items() if module.interface is not None}
+        for name in sorted(here):
+            for need in self.known[name].needs:
+                other = owners.get(need, need.__name__.lower())
+                if other not in here and other not in self.settings.remote:
+                    where = f"CONVERTO_REMOTE__{other.upper()}"
+                    _refuse(f"The module {name} needs {other}: add it to CONVERTO_MODULES, or say where it lives by {where}.")
+
+
+def _refuse(reason: str) -> NoReturn:
+    raise CannotStart(reason)
 
 
 def _known(names: Sequence[str] | Mapping[str, str], known: Mapping[str, Module], *, setting: str) -> None:
     for name in names:
         if name not in known:
-            msg = f"There is no module {name}, which {setting} names; there are {', '.join(sorted(known))}."
-            raise CannotStart(msg)
+            _refuse(f"There is no module {name}, which {setting} names; there are {', '.join(sorted(known))}.")
 
 
 def _long_enough(secrets: Sequence[SecretStr]) -> None:
     if any(len(secret.get_secret_value()) < SHORTEST_SECRET for secret in secrets):
-        msg = f"In production each of CONVERTO_RPC_SECRETS needs at least {SHORTEST_SECRET} characters."
-        raise CannotStart(msg)
+        _refuse(f"In production each of CONVERTO_RPC_SECRETS needs at least {SHORTEST_SECRET} characters.")
 
 
 async def watch(replicas: Replicas, client: httpx2.AsyncClient) -> None:

@@ -15,7 +15,7 @@ from converto.kernel.errors import BadRequest, Error, Internal, Invalid, Unauthe
 from converto.kernel.interface import Interface, Value
 
 T = TypeVar("T")
-I = TypeVar("I", bound=Interface)  # noqa: E741 - an Interface
+Asked = TypeVar("Asked", bound=Interface)
 PROBLEM_JSON = "application/problem+json"
 
 
@@ -44,11 +44,11 @@ class BadBody(Invalid):
     message = "The request is not valid: {summary}"
 
 
-def the(interface: type[I]) -> Callable[[Request], I]:
+def the(interface: type[Asked]) -> Callable[[Request], Asked]:
     """Return a dependency that gives the caller of a module, wherever it lives."""
 
-    def give(request: Request) -> I:
-        bound: I = request.app.state.runtime.interfaces[interface]
+    def give(request: Request) -> Asked:
+        bound: Asked = request.app.state.runtime.interfaces[interface]
         return bound
 
     return give

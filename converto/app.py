@@ -1,0 +1,72 @@
+"""The composition root: settings and modules in, one FastAPI application out."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+import converto
+from converto.events.backend import Subscriber
+from converto.events.tables import tables as delivery_tables
+from converto.events.traffic import Traffic, open_backend
+from converto.gateway.edge import edge_running, install_edge
+from converto.kernel import schema
+from converto.kernel.config import Settings
+from converto.kernel.manifest import Module
+from converto.kernel.metrics import EventFigures, new_registry
+from converto.kernel.runtime import CannotStart, Runtime
+from converto.kernel.web import install_problems
+from converto.modules import installed
+
+DELIVERY = "delivery"
+"""The history of the tables that carry events, the same in every module's database."""
+
+
+def create_app(settings: Settings, modules: Sequence[Module] | None = None) -> FastAPI:
+    """Return the application for these settings. Raises CannotStart when they do not make one."""
+    registry = new_registry()
+    runtime = Runtime(settings, installed() if modules is None else modules, metrics=registry)
+    traffic = Traffic(open_backend(settings.events), EventFigures(registry))
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with runtime.running():
+            await _refuse_outdated(runtime)
+            hosted = [host for host in runtime.hosted.values() if host.module.tables is not None]
+            subscribers = [Subscriber(subscription, host.service, host.database) for host in hosted for subscription in host.module.hears]
+            async with traffic.running([host.database for host in hosted], subscribers), edge_running(runtime):
+                yield
+
+    app = FastAPI(title="Converto", version=converto.__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
+    app.state.runtime = runtime
+    install_problems(app)
+    for module in runtime.routed():
+        if module.router is not None:
+            app.include_router(module.router)
+    app.router.routes.extend(runtime.internal_routes())
+    install_edge(app, runtime, traffic)
+    return app
+
+
+async def migrate(settings: Settings, modules: Sequence[Module] | None = None) -> None:
+    """Bring the databases of the modules that live here to their newest revision."""
+    runtime = Runtime(settings, installed() if modules is None else modules, metrics=new_registry())
+    databases = runtime.open_databases()
+    try:
+        for module in runtime.here:
+            if module.tables is not None:
+                database = databases.of(module.name)
+                await schema.upgrade(database, DELIVERY, delivery_tables)
+                await schema.upgrade(database, module.name, module.tables)
+    finally:
+        await databases.close()
+
+
+async def _refuse_outdated(runtime: Runtime) -> None:
+    for name, host in runtime.hosted.items():
+        if host.module.tables is None:
+            continue
+        for history in (DELIVERY, name):
+            if await schema.behind(host.database, history):
+                msg = f"The database of {name} is behind its migrations: run `converto migrate` first."
+                raise CannotStart(msg)

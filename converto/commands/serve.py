@@ -1,0 +1,64 @@
+"""`converto serve`: one process, from its start to its last answer."""
+
+import asyncio
+import signal
+import socket
+
+import structlog
+import uvicorn
+import uvloop
+
+from converto.app import create_app, migrate
+from converto.kernel import log as logging
+from converto.kernel.config import Settings
+from converto.kernel.runtime import CannotStart
+
+log = structlog.get_logger()
+
+GRACE_S = 5
+"""How long running requests may take to finish once the process is told to stop."""
+
+
+def serve(settings: Settings, *, host: str, port: int, migrates: bool) -> None:
+    """Serve until SIGINT or SIGTERM, then finish what is running. Raises CannotStart."""
+    logging.configure(level=settings.log_level, log_format=settings.log_format)
+    listener = _listen(host, port)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(settings, listener, migrates=migrates))
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        msg = f"Cannot listen on {host}:{port} ({error.strerror}): choose another one by --host and --port."
+        raise CannotStart(msg) from error
+    listener.listen(2048)
+    listener.setblocking(False)  # noqa: FBT003 - the name says what is false
+    return listener
+
+
+async def _serve(settings: Settings, listener: socket.socket, *, migrates: bool) -> None:
+    if migrates:
+        await migrate(settings)
+    app = create_app(settings)
+    config = uvicorn.Config(
+        app,
+        http="httptools",
+        lifespan="off",  # entered here, so that what cannot start is one sentence and not a trace
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=GRACE_S,
+    )
+    for stop in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(stop, lambda *_: None)  # uvicorn raises the signal once more after its drain: by then it has done its work
+    async with app.router.lifespan_context(app):
+        host, port = listener.getsockname()[:2]
+        log.info("program.serves", url=f"http://{f'[{host}]' if ':' in host else host}:{port}", modules=list(app.state.runtime.hosted))
+        await uvicorn.Server(config).serve(sockets=[listener])
+    log.info("program.stopped")

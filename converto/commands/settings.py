@@ -1,0 +1,54 @@
+"""`converto settings`: every setting with its meaning and default, as env.example."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+from pydantic.fields import FieldInfo
+
+from converto.kernel.config import ModuleSettings, Settings
+from converto.kernel.manifest import Module
+
+HEAD = """\
+# Every setting of Converto with its default: made by `make env.example`, so change the settings classes, not this file.
+# Copy it to .env and uncomment what you change; the environment wins over the file.
+"""
+OTHER_NAMES = {
+    "CONVERTO_ENVIRONMENT": "ENVIRONMENT",
+    "CONVERTO_EVENTS": "REDIS_HOST with REDIS_PORT",
+    "CONVERTO_DATABASE_URL": "POSTGRES_HOST with POSTGRES_PORT, POSTGRES_USER, POSTGRES_PASSWORD, POSTGRES_DB",
+}
+
+
+def env_example(modules: Sequence[Module]) -> str:
+    """Return the text of env.example for these modules."""
+    blocks = [HEAD, "\n".join(_block("The program", Settings))]
+    blocks += ["\n".join(_block(f"The module {m.name}", m.settings)) for m in modules if m.settings is not ModuleSettings]
+    return "\n\n".join(blocks) + "\n"
+
+
+def _block(title: str, settings: type[ModuleSettings]) -> Iterator[str]:
+    yield f"# --- {title} ---"
+    prefix = settings.model_config.get("env_prefix", "")
+    for name, field in settings.model_fields.items():
+        variable = f"{prefix}{name}".upper()
+        others = _others(variable, field)
+        yield ""
+        yield f"# {field.description}{f' Also: {others}.' if others else ''}"
+        yield f"# {variable}={_shown(field)}"
+
+
+def _others(variable: str, field: FieldInfo) -> str:
+    alias = field.validation_alias
+    choices = [str(choice) for choice in getattr(alias, "choices", []) if str(choice).upper() != variable]
+    return OTHER_NAMES.get(variable) or ", ".join(choices)
+
+
+def _shown(field: FieldInfo) -> str:
+    default: Any = field.get_default(call_default_factory=True, validated_data={})
+    if default is None or isinstance(default, SecretStr) or default in ({}, (), []):
+        return ""
+    if isinstance(default, tuple | list):
+        return ",".join(str(item) for item in default)
+    return str(default) if not isinstance(default, bool | Path) else str(default).lower() if isinstance(default, bool) else f"./{default}"
