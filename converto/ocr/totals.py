@@ -1,0 +1,140 @@
+"""The total of a document: every amount is a candidate, and labels, payments and arithmetic speak for or against it."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from converto.ocr.money_lines import Label, MoneyLine
+from converto.ocr.words import Line
+
+ZERO = Decimal("0.00")
+# How much each kind of evidence weighs, in the unit of a plainly labelled total (3). Set on real receipts.
+_SAME_TOTAL_AGAIN = 0.5
+_LAST_TOTAL = 0.8
+_PAID_BY_CARD = 1.5
+_PAID = 1.2
+_PAID_LESS_CHANGE = 2.5
+_SUM_WITH_TAX = 1.5
+_SUM_WITH_ROUNDING = 1.2
+_SUM_OF_VAT_TABLE = 2.0
+_SUM_OF_ITEMS = 1.0
+_LARGEST = 0.8
+_GUESSED = -1.0
+_NOT_POSITIVE = -4.0
+
+
+@dataclass
+class TotalCandidate:
+    """An amount that may be the total, its best place, and what speaks for it."""
+
+    value: Decimal
+    score: float = 0.0
+    line: Line | None = None
+    start: int = 0
+    end: int = 0
+    strength: float = -1.0
+    guessed: bool = True
+    reasons: list[str] = field(default_factory=list)
+
+    def add(self, weight: float, reason: str) -> None:
+        """Count one piece of evidence, once."""
+        if reason not in self.reasons:
+            self.reasons.append(reason)
+            self.score += weight
+
+
+def total_candidates(
+    money: Sequence[MoneyLine], *, vat_sums: Iterable[Decimal] = (), item_sum: Decimal | None = None
+) -> list[TotalCandidate]:
+    """Return what may be the total, the best supported first.
+
+    `vat_sums` are the totals that the VAT table gives; `item_sum` is what the items add up to.
+    """
+    candidates: dict[Decimal, TotalCandidate] = {}
+    _place(money, candidates)
+    _weigh_labels(money, candidates)
+    _weigh_payments(money, candidates)
+    _weigh_sums(money, candidates)
+    for value in vat_sums:
+        if value in candidates:
+            candidates[value].add(_SUM_OF_VAT_TABLE, "sum of the VAT table")
+    if item_sum is not None and item_sum in candidates:
+        candidates[item_sum].add(_SUM_OF_ITEMS, "sum of the items")
+    for candidate in candidates.values():
+        if candidate.value <= ZERO:
+            candidate.add(_NOT_POSITIVE, "not positive")
+    return sorted(candidates.values(), key=lambda candidate: -candidate.score)
+
+
+def _place(money: Sequence[MoneyLine], candidates: dict[Decimal, TotalCandidate]) -> None:
+    """Make a candidate of every amount, standing where it is labelled best."""
+    for row in money:
+        for amount in row.amounts if row.label is not Label.TOTAL else row.amounts[-1:]:
+            candidate = candidates.setdefault(amount.value, TotalCandidate(amount.value))
+            strength = row.strength if row.label is Label.TOTAL and not row.in_vat_table else -0.5 if row.label is Label.PAID else -1.0
+            if (
+                strength > candidate.strength
+                or candidate.line is None
+                or (candidate.guessed and not amount.guessed and strength >= candidate.strength)
+            ):
+                candidate.line, candidate.start, candidate.end, candidate.strength = row.line, amount.start, amount.end, strength
+            candidate.guessed = candidate.guessed and amount.guessed
+    for candidate in candidates.values():
+        if candidate.guessed:
+            candidate.add(_GUESSED, "misread")
+    positive = [
+        row.last for row in money if row.label not in (Label.PAID, Label.CHANGE, Label.ASIDE) and not any(a.guessed for a in row.amounts)
+    ]
+    if positive:
+        candidates[max(positive)].add(_LARGEST, "largest")
+
+
+def _weigh_labels(money: Sequence[MoneyLine], candidates: dict[Decimal, TotalCandidate]) -> None:
+    labelled = [row for row in money if row.label is Label.TOTAL and not row.in_vat_table]
+    times: dict[Decimal, int] = defaultdict(int)
+    for row in labelled:
+        candidate = candidates[row.last]
+        times[row.last] += 1
+        candidate.add(row.strength if times[row.last] == 1 else _SAME_TOTAL_AGAIN, f"labelled {times[row.last]}")
+        best = max(other.strength for other in labelled if other.last == row.last)
+        if times[row.last] == 1:
+            candidate.score += best - row.strength
+    plain = [row for row in labelled if row.strength >= 3.0 and not any(amount.guessed for amount in row.amounts)]
+    if plain:
+        candidates[plain[-1].last].add(_LAST_TOTAL, "last total")
+    for row in money:
+        if row.label is Label.SUBTOTAL and not row.in_vat_table:
+            candidates[row.last].add(1.0, "subtotal")
+
+
+def _weigh_payments(money: Sequence[MoneyLine], candidates: dict[Decimal, TotalCandidate]) -> None:
+    paid = [row for row in money if row.label is Label.PAID]
+    change = [abs(row.last) for row in money if row.label is Label.CHANGE]
+    for row in paid:
+        if not change or ZERO in change or "cash" not in row.line.folded:
+            candidates[row.last].add(_PAID if "cash" in row.line.folded else _PAID_BY_CARD, "paid")
+        for returned in change:
+            kept = row.last - returned
+            if kept in candidates and returned > ZERO:
+                candidates[kept].add(_PAID_LESS_CHANGE, "paid less change")
+
+
+def _weigh_sums(money: Sequence[MoneyLine], candidates: dict[Decimal, TotalCandidate]) -> None:
+    sums = [row.last for row in money if row.label in (Label.SUBTOTAL, Label.TOTAL)]
+    taxes = [row.last for row in money if row.label is Label.TAX]
+    roundings = [row.last for row in money if row.label is Label.ROUNDING and abs(row.last) < 1]
+    for value in {first + second for first in sums for second in taxes if second > ZERO}:
+        if value in candidates:
+            candidates[value].add(_SUM_WITH_TAX, "net and tax")
+    for value in {first + sign * second for first in sums for second in roundings for sign in (1, -1) if second}:
+        if value in candidates:
+            candidates[value].add(_SUM_WITH_ROUNDING, "rounded")
+
+
+def derived_total(money: Sequence[MoneyLine]) -> Decimal | None:
+    """Return what was paid less what was given back, where exactly one such amount makes sense."""
+    paid = [row.last for row in money if row.label is Label.PAID]
+    change = [abs(row.last) for row in money if row.label is Label.CHANGE]
+    kept = {first - second for first in paid for second in change if first > second}
+    return kept.pop() if len(kept) == 1 else None

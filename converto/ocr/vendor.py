@@ -1,0 +1,149 @@
+"""Who sold it, and where: the name and the address at the head of a document."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from converto.ocr.money_lines import amounts_of
+from converto.ocr.words import Line
+
+# Forms of companies: what ends a name.
+_FORM = re.compile(
+    r"\b(oyj?|o y|ab|abp|ky|tmi|osk|osuuskauppa|ry|gmbh|mbh|kg|ohg|e ?\. ?k|ag|ug|ltd|limited|llc|inc|plc|pte|as|a ?/ ?s|aps|kft|sarl|bv|s ?/ ?b"
+    r"|s[do][nhwi]\.? ?\.? b[hi][do]?|sdn|s[do]n|bhd|enterprise|enterprises|company|corporation|corp|holdings?|co)\b"
+)
+_BUSINESS = re.compile(
+    r"\b(restoran|restaurant|ravintola|kahvila|cafe|kedai|pasar|syarikat|perniagaan|trading|hardware|stationery|stationers?|pharmacy|apteekki|bakery|bakeries"
+    r"|mart|supermarket|market|marketing|hypermarket|store|stores|shop|kauppa|prisma|sale|alepa|abc|lidl|bistro|kitchen|services?|station|hotel|hotelli"
+    r"|bookstore|books?|gallery|centre|center|confectionery|clinic|electrical|motor|auto|farm|petrol|foods?|industries|international|group|resources|ventures?)\b"
+)
+_NOT_A_NAME = re.compile(
+    r"\b(invoice|receipt|kuitti|lasku|kvitto|rechnung|bon|beleg|quittung|faktura|tel|fax|phone|puh|puhelin|email|www|http|welcome|tervetuloa|date|pvm|datum|time|cashier"
+    r"|kassa|tax|gst|sst|vat|alv|reg|roc|no|table|bill|cash sale|thank|thanks|kiitos|page|sivu|customer|copy|order|member|qty|price|total|amount|slip|guest"
+    r"|check|open|served?|server|terminal|pos|station no|store no|operator|id|brn|co ?\. ?no|company no|co ?reg|licensee|owned|operated|by|home of|formerly|since|member of"
+    r"|maksutapahtuma|tosite|asiakkaan|kundenbeleg|seite|eur|vastaanottaja|toimitusosoite)\b|@|\. ?com|\. ?fi\b|\. ?my\b"
+)
+_ADDRESS = re.compile(
+    r"\b(jalan|jin|jln|jl|lot|lorong|taman|tmn|kampung|kg|seksyen|section|bandar|plaza|level|floor|flr|ground|block|blok|blk|unit|wisma|menara|bangunan|building|mall|kawasan"
+    r"|persiaran|batu|mukim|lebuh|pusat|selangor|kuala|lumpur|johor|melaka|penang|perak|sarawak|sabah|pahang|kelantan|malaysia|petaling|shah alam|klang|street|road|avenue|ave|lane"
+    r"|boulevard|drive|highway|square|katu|kuja|polku|tori|puistotie|bulevardi|gatan|vagen|str|strasse|platz|weg|allee|damm|p ?\. ?o ?\. ?box|pl \d+|po box|autoroute|rue)\b"
+    r"|(katu|tie|kuja|polku|kaari|tori|ranta|puisto|vagen|gatan|strasse|str|weg|platz|allee|damm|ring) ?\.? \d+|\b\d{5,6} [a-z]{3,}|^no ?\.? ?: ?\d|^no ?\.? ?\d"
+)
+_STREET_END = re.compile(r"(katu|tie|kuja|polku|kaari|tori|ranta|vagen|gatan|strasse|str|weg|platz|allee|damm) ?\.?$")
+_POSTCODE = re.compile(r"(?<!\d)\d{5}(?!\d)")
+_REGISTRATION = re.compile(
+    r"\s*[(\[{<]?\s*(?:(?:co(?:mpany)?|reg(?:istration)?|roc|brn)\W*(?:no|reg|number)?\W*)?[(\[{<]?\s*[A-Z0-9]{0,2}\d{4,9} ?[-–~.:]? ?[A-Z0-9]\s*[)\]}>]?\W*$",
+    re.IGNORECASE,
+)
+_EDGES = re.compile(r"^[^\w(&]+|[^\w).!&*]+$")
+_MALAY_FORM = re.compile(r"\b[S5][DO0][NHWI]\.? ?[B8][HIMN][DO0IPBU]?\b\.?(?=\W*(?:\(|$))")
+_SURE_LETTERS = 3
+_HEAD_LINES = 14
+_COMPLETE_NAME_WORDS = 2
+
+
+@dataclass(frozen=True)
+class Name:
+    """The seller's name, the lines it stands on, and how sure it is."""
+
+    value: str
+    lines: tuple[Line, ...]
+    confidence: float
+
+
+def find_vendor(lines: Sequence[Line]) -> Name | None:
+    """Return the name of the seller at the head of a document; None where nothing there looks like one."""
+    head = [line for line in lines if line.page == lines[0].page][:_HEAD_LINES] if lines else []
+    if not head:
+        return None
+    height = sorted(line.height for line in lines)[len(lines) // 2]
+    scored = [(_name_score(line, at, height, head), at) for at, line in enumerate(head)]
+    best, at = max(scored, key=lambda pair: (pair[0], -pair[1]))
+    if best <= 0:
+        return None
+    names = _continued(head, at)
+    value = clean_name(" ".join(clean_name(line.text) for line in names))
+    if sum(char.isalpha() for char in value) < _SURE_LETTERS:
+        return None
+    words = [word.confidence for line in names for word in line.words]
+    return Name(value, names, round(min(0.97, 0.25 + 0.09 * best + 0.3 * sum(words) / len(words)), 3) if best < 8 else 0.9)
+
+
+def clean_name(text: str) -> str:
+    """Return a name without the register number behind it and without specks around it."""
+    text = _EDGES.sub("", text)
+    text = _REGISTRATION.sub("", text)
+    text = _EDGES.sub("", text)
+    text = (
+        _MALAY_FORM.sub("SDN BHD" if text.isupper() else "Sdn Bhd", text)
+        if not re.search(r"\bsdn\.? ?bhd\b", text, re.IGNORECASE)
+        else text
+    )
+    return re.sub(r"^[^\W\d_]{1,2} (?=[A-Z]{3})", "", text).strip(" ,;:-")
+
+
+def _name_score(line: Line, at: int, height: float, head: Sequence[Line]) -> float:
+    folded, letters = line.folded, sum(char.isalpha() for char in line.text)
+    solid = [word for word in line.words if word.confidence > 0.5 and sum(char.isalpha() for char in word.text) >= _SURE_LETTERS]
+    if letters < _SURE_LETTERS or not solid or letters < 0.5 * len(line.text.replace(" ", "")):
+        return -1.0
+    score = 2.6 - 0.22 * at + 1.2 * sum(word.confidence for word in line.words) / len(line.words)
+    score += 3.2 if _FORM.search(folded) else 0.0
+    score += 1.3 if _BUSINESS.search(folded) else 0.0
+    score += 0.8 if line.height > 1.25 * height else 0.0
+    score += 0.5 if line.text.isupper() and letters > 5 else 0.0
+    score -= 3.5 if _NOT_A_NAME.search(folded) else 0.0
+    score -= 3.0 if _ADDRESS.search(folded) and not _FORM.search(folded) else 0.0
+    score -= 2.0 if amounts_of(line) or len(re.findall(r"\d", line.text)) > 6 and not _FORM.search(folded) else 0.0
+    # A name that follows the address is the buyer's.
+    score -= 3.0 if any(_POSTCODE.search(before.text) for before in head[:at]) else 0.0
+    return score
+
+
+def _continued(head: Sequence[Line], at: int) -> tuple[Line, ...]:
+    """Return the lines of a name: one that is only the form of a company belongs to the line above, and so on."""
+    first = last = at
+    words = re.findall(r"[a-z&]+", head[at].folded)
+    named = [word for word in words if not _FORM.fullmatch(word)]
+    if len(named) < 1 and at and _may_join(head[at - 1]):
+        first -= 1
+    if at + 1 < len(head) and not _FORM.search(head[at].folded):
+        following = re.findall(r"[a-z&]+", head[at + 1].folded)
+        if following and all(_FORM.fullmatch(word) or word in {"sdn", "bhd", "b"} for word in following):
+            last += 1
+    return tuple(head[first : last + 1])
+
+
+def _may_join(line: Line) -> bool:
+    return bool(re.search(r"[^\W\d_]{3}", line.text)) and not _NOT_A_NAME.search(line.folded) and not _ADDRESS.search(line.folded)
+
+
+def find_address(lines: Sequence[Line], name: Name | None) -> Name | None:
+    """Return the seller's address: the lines below the name that read like one."""
+    start = lines.index(name.lines[-1]) + 1 if name else 0
+    taken: list[Line] = []
+    for line in lines[start : start + 9]:
+        folded = line.folded
+        plain = not re.search(
+            r"\b(tel|fax|puh|gst|sst|vat|alv|tax|invoice|receipt|kuitti|date|reg|roc|email|www|phone|y-tunnus|tunnus|cashier|id)\b", folded
+        )
+        if plain and (_ADDRESS.search(folded) or (taken and _runs_on(line, taken[-1]))):
+            taken.append(line)
+        elif taken:
+            break
+    if not taken:
+        return None
+    value = re.sub(
+        r"\s+", " ", " ".join(_EDGES.sub("", line.text) + ("," if line.text.rstrip().endswith(",") else "") for line in taken)
+    ).strip(" ,")
+    words = [word.confidence for line in taken for word in line.words]
+    return Name(value, tuple(taken), round(0.3 + 0.5 * sum(words) / len(words), 3))
+
+
+def _runs_on(line: Line, before: Line) -> bool:
+    text = line.text.strip()
+    return (
+        bool(before.text.rstrip().endswith(",") and re.search(r"[^\W\d_]{3}", text))
+        or bool(_POSTCODE.search(text))
+        and not amounts_of(line)
+    )
