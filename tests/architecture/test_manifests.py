@@ -1,0 +1,50 @@
+import ast
+import importlib
+import inspect
+from pathlib import Path
+
+import pytest
+
+from converto.kernel.interface import Interface
+from converto.kernel.manifest import Module
+from converto.modules import installed
+from tests.architecture.source import PROGRAM, python_files, tree
+
+PACKAGES = sorted(file.parent.name for file in PROGRAM.glob("*/module.py"))
+
+
+def test_every_package_with_a_manifest_is_installed_under_its_name() -> None:
+    shipped = {module.name for module in installed() if _manifest(module.name) is module}
+    assert shipped == set(PACKAGES)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_module_needs_exactly_the_interfaces_that_it_imports(package: str) -> None:
+    needed = {interface.__name__ for interface in _manifest(package).needs}
+    assert needed == _imported_interfaces(PROGRAM / package)
+
+
+def _manifest(package: str) -> Module:
+    module = importlib.import_module(f"converto.{package}.module").module
+    assert isinstance(module, Module)
+    return module
+
+
+def _imported_interfaces(package: Path) -> set[str]:
+    """Return the interfaces of other modules that the files of a package import."""
+    found = set()
+    for file in python_files(package):
+        for node in ast.walk(tree(file)):
+            if isinstance(node, ast.ImportFrom) and _is_another_modules_interface(node.module, package.name):
+                home = importlib.import_module(str(node.module))
+                found |= {alias.name for alias in node.names if _is_interface(getattr(home, alias.name))}
+    return found
+
+
+def _is_another_modules_interface(module: str | None, package: str) -> bool:
+    parts = (module or "").split(".")
+    return len(parts) == 3 and parts[0] == "converto" and parts[2] == "interface" and parts[1] not in (package, "kernel")
+
+
+def _is_interface(thing: object) -> bool:
+    return inspect.isclass(thing) and Interface in thing.__mro__

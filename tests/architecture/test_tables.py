@@ -1,0 +1,39 @@
+from collections.abc import Iterator
+
+from sqlalchemy import MetaData, Table
+from sqlalchemy.orm import DeclarativeBase
+
+from tests.architecture.source import program_modules
+
+WITHOUT_TENANT_FIRST = {
+    "outbox": "its rows are the program's own: the relay takes whatever is due, of all tenants",
+    "inbox": "its rows are the program's own: a subscriber takes whatever is due, of all tenants",
+}
+
+
+def test_a_table_has_the_tenant_first_in_its_key_or_a_reason_why_not() -> None:
+    tenantless = {table.name for table in _tables() if _first_of_key(table) != "tenant_id"}
+    assert tenantless == set(WITHOUT_TENANT_FIRST)
+
+
+def test_a_table_has_a_key() -> None:
+    assert [table.name for table in _tables() if _first_of_key(table) is None] == []
+
+
+def _tables() -> Iterator[Table]:
+    seen: set[int] = set()
+    for module in program_modules():
+        for thing in vars(module).values():
+            if isinstance(thing, type) and issubclass(thing, DeclarativeBase) and thing is not DeclarativeBase:
+                tables: MetaData = thing.metadata
+            elif isinstance(thing, MetaData):
+                tables = thing
+            else:
+                continue
+            if id(tables) not in seen:
+                seen.add(id(tables))
+                yield from tables.tables.values()
+
+
+def _first_of_key(table: Table) -> str | None:
+    return next((column.name for column in table.primary_key.columns), None)
