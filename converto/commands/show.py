@@ -57,11 +57,11 @@ def confidence_text(confidence: float) -> Text:
 def document(scan: Scan, *, title: str, width: int) -> RenderableType:
     """Return everything found on one document: its fields, VAT by rate and findings, each with its confidence."""
     width = min(width, WIDEST_DOCUMENT)
-    if scan.get("status", "completed") != "completed":
+    if scan["status"] != "completed":
         return Panel(
             Text(failure(scan), style="red"), title=Text(plain(title), style="bold"), title_align="left", border_style="red", width=width
         )
-    found = level(scan.get("confidence", 0.0))
+    found = level(scan["confidence"])
     below = Text(
         f"{scan.get('kind')}, {_counted(int(scan.get('pages', 1)), 'page')}, {_counted(len(scan.get('line_items', ())), 'row')}, "
         f"{scan.get('engine')} ({'+'.join(scan.get('languages', ()))}){_duration(scan)}"
@@ -80,11 +80,9 @@ def document(scan: Scan, *, title: str, width: int) -> RenderableType:
 
 
 def failure(scan: Scan) -> str:
-    """Return in one line why a scan has not been read."""
-    reason = scan.get("failure") or scan.get("error") or scan.get("detail") or "no reason was given"
-    if isinstance(reason, Mapping):
-        reason = reason.get("detail") or reason.get("title") or reason.get("code")
-    return f"{plain(scan.get('status'))}: {plain(reason)}"
+    """Return in one line why there is nothing to show of a scan."""
+    error = scan.get("error")
+    return f"{plain(scan['status'])}: {plain(error['detail'])}" if error else plain(scan["status"])
 
 
 def summary(scans: Iterable[tuple[str, Scan]], *, width: int) -> Table:
@@ -106,7 +104,7 @@ def summary(scans: Iterable[tuple[str, Scan]], *, width: int) -> Table:
 
 
 def _summary_row(name: str, scan: Scan, *, wide: bool) -> list[Text]:
-    if scan.get("status", "completed") != "completed":
+    if scan["status"] != "completed":
         blanks = [NOTHING] * (4 if wide else 3)
         return [Text(plain(name)), Text(failure(scan), style="red"), *blanks, Text("failed", style="red")]
     fields = scan["fields"]

@@ -91,7 +91,7 @@ def test_text_of_a_document_steers_neither_the_terminal_nor_the_markup() -> None
 
 
 def test_failed_scan_says_why() -> None:
-    failed = {"status": "failed", "failure": {"code": "ocr.locked", "detail": "The PDF is locked with a password."}}
+    failed = {"status": "failed", "error": {"code": "ocr.locked", "detail": "The PDF is locked with a password."}}
 
     assert line_with("locked", shown(document(failed, title="a.pdf", width=80), width=80))
     assert line_with("a.pdf", shown(summary([("a.pdf", failed)], width=120), width=120)).rstrip().endswith("failed")
