@@ -22,5 +22,5 @@ LEVELS = (SURE, LIKELY, CHECK)
 
 
 def level(confidence: float) -> Level:
-    """Return the level of a confidence between 0 and 1."""
-    return next((found for found in LEVELS if confidence >= found.least), CHECK)
+    """Return the level of a confidence between 0 and 1, taken to the whole percent that is shown."""
+    return next((found for found in LEVELS if round(confidence, 2) >= found.least), CHECK)

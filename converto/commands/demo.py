@@ -51,7 +51,8 @@ def demo(*, build: Path = Path("build"), source: Path = Path()) -> int:
                 scans = _read_all(client, truths, build / "samples", console=console)
                 drawn = _draw_pictures(client, scans, pictures)
     except (ServerDidNotStart, Refused) as error:
-        console.print(f"[red]The demonstration stopped:[/red] {show.plain(error)}", highlight=False)
+        console.print("The demonstration stopped.", style="red")
+        console.print("\n".join(map(show.plain, str(error).splitlines())), highlight=False, markup=False, soft_wrap=True)
         return FAILED
     _report(scans, drawn, truths, console=console)
     return FAILED if any(scan["status"] != "completed" for _, scan in scans) else 0

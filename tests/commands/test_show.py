@@ -121,7 +121,8 @@ def test_wide_summary_shows_vat_by_rate_and_the_business_id() -> None:
 
 
 @pytest.mark.parametrize(
-    ("confidence", "word"), [(1.0, "sure"), (0.9, "sure"), (0.8999, "likely"), (0.7, "likely"), (0.69, "check"), (0.0, "check")]
+    ("confidence", "word"),
+    [(1.0, "sure"), (0.9, "sure"), (0.895, "sure"), (0.894, "likely"), (0.7, "likely"), (0.69, "check"), (0.0, "check")],
 )
 def test_word_of_a_confidence(confidence: float, word: str) -> None:
     assert level(confidence).word == word
