@@ -27,12 +27,16 @@ _DIGITS = str.maketrans("OoIlSBZ|", "00115821")
 
 @dataclass(frozen=True)
 class FoundAmount:
-    """An amount in a text, where it stands there, and whether it had to be guessed from a misreading."""
+    """An amount in a text, where it stands there, and whether it had to be guessed from a misreading.
+
+    One that is only `spaced` has plain digits and a gap beside its decimal mark: hardly a guess.
+    """
 
     value: Decimal
     start: int
     end: int
     guessed: bool = False
+    spaced: bool = False
 
 
 def parse_amount(text: str) -> Decimal | None:
@@ -59,7 +63,8 @@ def _guesses(text: str, *, taken: list[tuple[int, int]]) -> Iterator[FoundAmount
         if any(start < other_end and other_start < end for other_start, other_end in taken):
             continue
         digits = re.sub(r"\D", "", match["number"].translate(_DIGITS))
-        yield FoundAmount(Decimal(digits).scaleb(-2), start, end, guessed=True)
+        spaced = re.fullmatch(r"\d+[.,] ?\d{2}", match["number"]) is not None
+        yield FoundAmount(Decimal(digits).scaleb(-2), start, end, guessed=not spaced, spaced=spaced)
 
 
 def _value(match: re.Match[str]) -> Decimal:

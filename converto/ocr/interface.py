@@ -2,12 +2,16 @@
 
 import datetime
 from enum import StrEnum
-from typing import Annotated, Generic, Literal, TypeVar
+from typing import Annotated, Generic, Literal, Protocol, TypeVar
+from uuid import UUID
 
 from pydantic import Field as Bounded
 
-from converto.kernel.interface import Value
+from converto.kernel.actor import Actor
+from converto.kernel.errors import Conflict, Invalid, NotFound
+from converto.kernel.interface import Interface, Value, command, query
 from converto.kernel.money import Amount, Money
+from converto.kernel.paging import Page
 
 T = TypeVar("T")
 Share = Annotated[float, Bounded(ge=0, le=1)]
@@ -140,3 +144,186 @@ class Reading(Value):
     vat_lines: tuple[VatLine, ...] = ()
     line_items: tuple[LineItem, ...] = ()
     findings: tuple[Finding, ...] = ()
+
+
+class Failure(Value):
+    """Why a scan failed."""
+
+    code: str
+    detail: str
+
+
+class Scan(Value):
+    """A document and, once it is read, what is on it."""
+
+    id: UUID
+    status: Status
+    kind: Kind
+    """What was asked for until the document is read, what it is afterwards."""
+    languages: tuple[str, ...]
+    filename: str
+    media_type: str
+    bytes: int
+    created_at: datetime.datetime
+    started_at: datetime.datetime | None = None
+    finished_at: datetime.datetime | None = None
+    duration_ms: int | None = None
+    """How long the reading took, without the wait before it."""
+    engine: str | None = None
+    pages: int | None = None
+    confidence: Share | None = None
+    text: str | None = None
+    duplicate_of: UUID | None = None
+    """An earlier scan of the very same bytes."""
+    fields: Fields | None = None
+    vat_lines: tuple[VatLine, ...] = ()
+    line_items: tuple[LineItem, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    error: Failure | None = None
+
+
+class ScanSummary(Value):
+    """A scan as a list shows it."""
+
+    id: UUID
+    status: Status
+    kind: Kind
+    filename: str
+    created_at: datetime.datetime
+    finished_at: datetime.datetime | None = None
+    confidence: Share | None = None
+    vendor: str | None = None
+    date: datetime.date | None = None
+    total: Money | None = None
+    duplicate_of: UUID | None = None
+    error: Failure | None = None
+
+
+class Upload(Value):
+    """A document to read."""
+
+    content: bytes = Bounded(repr=False)
+    filename: str = Bounded(max_length=255)
+    languages: str = Bounded(default="", max_length=50)
+    """Tesseract's names joined by `+`; empty means what the installation is set to."""
+    kind: Kind = Kind.AUTO
+    idempotency_key: str | None = Bounded(default=None, max_length=255)
+
+
+class StoredDocument(Value):
+    """The bytes that were uploaded, unchanged."""
+
+    content: bytes = Bounded(repr=False)
+    media_type: str
+    filename: str
+
+
+class OcrHealth(Value):
+    """Whether the reader can read, and how busy it is."""
+
+    status: Literal["ok", "degraded"]
+    engine: str
+    version: str
+    languages: tuple[str, ...]
+    queued: int
+    """Scans that wait."""
+    reading: int
+    """Scans that are being read now."""
+
+
+class ScanFilter(Value):
+    """Which scans a list shows."""
+
+    status: Status | None = None
+    since: datetime.date | None = None
+    """The first day of upload, UTC."""
+    until: datetime.date | None = None
+    """The last day of upload, UTC."""
+
+
+class UnknownScan(NotFound):
+    """There is no such scan, or it belongs to another company."""
+
+    code = "ocr.unknown_scan"
+    message = "There is no scan {scan_id}."
+
+
+class UnknownPage(NotFound):
+    """The document has no such page."""
+
+    code = "ocr.unknown_page"
+    message = "The document has no page {page}; its pages are 1 to {pages}."
+
+
+class NotReadYet(Conflict):
+    """The answer needs a document that has been read."""
+
+    code = "ocr.not_read_yet"
+    message = "The scan is {status}; ask again once it is completed."
+
+
+class StillReading(Conflict):
+    """A scan that is on its way cannot be read anew."""
+
+    code = "ocr.still_reading"
+    message = "The scan is {status}; only one that has failed or completed can be read anew."
+
+
+class KeyReused(Invalid):
+    """An Idempotency-Key that came before with another document."""
+
+    code = "ocr.idempotency_key_reused"
+    message = "This Idempotency-Key was used for another document; choose a new key for a new document."
+
+
+class Ocr(Interface, Protocol):
+    """Reads documents in the background, and keeps them with what was read."""
+
+    @command(timeout_s=60)
+    async def submit(self, actor: Actor, upload: Upload) -> Scan:
+        """Keep a document and have it read; the same idempotency key with the same bytes gives the same scan.
+
+        What can be refused at once is: an empty file, one that is too large, of an unknown type, encrypted, or with too many pages.
+        What only reading can find makes the scan fail, with the reason in its `error`.
+        """
+        ...
+
+    @query
+    async def scan(self, actor: Actor, scan_id: UUID) -> Scan:
+        """Return a scan. Raises UnknownScan."""
+        ...
+
+    @query(timeout_s=70)
+    async def finished(self, actor: Actor, scan_id: UUID, *, wait_s: float) -> Scan:
+        """Return a scan once it is completed or failed, or as it stands after `wait_s` (at most 60). Raises UnknownScan."""
+        ...
+
+    @query
+    async def scans(self, actor: Actor, wanted: ScanFilter, *, limit: int = 50, cursor: str | None = None) -> Page[ScanSummary]:
+        """List scans, newest first. Raises BadCursor."""
+        ...
+
+    @command
+    async def retry(self, actor: Actor, scan_id: UUID) -> Scan:
+        """Have a document read anew. Raises UnknownScan, StillReading."""
+        ...
+
+    @command
+    async def delete(self, actor: Actor, scan_id: UUID) -> None:
+        """Remove a scan with its document, for good. Raises UnknownScan."""
+        ...
+
+    @query(timeout_s=60)
+    async def original(self, actor: Actor, scan_id: UUID) -> StoredDocument:
+        """Return the document as it was uploaded. Raises UnknownScan."""
+        ...
+
+    @query(timeout_s=60)
+    async def page_picture(self, actor: Actor, scan_id: UUID, page: int) -> bytes:
+        """Return a page as the reader sees it, upright, as PNG. Raises UnknownScan, UnknownPage."""
+        ...
+
+    @query
+    async def health(self) -> OcrHealth:
+        """Return whether the reader can read, and how busy it is."""
+        ...

@@ -73,8 +73,11 @@ _PAID = re.compile(
     r"|\bveloitus|\btender|\bpaid\b|\bpayment|\bgegeben|\bbar\b|\bbargeld|\bgirocard|\bec ?- ?(karte|cash)|\bkarte|\bkontant|\bkort\b|\bamex\b|\bmaestro"
     r"|\btunai|\breceived|\blahjakortti|\bgutschein|\blaskutus|\bkartenzahlung|\bswish|\bspeces|\bmaksettu\b|\bcheque|\btng\b|\bepay|\bnets\b"
 )
+_TENDERED = re.compile(r"\btender|\baccepted|\bgegeben|\bannettu|\bsaatu")
 _NEVER_PAID = re.compile(r"\brefund|\bmember|\bkanta|\bno ?\.|\bcash (sale|bill|inv)")
 _TAXED = re.compile(rf"\b{_TAX_WORD}\b|\bservice (tax|charge)|\bsvc chg|\bsrv chg")
+# "Total includes 6 % GST 0.42" tells the tax, not the total.
+_TAX_INSIDE = re.compile(rf"\binclud(?:es|ed|ing) (?:of )?\d* ?%? ?{_TAX_WORD}\b(?! ?@)|\b{_TAX_WORD} (?:@ )?\d* ?%? ?included in|\bsisaltaa (?:alv|arvonlis)")
 _LETTERS = re.compile(r"[^\W\d_]")
 _ZONE_LINES = 9
 
@@ -88,8 +91,11 @@ def money_lines(lines: Sequence[Line]) -> list[MoneyLine]:
         amounts = amounts_of(line, lenient=label in (Label.TOTAL, Label.SUBTOTAL, Label.PAID, Label.CHANGE))
         if not amounts:
             continue
-        if label is Label.OTHER and _is_bare(line, amounts) and at and not _bears_amount(lines[at - 1]):
+        if label is Label.OTHER and at and _is_bare(line, amounts) and _heads_an_amount(lines[at - 1]):
             label, strength = label_of(lines[at - 1].folded)
+        if label is Label.ROUNDING and abs(amounts[-1].value) >= 1:
+            # "Rounding 37.45" is what is left to pay after it.
+            label, strength = Label.TOTAL, 3.4
         found.append(MoneyLine(line, at, tuple(amounts), label, strength, in_vat_table=at in zone))
     return found
 
@@ -125,6 +131,7 @@ def _label_without_total(folded: str) -> Label | None:
     for pattern, label, also_beside_total in (
         (_SUBTOTAL, Label.SUBTOTAL, True),
         (_CHANGE, Label.CHANGE, True),
+        (_TENDERED, Label.PAID, True),
         (_ASIDE, Label.ASIDE, True),
         (_DISCOUNT, Label.ASIDE, False),
         (_ROUNDING, Label.ROUNDING, False),
@@ -136,6 +143,8 @@ def _label_without_total(folded: str) -> Label | None:
 
 
 def _total_strength(folded: str) -> float:
+    if _TAX_INSIDE.search(folded):
+        return 0.0
     strong, plain = bool(_STRONG.search(folded)), bool(_PLAIN.search(folded))
     taxed, included = bool(_TAXED.search(folded)), bool(_INCLUDED.search(folded))
     if not (strong or plain):
@@ -172,6 +181,11 @@ def vat_headers(lines: Sequence[Line]) -> Iterator[int]:
 
 def _bears_amount(line: Line) -> bool:
     return bool(amounts_of(line))
+
+
+def _heads_an_amount(line: Line) -> bool:
+    """Tell whether a line is a label whose amount must stand below it; the head of a table of items is none."""
+    return not _bears_amount(line) and len(line.words) <= 4 and not _COUNT.search(line.folded) and "tax" not in line.folded
 
 
 def _is_bare(line: Line, amounts: Sequence[FoundAmount]) -> bool:

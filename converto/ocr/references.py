@@ -30,6 +30,9 @@ _NUMBER = re.compile(r"^[\s.:;#=)-]*(?P<number>(?=[A-Z0-9/-]*\d)[A-Z0-9][A-Z0-9/
 _REFERENCE_WORD = re.compile(r"\b(viite|viitenumero|viitenro|referensnummer|referens|ref ?nr|creditor reference)\b")
 _S_REGISTER = re.compile(r"\b[KM]\d{1,2} M(?P<till>\d{6})/(?P<number>\d{4,6}E?)\b")
 
+# A year of two digits before this one is rather a misread number.
+_OLDEST_SHORT_YEAR = 2008
+
 
 @dataclass(frozen=True)
 class Placed:
@@ -78,6 +81,7 @@ def _date_score(date: FoundDate, line: Line, above: Line | None, today: datetime
     score -= 2.0 if above is not None and _DUE.search(above.folded) and not _DATE_WORD.search(folded) else 0.0
     score -= 1.2 if date.guessed else 0.0
     score -= 0.3 if date.short_year else 0.0
+    score -= 2.0 if date.short_year and date.value.year < _OLDEST_SHORT_YEAR else 0.0
     score -= 4.0 if date.value > today + datetime.timedelta(days=1) else 0.0
     score -= 1.5 if today.year - date.value.year > 15 else 0.0
     return score

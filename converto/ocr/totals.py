@@ -16,11 +16,14 @@ _PAID_BY_CARD = 1.5
 _PAID = 1.2
 _PAID_LESS_CHANGE = 2.5
 _SUM_WITH_TAX = 1.5
-_SUM_WITH_ROUNDING = 1.2
 _SUM_OF_VAT_TABLE = 2.0
 _SUM_OF_ITEMS = 1.0
 _LARGEST = 0.8
 _GUESSED = -1.0
+_AFTER_ROUNDING = 2.2
+_CLEAR_WORD = 1.0
+_LESS_THAN_AN_ITEM = -2.5
+_ROUNDING_UP_TO = Decimal("0.05")
 _NOT_POSITIVE = -4.0
 
 
@@ -56,14 +59,19 @@ def total_candidates(
     _weigh_labels(money, candidates)
     _weigh_payments(money, candidates)
     _weigh_sums(money, candidates)
+    _weigh_rounding(money, candidates)
     for value in vat_sums:
         if value in candidates:
             candidates[value].add(_SUM_OF_VAT_TABLE, "sum of the VAT table")
     if item_sum is not None and item_sum in candidates:
         candidates[item_sum].add(_SUM_OF_ITEMS, "sum of the items")
+    _weigh_size(money, candidates)
     for candidate in candidates.values():
         if candidate.value <= ZERO:
             candidate.add(_NOT_POSITIVE, "not positive")
+        if candidate.line is not None:
+            candidate.score += _CLEAR_WORD * (candidate.line.confidence(candidate.start, candidate.end) - 0.8)
+    _join_misreadings(candidates)
     return sorted(candidates.values(), key=lambda candidate: -candidate.score)
 
 
@@ -113,7 +121,8 @@ def _weigh_payments(money: Sequence[MoneyLine], candidates: dict[Decimal, TotalC
     change = [abs(row.last) for row in money if row.label is Label.CHANGE]
     for row in paid:
         if not change or ZERO in change or "cash" not in row.line.folded:
-            candidates[row.last].add(_PAID if "cash" in row.line.folded else _PAID_BY_CARD, "paid")
+            by_cash = "cash" in row.line.folded
+            candidates[row.last].add(_PAID if by_cash else _PAID_BY_CARD, "paid" if by_cash else "paid by card")
         for returned in change:
             kept = row.last - returned
             if kept in candidates and returned > ZERO:
@@ -127,9 +136,26 @@ def _weigh_sums(money: Sequence[MoneyLine], candidates: dict[Decimal, TotalCandi
     for value in {first + second for first in sums for second in taxes if second > ZERO}:
         if value in candidates:
             candidates[value].add(_SUM_WITH_TAX, "net and tax")
-    for value in {first + sign * second for first in sums for second in roundings for sign in (1, -1) if second}:
-        if value in candidates:
-            candidates[value].add(_SUM_WITH_ROUNDING, "rounded")
+
+
+def _weigh_rounding(money: Sequence[MoneyLine], candidates: dict[Decimal, TotalCandidate]) -> None:
+    """Prefer the total after rounding to the one before it: both are labelled, a few cents apart, the later one is due."""
+    labelled = [row for row in money if row.label in (Label.TOTAL, Label.SUBTOTAL) and not row.in_vat_table]
+    for before in labelled:
+        for after in labelled:
+            apart = abs(before.last - after.last)
+            if before.at < after.at and ZERO < apart <= _ROUNDING_UP_TO and after.strength >= 3.0:
+                candidates[after.last].add(_AFTER_ROUNDING, "rounded")
+
+
+def _weigh_size(money: Sequence[MoneyLine], candidates: dict[Decimal, TotalCandidate]) -> None:
+    """Doubt a total that is less than one of its items, unless something was taken off."""
+    if any(amount.value < ZERO for row in money for amount in row.amounts):
+        return
+    items = [row.last for row in money if row.label is Label.OTHER and not row.in_vat_table and not row.amounts[-1].guessed]
+    for candidate in candidates.values():
+        if len([item for item in items if item > candidate.value]) > 1 or (items and candidate.value * 10 < max(items)):
+            candidate.add(_LESS_THAN_AN_ITEM, "less than its items")
 
 
 def derived_total(money: Sequence[MoneyLine]) -> Decimal | None:
@@ -138,3 +164,29 @@ def derived_total(money: Sequence[MoneyLine]) -> Decimal | None:
     change = [abs(row.last) for row in money if row.label is Label.CHANGE]
     kept = {first - second for first in paid for second in change if first > second}
     return kept.pop() if len(kept) == 1 else None
+
+
+def _join_misreadings(candidates: dict[Decimal, TotalCandidate]) -> None:
+    """Let a labelled total and an amount one digit off speak for one another, where sums or a card payment support the other.
+
+    One of the two is misread, and the one that adds up is right: 728.10 is labelled, 78.10 was paid.
+    """
+    labelled = [candidate for candidate in candidates.values() if candidate.strength >= 3.0]
+    for other in candidates.values():
+        if not {"net and tax", "sum of the VAT table", "paid less change", "paid by card"} & set(other.reasons):
+            continue
+        for candidate in labelled:
+            if candidate is not other and not _is_supported(candidate) and _one_digit_apart(candidate.value, other.value):
+                other.add(candidate.strength + _LAST_TOTAL, "misread label")
+
+
+def _is_supported(candidate: TotalCandidate) -> bool:
+    return any(reason in candidate.reasons for reason in ("net and tax", "sum of the VAT table", "paid less change", "paid by card", "rounded"))
+
+
+def _one_digit_apart(first: Decimal, second: Decimal) -> bool:
+    one, two = str(abs(first)).replace(".", ""), str(abs(second)).replace(".", "")
+    if len(one) == len(two):
+        return sum(a != b for a, b in zip(one, two, strict=True)) == 1
+    longer, shorter = (one, two) if len(one) > len(two) else (two, one)
+    return len(longer) - len(shorter) == 1 and any(longer[:at] + longer[at + 1 :] == shorter for at in range(len(longer)))

@@ -36,7 +36,9 @@ _REGISTRATION = re.compile(
     re.IGNORECASE,
 )
 _EDGES = re.compile(r"^[^\w(&]+|[^\w).!&*]+$")
-_MALAY_FORM = re.compile(r"\b[S5][DO0][NHWI]\.? ?[B8][HIMN][DO0IPBU]?\b\.?(?=\W*(?:\(|$))")
+# SDN BHD as recognisers read it: SON BHD, SDN BID, Sdn. kbd.
+_MALAY_FORM = re.compile(r"\b[S5][DOE0][NHWI][.,]? ?(?!ltd|inc|oy|ab|co\b)(?:[BbEeHhkK8]\w{1,3}|a[ou])\.?$", re.IGNORECASE)
+_AFTER_FORM = re.compile(r"(?<=\b(?:bhd|S/B|oyj|Ltd|mbH))[.,]?\s+\W*(?=[^\s]*\d|co\b|no\b|ca\b|reg).*$|(?<=\bbhd)\W+\w{1,2}\W*$", re.IGNORECASE)
 _SURE_LETTERS = 3
 _HEAD_LINES = 14
 _COMPLETE_NAME_WORDS = 2
@@ -72,8 +74,8 @@ def find_vendor(lines: Sequence[Line]) -> Name | None:
 def clean_name(text: str) -> str:
     """Return a name without the register number behind it and without specks around it."""
     text = _EDGES.sub("", text)
-    text = _REGISTRATION.sub("", text)
-    text = _EDGES.sub("", text)
+    for pattern in (_REGISTRATION, _EDGES, _AFTER_FORM, _EDGES):
+        text = pattern.sub("", text)
     text = (
         _MALAY_FORM.sub("SDN BHD" if text.isupper() else "Sdn Bhd", text)
         if not re.search(r"\bsdn\.? ?bhd\b", text, re.IGNORECASE)
@@ -83,18 +85,19 @@ def clean_name(text: str) -> str:
 
 
 def _name_score(line: Line, at: int, height: float, head: Sequence[Line]) -> float:
-    folded, letters = line.folded, sum(char.isalpha() for char in line.text)
+    folded, text = line.folded, _REGISTRATION.sub("", line.text)
+    letters = sum(char.isalpha() for char in text)
     solid = [word for word in line.words if word.confidence > 0.5 and sum(char.isalpha() for char in word.text) >= _SURE_LETTERS]
-    if letters < _SURE_LETTERS or not solid or letters < 0.5 * len(line.text.replace(" ", "")):
+    if letters < _SURE_LETTERS or not solid or letters < 0.5 * len(text.replace(" ", "")):
         return -1.0
-    score = 2.6 - 0.22 * at + 1.2 * sum(word.confidence for word in line.words) / len(line.words)
+    score = 2.6 - 0.3 * at + 1.2 * sum(word.confidence for word in line.words) / len(line.words)
     score += 3.2 if _FORM.search(folded) else 0.0
-    score += 1.3 if _BUSINESS.search(folded) else 0.0
+    score += 0.8 if _BUSINESS.search(folded) else 0.0
     score += 0.8 if line.height > 1.25 * height else 0.0
     score += 0.5 if line.text.isupper() and letters > 5 else 0.0
     score -= 3.5 if _NOT_A_NAME.search(folded) else 0.0
     score -= 3.0 if _ADDRESS.search(folded) and not _FORM.search(folded) else 0.0
-    score -= 2.0 if amounts_of(line) or len(re.findall(r"\d", line.text)) > 6 and not _FORM.search(folded) else 0.0
+    score -= 2.0 if amounts_of(line) or len(re.findall(r"\d", text)) > 6 and not _FORM.search(folded) else 0.0
     # A name that follows the address is the buyer's.
     score -= 3.0 if any(_POSTCODE.search(before.text) for before in head[:at]) else 0.0
     return score
@@ -103,19 +106,23 @@ def _name_score(line: Line, at: int, height: float, head: Sequence[Line]) -> flo
 def _continued(head: Sequence[Line], at: int) -> tuple[Line, ...]:
     """Return the lines of a name: one that is only the form of a company belongs to the line above, and so on."""
     first = last = at
-    words = re.findall(r"[a-z&]+", head[at].folded)
-    named = [word for word in words if not _FORM.fullmatch(word)]
-    if len(named) < 1 and at and _may_join(head[at - 1]):
+    words = re.findall(r"[a-z&]{2,}", head[at].folded)
+    named = [word for word in words if not _FORM.fullmatch(word) and not _BUSINESS.fullmatch(word)]
+    if at and words and (not named or _FORM.fullmatch(words[0])) and _may_join(head[at - 1]):
         first -= 1
     if at + 1 < len(head) and not _FORM.search(head[at].folded):
         following = re.findall(r"[a-z&]+", head[at + 1].folded)
-        if following and all(_FORM.fullmatch(word) or word in {"sdn", "bhd", "b"} for word in following):
+        if "(" in head[at].text and ")" not in head[at].text and ")" in head[at + 1].text:
+            last += 1
+        elif following and all(_FORM.fullmatch(word) or word in {"sdn", "bhd", "b"} for word in following):
             last += 1
     return tuple(head[first : last + 1])
 
 
 def _may_join(line: Line) -> bool:
-    return bool(re.search(r"[^\W\d_]{3}", line.text)) and not _NOT_A_NAME.search(line.folded) and not _ADDRESS.search(line.folded)
+    plain = re.sub(r"\bmalaysia\b", "", line.folded)
+    sure = sum(word.confidence for word in line.words) / len(line.words) > 0.5
+    return sure and bool(re.search(r"[^\W\d_]{3}", line.text)) and not _NOT_A_NAME.search(plain) and not _ADDRESS.search(plain)
 
 
 def find_address(lines: Sequence[Line], name: Name | None) -> Name | None:

@@ -1,0 +1,133 @@
+"""The reader over HTTP."""
+
+import re
+from datetime import date
+from typing import Annotated
+from urllib.parse import quote
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, File, Form, Header, Path, Query, Request, Response, UploadFile
+from fastapi.responses import JSONResponse, PlainTextResponse
+
+from converto.kernel.paging import BadCursor, Page
+from converto.kernel.web import CurrentActor, Cursor, Limit, problems, the
+from converto.ocr.interface import (
+    KeyReused,
+    Kind,
+    NotReadYet,
+    Ocr,
+    OcrHealth,
+    Scan,
+    ScanFilter,
+    ScanSummary,
+    Status,
+    StillReading,
+    UnknownPage,
+    UnknownScan,
+    Upload,
+)
+
+router = APIRouter(prefix="/ocr", tags=["ocr"])
+
+TheOcr = Annotated[Ocr, Depends(the(Ocr))]
+ScanId = Annotated[UUID, Path(description="The scan.")]
+_WAIT = re.compile(r"(?:^|[,;\s])wait=(\d{1,5})(?:$|[,;\s])", re.ASCII)
+LONGEST_WAIT_S = 60
+
+
+@router.post("/scans", status_code=202, response_model=Scan, responses={200: {"model": Scan}} | problems(KeyReused))
+async def submit(
+    ocr: TheOcr,
+    actor: CurrentActor,
+    request: Request,
+    file: Annotated[UploadFile, File(description="JPEG, PNG, WebP, TIFF, or PDF.")],
+    *,
+    languages: Annotated[str, Form(max_length=50, description="Such as fin+eng; empty means what the installation is set to.")] = "",
+    kind: Annotated[Kind, Form()] = Kind.AUTO,
+    prefer: Annotated[str, Header(max_length=200, description="wait=30: answer once it is read, or after so many seconds.")] = "",
+    idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255)] = None,
+) -> Response:
+    """Keep a document and have it read: 202 at once, or 200 with the finished scan where `Prefer: wait=` allows the time."""
+    upload = Upload(
+        content=await file.read(),
+        filename=_plain(file.filename or ""),
+        languages=languages,
+        kind=kind,
+        idempotency_key=idempotency_key,
+    )
+    scan = await ocr.submit(actor, upload)
+    headers = {"location": str(request.app.url_path_for("scan", scan_id=scan.id))}
+    wanted = _WAIT.search(prefer)
+    if wanted is not None:
+        wait_s = min(int(wanted[1]), LONGEST_WAIT_S)
+        scan = await ocr.finished(actor, scan.id, wait_s=wait_s)
+        headers["preference-applied"] = f"wait={wait_s}"
+    done = scan.status in {Status.COMPLETED, Status.FAILED}
+    return JSONResponse(scan.model_dump(mode="json"), status_code=200 if done and wanted is not None else 202, headers=headers)
+
+
+@router.get("/scans", responses=problems(BadCursor))
+async def scans(
+    ocr: TheOcr,
+    actor: CurrentActor,
+    *,
+    status: Annotated[Status | None, Query()] = None,
+    since: Annotated[date | None, Query(alias="from", description="The first day of upload, UTC.")] = None,
+    until: Annotated[date | None, Query(alias="to", description="The last day of upload, UTC.")] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Page[ScanSummary]:
+    """List scans, newest first."""
+    return await ocr.scans(actor, ScanFilter(status=status, since=since, until=until), limit=limit, cursor=cursor)
+
+
+@router.get("/scans/{scan_id}", responses=problems(UnknownScan))
+async def scan(ocr: TheOcr, actor: CurrentActor, scan_id: ScanId) -> Scan:
+    """Return a scan with all that was found."""
+    return await ocr.scan(actor, scan_id)
+
+
+@router.post("/scans/{scan_id}/retry", status_code=202, responses=problems(UnknownScan, StillReading))
+async def retry(ocr: TheOcr, actor: CurrentActor, scan_id: ScanId) -> Scan:
+    """Have a document read anew."""
+    return await ocr.retry(actor, scan_id)
+
+
+@router.delete("/scans/{scan_id}", status_code=204, responses=problems(UnknownScan))
+async def delete(ocr: TheOcr, actor: CurrentActor, scan_id: ScanId) -> None:
+    """Remove a scan with its document, for good."""
+    await ocr.delete(actor, scan_id)
+
+
+@router.get("/scans/{scan_id}/original", response_class=Response, responses=problems(UnknownScan))
+async def original(ocr: TheOcr, actor: CurrentActor, scan_id: ScanId) -> Response:
+    """Return the document as it was uploaded."""
+    document = await ocr.original(actor, scan_id)
+    disposition = f"attachment; filename*=UTF-8''{quote(document.filename or str(scan_id))}"
+    return Response(document.content, media_type=document.media_type, headers={"content-disposition": disposition})
+
+
+@router.get("/scans/{scan_id}/pages/{page}.png", response_class=Response, responses=problems(UnknownScan, UnknownPage, NotReadYet))
+async def page_picture(ocr: TheOcr, actor: CurrentActor, scan_id: ScanId, page: Annotated[int, Path(ge=1, le=1000)]) -> Response:
+    """Return a page as the reader sees it, upright: the boxes of the fields are shares of this picture."""
+    return Response(await ocr.page_picture(actor, scan_id, page), media_type="image/png")
+
+
+@router.get("/scans/{scan_id}/text", response_class=PlainTextResponse, responses=problems(UnknownScan, NotReadYet))
+async def text(ocr: TheOcr, actor: CurrentActor, scan_id: ScanId) -> str:
+    """Return the text of the document, line by line."""
+    found = await ocr.scan(actor, scan_id)
+    if found.text is None:
+        raise NotReadYet(status=found.status)
+    return found.text
+
+
+@router.get("/health")
+async def health(ocr: TheOcr) -> OcrHealth:
+    """Return whether the reader can read, and how busy it is."""
+    return await ocr.health()
+
+
+def _plain(filename: str) -> str:
+    """Return the last part of a file's name, without control characters, cut to what is kept."""
+    return "".join(letter for letter in re.split(r"[/\\]", filename)[-1] if letter.isprintable())[-255:]

@@ -1,0 +1,45 @@
+"""The facts that the reader tells."""
+
+from typing import ClassVar
+from uuid import UUID
+
+from converto.kernel.event import Event
+from converto.kernel.money import Money
+from converto.ocr.interface import Failure, Kind
+
+
+class ScanRequested(Event):
+    """A document waits to be read."""
+
+    type: ClassVar[str] = "ocr.requested"
+
+    scan_id: UUID
+
+
+class ScanStarted(Event):
+    """A document is being read."""
+
+    type: ClassVar[str] = "ocr.started"
+
+    scan_id: UUID
+
+
+class ScanCompleted(Event):
+    """A document has been read; ask the reader for all that is on it."""
+
+    type: ClassVar[str] = "ocr.completed"
+
+    scan_id: UUID
+    kind: Kind
+    pages: int
+    vendor: str | None
+    total: Money | None
+
+
+class ScanFailed(Event):
+    """A document could not be read."""
+
+    type: ClassVar[str] = "ocr.failed"
+
+    scan_id: UUID
+    error: Failure

@@ -1,0 +1,46 @@
+"""The reader's tables."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import JSON, Index, MetaData, String, Text, UniqueConstraint
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from converto.kernel.columns import Moment
+
+
+class Base(DeclarativeBase):
+    """The tables of this module, and of no other."""
+
+    metadata = MetaData()
+
+
+class ScanRow(Base):
+    """A document and how its reading stands."""
+
+    __tablename__ = "scan"
+    __table_args__ = (
+        UniqueConstraint("tenant_id", "idempotency_key", name="scan_idempotency_key"),
+        Index("scan_content", "tenant_id", "sha256"),
+        Index("scan_status", "status"),
+    )
+
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    status: Mapped[str] = mapped_column(String(20))
+    kind: Mapped[str] = mapped_column(String(20))
+    languages: Mapped[str] = mapped_column(String(50))
+    filename: Mapped[str] = mapped_column(String(255))
+    media_type: Mapped[str] = mapped_column(String(50))
+    bytes: Mapped[int]
+    sha256: Mapped[str] = mapped_column(String(64))
+    idempotency_key: Mapped[str | None] = mapped_column(String(255))
+    duplicate_of: Mapped[UUID | None]
+    created_at: Mapped[datetime] = mapped_column(Moment)
+    started_at: Mapped[datetime | None] = mapped_column(Moment)
+    finished_at: Mapped[datetime | None] = mapped_column(Moment)
+    duration_ms: Mapped[int | None]
+    reading: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    error_code: Mapped[str | None] = mapped_column(String(100))
+    error_detail: Mapped[str | None] = mapped_column(Text)

@@ -1,0 +1,65 @@
+"""All SQL of the reader."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from uuid import UUID
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from converto.ocr.interface import ScanFilter
+from converto.ocr.models import ScanRow
+
+
+class Scans:
+    """The scans of a tenant."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    def add(self, row: ScanRow) -> None:
+        """Keep a new scan."""
+        self._session.add(row)
+
+    async def get(self, tenant_id: UUID, scan_id: UUID) -> ScanRow | None:
+        """Return one scan."""
+        return await self._session.get(ScanRow, (tenant_id, scan_id))
+
+    async def lock(self, tenant_id: UUID, scan_id: UUID) -> ScanRow | None:
+        """Return one scan for a change: nobody else changes it before this transaction ends."""
+        return await self._session.get(ScanRow, (tenant_id, scan_id), with_for_update=True)
+
+    async def with_key(self, tenant_id: UUID, idempotency_key: str) -> ScanRow | None:
+        """Return the scan that was made under an idempotency key."""
+        wanted = select(ScanRow).where(ScanRow.tenant_id == tenant_id, ScanRow.idempotency_key == idempotency_key)
+        return await self._session.scalar(wanted)
+
+    async def first_with_content(self, tenant_id: UUID, sha256: str) -> UUID | None:
+        """Return the earliest scan of the same bytes."""
+        wanted = select(ScanRow.id).where(ScanRow.tenant_id == tenant_id, ScanRow.sha256 == sha256)
+        return await self._session.scalar(wanted.order_by(ScanRow.id).limit(1))
+
+    async def page(self, tenant_id: UUID, wanted: ScanFilter, *, limit: int, after: UUID | None) -> Sequence[ScanRow]:
+        """Return up to `limit` scans, newest first, that come after the given one."""
+        query = select(ScanRow).where(ScanRow.tenant_id == tenant_id)
+        if wanted.status is not None:
+            query = query.where(ScanRow.status == wanted.status)
+        if wanted.since is not None:
+            query = query.where(ScanRow.created_at >= _midnight(wanted.since))
+        if wanted.until is not None:
+            query = query.where(ScanRow.created_at < _midnight(wanted.until) + timedelta(days=1))
+        if after is not None:
+            query = query.where(ScanRow.id < after)
+        return (await self._session.scalars(query.order_by(ScanRow.id.desc()).limit(limit))).all()
+
+    async def remove(self, tenant_id: UUID, scan_id: UUID) -> None:
+        """Forget a scan."""
+        await self._session.execute(delete(ScanRow).where(ScanRow.tenant_id == tenant_id, ScanRow.id == scan_id))
+
+    async def count(self, status: str) -> int:
+        """Return how many scans of all tenants stand like this."""
+        return await self._session.scalar(select(func.count()).select_from(ScanRow).where(ScanRow.status == status)) or 0
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), tzinfo=UTC)
