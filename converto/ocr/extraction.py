@@ -198,5 +198,7 @@ def _evidence(document: _Document, fields: Fields, kind: Kind, today: datetime.d
 
 def _is_card_slip(document: _Document) -> bool:
     """Tell whether a document is only a card terminal's: its block, and neither items nor a labelled total."""
-    terminal = document.block is not None or any(re.search(r"\bkorttitapahtuma|\bkauppiaan kuitti|\bkundenbeleg", line.folded) for line in document.lines)
+    terminal = document.block is not None or any(
+        re.search(r"\bkorttitapahtuma|\bkauppiaan kuitti|\bkundenbeleg", line.folded) for line in document.lines
+    )
     return terminal and not document.items and not document.table.rows and not any(row.label is Label.TOTAL for row in document.money)

@@ -77,7 +77,9 @@ _TENDERED = re.compile(r"\btender|\baccepted|\bgegeben|\bannettu|\bsaatu")
 _NEVER_PAID = re.compile(r"\brefund|\bmember|\bkanta|\bno ?\.|\bcash (sale|bill|inv)")
 _TAXED = re.compile(rf"\b{_TAX_WORD}\b|\bservice (tax|charge)|\bsvc chg|\bsrv chg")
 # "Total includes 6 % GST 0.42" tells the tax, not the total.
-_TAX_INSIDE = re.compile(rf"\binclud(?:es|ed|ing) (?:of )?\d* ?%? ?{_TAX_WORD}\b(?! ?@)|\b{_TAX_WORD} (?:@ )?\d* ?%? ?included in|\bsisaltaa (?:alv|arvonlis)")
+_TAX_INSIDE = re.compile(
+    rf"\binclud(?:es|ed|ing) (?:of )?\d* ?%? ?{_TAX_WORD}\b(?! ?@)|\b{_TAX_WORD} (?:@ )?\d* ?%? ?included in|\bsisaltaa (?:alv|arvonlis)"
+)
 _LETTERS = re.compile(r"[^\W\d_]")
 _ZONE_LINES = 9
 

@@ -181,7 +181,9 @@ def _join_misreadings(candidates: dict[Decimal, TotalCandidate]) -> None:
 
 
 def _is_supported(candidate: TotalCandidate) -> bool:
-    return any(reason in candidate.reasons for reason in ("net and tax", "sum of the VAT table", "paid less change", "paid by card", "rounded"))
+    return any(
+        reason in candidate.reasons for reason in ("net and tax", "sum of the VAT table", "paid less change", "paid by card", "rounded")
+    )
 
 
 def _one_digit_apart(first: Decimal, second: Decimal) -> bool:

@@ -38,7 +38,9 @@ _REGISTRATION = re.compile(
 _EDGES = re.compile(r"^[^\w(&]+|[^\w).!&*]+$")
 # SDN BHD as recognisers read it: SON BHD, SDN BID, Sdn. kbd.
 _MALAY_FORM = re.compile(r"\b[S5][DOE0][NHWI][.,]? ?(?!ltd|inc|oy|ab|co\b)(?:[BbEeHhkK8]\w{1,3}|a[ou])\.?$", re.IGNORECASE)
-_AFTER_FORM = re.compile(r"(?<=\b(?:bhd|S/B|oyj|Ltd|mbH))[.,]?\s+\W*(?=[^\s]*\d|co\b|no\b|ca\b|reg).*$|(?<=\bbhd)\W+\w{1,2}\W*$", re.IGNORECASE)
+_AFTER_FORM = re.compile(
+    r"(?<=\b(?:bhd|S/B|oyj|Ltd|mbH))[.,]?\s+\W*(?=[^\s]*\d|co\b|no\b|ca\b|reg).*$|(?<=\bbhd)\W+\w{1,2}\W*$", re.IGNORECASE
+)
 _SURE_LETTERS = 3
 _HEAD_LINES = 14
 _COMPLETE_NAME_WORDS = 2

@@ -1,0 +1,229 @@
+"""What a file is, told by its own bytes, and what of it can be refused before it is read."""
+
+import io
+import struct
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+
+import pypdfium2
+from PIL import Image
+
+from converto.kernel.errors import Error
+from converto.ocr.refusals import (
+    DamagedFile,
+    EmptyFile,
+    EncryptedPdf,
+    FileTooLarge,
+    HarmfulFile,
+    NoPages,
+    TooManyPages,
+    TooManyPixels,
+    TooSmall,
+    UnsupportedFile,
+)
+
+MAX_BYTES = 20 * 1024 * 1024
+MAX_PAGES = 50
+MAX_PIXELS = 80_000_000
+MIN_SIDE_PIXELS = 24
+_HEAD_BYTES = 64
+_TAIL_BYTES = 66_000
+_EICAR = b"EICAR-STANDARD-ANTIVIRUS-TEST-FILE"
+# What a decoder raises on bytes that are not what they say; Pillow's plugins do not agree on one class.
+_DECODER_ERRORS = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    LookupError,
+    EOFError,
+    ArithmeticError,
+    AttributeError,
+    RuntimeError,
+    struct.error,
+)
+# PDFium is not made for threads: one at a time.
+_PDFIUM = threading.Lock()
+
+
+class MediaType(StrEnum):
+    """The kinds of file that are read."""
+
+    JPEG = "image/jpeg"
+    PNG = "image/png"
+    WEBP = "image/webp"
+    TIFF = "image/tiff"
+    PDF = "application/pdf"
+
+    @property
+    def formats(self) -> tuple[str, ...]:
+        """Give the names of Pillow's decoders that may read it: no other is ever tried."""
+        # A phone's JPEG with a second picture inside is an MPO to Pillow.
+        return {MediaType.JPEG: ("JPEG", "MPO"), MediaType.PDF: ()}.get(self, (self.name,))
+
+
+@dataclass(frozen=True)
+class Inspected:
+    """What a file is: `width` and `height` are pixels of the first page, 0 for a PDF."""
+
+    media_type: MediaType
+    pages: int
+    width: int = 0
+    height: int = 0
+
+
+_MAGIC = (
+    (b"\xff\xd8\xff", MediaType.JPEG),
+    (b"\x89PNG\r\n\x1a\n", MediaType.PNG),
+    (b"II*\x00", MediaType.TIFF),
+    (b"MM\x00*", MediaType.TIFF),
+    (b"%PDF-", MediaType.PDF),
+)
+_FOREIGN = (
+    (b"PK\x03\x04", "a ZIP archive"),
+    (b"PK\x05\x06", "a ZIP archive"),
+    (b"GIF8", "a GIF picture"),
+    (b"BM", "a BMP picture"),
+    (b"MZ", "a program"),
+    (b"\x7fELF", "a program"),
+    (b"#!", "a script"),
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"Rar!", "a RAR archive"),
+    (b"7z\xbc\xaf", "a 7z archive"),
+    (b"\xd0\xcf\x11\xe0", "an old Office document"),
+    (b"%!PS", "a PostScript document"),
+    (b"<svg", "an SVG picture"),
+    (b"<?xml", "an XML document"),
+    (b"<!DOCTYPE", "a web page"),
+    (b"<html", "a web page"),
+    (b"{", "a JSON document"),
+)
+# What has no place behind the end of a picture or a PDF: phones do add films and thumbnails there, but none of these.
+_STOWAWAYS = (
+    (b"PK\x05\x06", "a ZIP archive"),
+    (b"<script", "a web page"),
+    (b"<html", "a web page"),
+    (b"<?php", "a script"),
+    (b"\x7fELF", "a program"),
+    (b"This program cannot be run in DOS mode", "a program"),
+    (b"Rar!\x1a", "a RAR archive"),
+)
+
+
+def sniff(head: bytes) -> MediaType:
+    """Return what a file is by its first bytes; a name or a declared type is never believed. Raises UnsupportedFile, EmptyFile."""
+    if not head:
+        raise EmptyFile
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return MediaType.WEBP
+    for magic, media_type in _MAGIC:
+        if head.startswith(magic):
+            return media_type
+    raise UnsupportedFile(found=_foreign(head))
+
+
+def inspect(content: bytes, *, max_bytes: int = MAX_BYTES, max_pages: int = MAX_PAGES) -> Inspected:
+    """Return what a file is, without decoding a pixel, or refuse it: a few milliseconds, to be run off the event loop.
+
+    Raises:
+        EmptyFile, FileTooLarge, UnsupportedFile, HarmfulFile, DamagedFile, TooManyPixels, TooSmall, TooManyPages, NoPages, EncryptedPdf
+    """
+    if len(content) > max_bytes:
+        raise FileTooLarge(bytes=len(content), max_bytes=max_bytes)
+    media_type = sniff(content[:_HEAD_BYTES])
+    _refuse_stowaways(content, media_type)
+    inspected = _inspect_pdf(content) if media_type is MediaType.PDF else _inspect_picture(content, media_type)
+    if inspected.pages > max_pages:
+        raise TooManyPages(pages=inspected.pages, max_pages=max_pages)
+    if inspected.pages < 1:
+        raise NoPages
+    return inspected
+
+
+@contextmanager
+def decoding(media_type: MediaType) -> Iterator[None]:
+    """Turn whatever a decoder raises into one of the errors above."""
+    try:
+        yield
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise TooManyPixels(width="very many", height="very many", max_pixels=MAX_PIXELS) from error
+    except Error:
+        raise
+    except (pypdfium2.PdfiumError, *_DECODER_ERRORS) as error:
+        raise DamagedFile(kind=media_type.name) from error
+
+
+def check_size(width: int, height: int) -> None:
+    """Refuse a picture that is too large or too small to read. Raises TooManyPixels, TooSmall."""
+    if width * height > MAX_PIXELS:
+        raise TooManyPixels(width=width, height=height, max_pixels=MAX_PIXELS)
+    if min(width, height) < MIN_SIDE_PIXELS:
+        raise TooSmall(width=width, height=height)
+
+
+@contextmanager
+def opened_pdf(content: bytes) -> Iterator[pypdfium2.PdfDocument]:
+    """Open a PDF, alone among all threads. Raises EncryptedPdf, DamagedFile."""
+    with _PDFIUM:
+        try:
+            document = pypdfium2.PdfDocument(content)
+        except pypdfium2.PdfiumError as error:
+            raise EncryptedPdf if "password" in str(error).casefold() else DamagedFile(kind=MediaType.PDF.name) from error
+        try:
+            with decoding(MediaType.PDF):
+                yield document
+        finally:
+            document.close()
+
+
+@contextmanager
+def opened_picture(content: bytes, media_type: MediaType) -> Iterator[Image.Image]:
+    """Open a picture with the one decoder for its kind. Raises DamagedFile, TooManyPixels, TooSmall."""
+    with decoding(media_type), Image.open(io.BytesIO(content), formats=media_type.formats) as picture:
+        check_size(*picture.size)
+        yield picture
+
+
+def _inspect_pdf(content: bytes) -> Inspected:
+    with opened_pdf(content) as document:
+        return Inspected(MediaType.PDF, len(document))
+
+
+def _inspect_picture(content: bytes, media_type: MediaType) -> Inspected:
+    with opened_picture(content, media_type) as picture:
+        pages = getattr(picture, "n_frames", 1) if media_type is MediaType.TIFF else 1
+        return Inspected(media_type, pages, *picture.size)
+
+
+def _refuse_stowaways(content: bytes, media_type: MediaType) -> None:
+    if _EICAR in content:
+        raise HarmfulFile(kind=media_type.name, found="the test pattern of virus scanners")
+    if media_type is not MediaType.PDF and b"%PDF-1." in content[:_TAIL_BYTES] + content[-_TAIL_BYTES:]:
+        raise HarmfulFile(kind=media_type.name, found="a PDF")
+    end = _end_of(content, media_type)
+    tail = content[max(end, len(content) - _TAIL_BYTES) :].lower()
+    for mark, found in _STOWAWAYS:
+        if mark.lower() in tail:
+            raise HarmfulFile(kind=media_type.name, found=found)
+
+
+def _end_of(content: bytes, media_type: MediaType) -> int:
+    """Return where the file's own kind ends, as near as its last mark tells."""
+    mark = {MediaType.JPEG: b"\xff\xd9", MediaType.PNG: b"IEND", MediaType.PDF: b"%%EOF"}.get(media_type)
+    if media_type is MediaType.WEBP:
+        return 8 + int.from_bytes(content[4:8], "little")
+    if mark is None:
+        return 0
+    # A JPEG's end mark may occur by chance in what is stowed behind it, never before its own end.
+    at = content.find(mark) if media_type is MediaType.JPEG else content.rfind(mark)
+    return 0 if at < 0 else at + len(mark)
+
+
+def _foreign(head: bytes) -> str:
+    if head[4:8] == b"ftyp":
+        return "a HEIC picture" if head[8:11] in (b"hei", b"mif", b"hev") else "a film"
+    stripped = head.lstrip(b"\xef\xbb\xbf \t\r\n")
+    return next((name for magic, name in _FOREIGN if stripped.lower().startswith(magic.lower())), "an unknown kind of file")

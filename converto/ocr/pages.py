@@ -1,0 +1,193 @@
+"""The pages of a file: as pictures upright, or as words from a PDF's own text."""
+
+import ctypes
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pypdfium2
+import pypdfium2.raw as pdfium
+from PIL import Image, ImageOps
+
+from converto.ocr.media import Inspected, MediaType, check_size, opened_pdf, opened_picture
+from converto.ocr.refusals import DamagedFile
+from converto.ocr.words import Word
+
+# 200 dots an inch read best against their cost; a page larger than this many pixels is rendered coarser.
+RENDER_DPI = 200
+MAX_RENDER_PIXELS = 25_000_000
+SHOWN_SIDE_PIXELS = 2400
+_POINTS_AN_INCH = 72
+_DEVICE = 100_000
+# Tesseract refuses a side of more than 32,767 pixels.
+_MAX_SIDE_PIXELS = 20_000
+_LEAST_LETTERS = 16
+_LONGEST_PAGE_CHARS = 60_000
+_UPRIGHT = 1
+_ORIENTATION_TAG = 0x0112
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A page as a picture in a file that Tesseract can read, upright, with its size in pixels."""
+
+    path: Path
+    width: int
+    height: int
+
+
+class Pages:
+    """The pages of one document; numbers begin with 1."""
+
+    def __init__(self, content: bytes, inspected: Inspected, *, folder: Path) -> None:
+        self._content = content
+        self._inspected = inspected
+        self._folder = folder
+
+    def words(self, number: int) -> tuple[Word, ...]:
+        """Return the words of a PDF page's own text; none when the page is a scan or its letters are not text."""
+        if self._inspected.media_type is not MediaType.PDF:
+            return ()
+        with opened_pdf(self._content) as document:
+            return _page_words(document, number)
+
+    def picture(self, number: int) -> Picture:
+        """Return a page as a file that Tesseract can read, as it came where that is possible.
+
+        Raises DamagedFile when the picture is cut off, and TooManyPixels.
+        """
+        media_type = self._inspected.media_type
+        if media_type is MediaType.PDF:
+            return save(self.shown(number), self._folder / f"page{number}.pgm")
+        with opened_picture(self._content, media_type) as picture:
+            if _fits(picture, media_type):
+                width, height = picture.size
+                _decode_coarsely(picture)
+                path = self._folder / f"page{number}.{media_type.name.lower()}"
+                path.write_bytes(self._content)
+                return Picture(path, width, height)
+        return save(self.shown(number), self._folder / f"page{number}.pgm")
+
+    def shown(self, number: int) -> Image.Image:
+        """Return a page as it is shown: upright, on white."""
+        if self._inspected.media_type is MediaType.PDF:
+            with opened_pdf(self._content) as document:
+                return _render(document[number - 1])
+        with opened_picture(self._content, self._inspected.media_type) as picture:
+            if number > 1:
+                picture.seek(number - 1)
+                check_size(*picture.size)
+            return ImageOps.exif_transpose(_on_white(picture))
+
+
+def png(picture: Image.Image) -> bytes:
+    """Return a page as PNG for a screen, its longer side at most 2,400 pixels."""
+    shown = picture.copy()
+    shown.thumbnail((SHOWN_SIDE_PIXELS, SHOWN_SIDE_PIXELS))
+    file = io.BytesIO()
+    shown.save(file, "PNG", compress_level=1)
+    return file.getvalue()
+
+
+def _render(page: pypdfium2.PdfPage) -> Image.Image:
+    """Return a PDF page as a grey picture of 200 dots an inch, coarser where it would be too large."""
+    width, height = page.get_size()
+    if not (width > 0 and height > 0):
+        raise DamagedFile(kind=MediaType.PDF.name)
+    scale = min(RENDER_DPI / _POINTS_AN_INCH, (MAX_RENDER_PIXELS / (width * height)) ** 0.5, _MAX_SIDE_PIXELS / max(width, height))
+    check_size(round(width * scale), round(height * scale))
+    picture: Image.Image = page.render(scale=scale, grayscale=True).to_pil()
+    return picture
+
+
+def save(picture: Image.Image, path: Path) -> Picture:
+    """Keep a picture in grey, without packing it, where Tesseract can read it."""
+    if max(picture.size) > _MAX_SIDE_PIXELS:
+        picture.thumbnail((_MAX_SIDE_PIXELS, _MAX_SIDE_PIXELS))
+    picture.convert("L").save(path, "PPM")
+    return Picture(path, picture.width, picture.height)
+
+
+def _fits(picture: Image.Image, media_type: MediaType) -> bool:
+    """Tell whether Tesseract reads the file as we would show it."""
+    return (
+        media_type in (MediaType.JPEG, MediaType.PNG)
+        and picture.mode in ("L", "RGB", "1")
+        and max(picture.size) <= _MAX_SIDE_PIXELS
+        and picture.getexif().get(_ORIENTATION_TAG, _UPRIGHT) == _UPRIGHT
+        and "transparency" not in picture.info
+    )
+
+
+def _decode_coarsely(picture: Image.Image) -> None:
+    """Go through every byte of a picture: a file that is cut off is told as such, not read as half grey."""
+    picture.draft("L", (picture.width // 8, picture.height // 8))
+    picture.load()
+
+
+def _on_white(picture: Image.Image) -> Image.Image:
+    """Return a picture in grey or colours; what is transparent becomes white, sixteen bits become eight."""
+    if picture.mode in ("L", "RGB"):
+        picture.load()
+        return picture
+    if picture.mode.startswith("I") or picture.mode == "F":
+        low, high = picture.getextrema()
+        span = max(1.0, float(high) - float(low))  # type: ignore[arg-type]
+        return picture.convert("F").point(lambda value: value * (255 / span) - float(low) * 255 / span).convert("L")  # type: ignore[arg-type]
+    if "A" in picture.getbands() or "transparency" in picture.info:
+        layered = picture.convert("RGBA")
+        white = Image.new("RGBA", layered.size, (255, 255, 255, 255))
+        white.alpha_composite(layered)
+        white.info, exif = dict(picture.info), picture.getexif()
+        if exif:
+            white.info["exif"] = exif.tobytes()
+        return white.convert("RGB")
+    return picture.convert("RGB")
+
+
+def _page_words(document: pypdfium2.PdfDocument, number: int) -> tuple[Word, ...]:
+    page = document[number - 1]
+    text = page.get_textpage()
+    count = text.count_chars()
+    if count > _LONGEST_PAGE_CHARS:
+        return ()
+    words = tuple(_words(page, text, count))
+    letters = sum(char.isalnum() for word in words for char in word.text)
+    strange = sum(not char.isprintable() or 0xE000 <= ord(char) <= 0xF8FF or char == "\ufffd" for word in words for char in word.text)
+    return words if letters >= _LEAST_LETTERS and strange * 10 < letters else ()
+
+
+def _words(page: pypdfium2.PdfPage, text: pypdfium2.PdfTextPage, count: int) -> Iterator[Word]:
+    letters: list[str] = []
+    box = [1.0, 1.0, 0.0, 0.0]
+    for at in range(count):
+        char = chr(pdfium.FPDFText_GetUnicode(text, at) or 32)
+        if char.isspace() or char == "\x02":
+            if letters:
+                yield _word(letters, box)
+            letters, box = [], [1.0, 1.0, 0.0, 0.0]
+            continue
+        left, top, right, bottom = _on_page(page, text.get_charbox(at, loose=True))
+        if letters and (left - box[2] > 0.8 * (box[2] - box[0]) / len(letters) or top > box[3] or bottom < box[1]):
+            yield _word(letters, box)
+            letters, box = [], [1.0, 1.0, 0.0, 0.0]
+        letters.append(char)
+        box = [min(box[0], left), min(box[1], top), max(box[2], right), max(box[3], bottom)]
+    if letters:
+        yield _word(letters, box)
+
+
+def _word(letters: list[str], box: list[float]) -> Word:
+    return Word("".join(letters), box[0], box[1], max(0.0, box[2] - box[0]), max(0.0, box[3] - box[1]))
+
+
+def _on_page(page: pypdfium2.PdfPage, box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+    """Return a rectangle of PDF coordinates in shares of the page as it is shown, whatever its rotation and crop."""
+    x, y = ctypes.c_int(), ctypes.c_int()
+    corners = []
+    for page_x, page_y in ((box[0], box[1]), (box[2], box[3])):
+        pdfium.FPDF_PageToDevice(page, 0, 0, _DEVICE, _DEVICE, 0, page_x, page_y, x, y)
+        corners.append((x.value / _DEVICE, y.value / _DEVICE))
+    (first_x, first_y), (second_x, second_y) = corners
+    return min(first_x, second_x), min(first_y, second_y), max(first_x, second_x), max(first_y, second_y)

@@ -1,0 +1,79 @@
+"""The reader as the service uses it: what can be refused at once is refused here, the reading is done by worker processes."""
+
+import asyncio
+import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from converto.ocr import tesseract
+from converto.ocr.interface import Kind, Reading
+from converto.ocr.media import Inspected, inspect
+from converto.ocr.refusals import ReaderMissing
+from converto.ocr.settings import OcrSettings
+from converto.ocr.workers import Workers
+
+# A longer answer is taken apart in a thread: the event loop has others to serve.
+_LONG_ANSWER_BYTES = 100_000
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What reads; without Tesseract its version is empty and it has no languages."""
+
+    name: str
+    version: str
+    languages: tuple[str, ...]
+
+
+class Readers:
+    """Reads documents in worker processes, at most `settings.workers` at once."""
+
+    def __init__(self, settings: OcrSettings) -> None:
+        self._settings = settings
+        self._workers = Workers(size=settings.workers, timeout_s=settings.timeout_s, max_memory_bytes=settings.worker_max_bytes)
+        self._engine = Engine("tesseract", "", ())
+
+    async def __aenter__(self) -> Self:
+        await self._workers.__aenter__()
+        await self.engine()
+        return self
+
+    async def __aexit__(self, *failure: object) -> None:
+        await self._workers.__aexit__(*failure)
+
+    async def engine(self) -> Engine:
+        """Return what reads here, looked up anew until it is found."""
+        if not self._engine.languages:
+            self._engine = await asyncio.to_thread(_engine)
+        return self._engine
+
+    def languages(self, wanted: str) -> tuple[str, ...]:
+        """Return the languages of `fin+eng` one by one. Raises UnknownLanguage, ReaderMissing."""
+        if not self._engine.languages:
+            raise ReaderMissing
+        return tesseract.check_languages(wanted.split("+"))
+
+    async def inspect(self, content: bytes) -> Inspected:
+        """Return what a document is, or refuse it: see `media.inspect`."""
+        return await asyncio.to_thread(inspect, content, max_bytes=self._settings.max_bytes, max_pages=self._settings.max_pages)
+
+    async def read(self, content: bytes, *, languages: Sequence[str], kind: Kind, today: datetime.date) -> Reading:
+        """Return what a document says. Raises what `refusals` lists."""
+        job = {"call": "read", "languages": list(languages), "kind": kind.value, "today": today.isoformat()}
+        limits = {"max_bytes": self._settings.max_bytes, "max_pages": self._settings.max_pages}
+        answer = await self._workers.ask(content, {**job, **limits})
+        if len(answer) > _LONG_ANSWER_BYTES:
+            return await asyncio.to_thread(Reading.model_validate_json, answer)
+        return Reading.model_validate_json(answer)
+
+    async def page_png(self, content: bytes, number: int) -> bytes:
+        """Return a page as PNG, upright; numbers begin with 1."""
+        return await self._workers.ask(content, {"call": "page_png", "number": number})
+
+
+def _engine() -> Engine:
+    try:
+        return Engine("tesseract", tesseract.version(), tesseract.installed_languages())
+    except ReaderMissing:
+        return Engine("tesseract", "", ())

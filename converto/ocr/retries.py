@@ -1,0 +1,111 @@
+"""A second look at a page that hardly gave a word: turned upright, straightened, or with its background evened out."""
+
+import math
+import re
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+
+from PIL import Image, ImageChops, ImageFilter, ImageOps
+
+from converto.ocr import tesseract
+from converto.ocr.pages import Picture, save
+from converto.ocr.words import Line, Word
+
+# A page with fewer sure letters than this was not read: it lies on its side, is dark, or holds no text.
+_ENOUGH_LETTERS = 60
+_SURE = 0.6
+_SURE_SHARE = 0.35
+_SKEWED_DEGREES = 1.2
+_MOST_SKEWED_DEGREES = 20.0
+_LONG_LINE_WORDS = 3
+_QUARTER_TURNS = {90: Image.Transpose.ROTATE_270, 180: Image.Transpose.ROTATE_180, 270: Image.Transpose.ROTATE_90}
+_WORDS = re.compile(r"[^\W\d_]{3,}|\d+[.,]\d{2}")
+
+
+def read_harder(
+    picture: Picture, lines: tuple[Line, ...], *, languages: Sequence[str], page: int, timeout_s: float, folder: Path
+) -> tuple[Line, ...]:
+    """Return the lines of a page, read again where the first reading is poor; the better reading wins.
+
+    Places are given on the page as it was before it was turned.
+    """
+    if not is_poor(lines):
+        return lines
+    with Image.open(picture.path) as opened:
+        original = opened.convert("L")
+
+    def again(prepared: Image.Image) -> tuple[Line, ...]:
+        return tesseract.read_picture(save(prepared, folder / f"again{page}.pgm"), languages=languages, page=page, timeout_s=timeout_s)
+
+    best = lines
+    turn = tesseract.quarter_turns(picture, timeout_s=timeout_s)
+    if turn:
+        original = original.transpose(_QUARTER_TURNS[turn])
+        best = max(best, _turned_back(again(original), turn), key=sure_letters)
+    angle = skew_degrees(best, width=original.width, height=original.height) if not turn else 0.0
+    if _SKEWED_DEGREES < abs(angle) < _MOST_SKEWED_DEGREES:
+        straight = original.rotate(angle, resample=Image.Resampling.BICUBIC, fillcolor=255)
+        best = max(best, _leant_back(again(straight), angle, original.size), key=sure_letters)
+    if is_poor(best) and not turn:
+        best = max(best, again(evened(original)), key=sure_letters)
+    return best
+
+
+def is_poor(lines: Sequence[Line]) -> bool:
+    """Tell whether a reading holds too few sure words to be one."""
+    letters = sum(len(word.text) for line in lines for word in line.words)
+    return sure_letters(lines) < max(_ENOUGH_LETTERS, _SURE_SHARE * letters)
+
+
+def sure_letters(lines: Sequence[Line]) -> int:
+    """Return how many letters stand in words and amounts that the recogniser is sure of."""
+    return sum(len(word.text) for line in lines for word in line.words if word.confidence >= _SURE and _WORDS.search(word.text))
+
+
+def skew_degrees(lines: Sequence[Line], *, width: int, height: int) -> float:
+    """Return how far lines of words climb to the right, in degrees; negative when they fall."""
+    slopes = []
+    for line in lines:
+        words = [word for word in line.words if word.confidence > _SURE and len(word.text) > 1]
+        if len(words) >= _LONG_LINE_WORDS:
+            first, last = words[0], words[-1]
+            across = (last.x + last.width / 2 - first.x - first.width / 2) * width
+            if across > 0:
+                slopes.append((first.bottom - last.bottom) * height / across)
+    return -math.degrees(math.atan(statistics.median(slopes))) if len(slopes) >= _LONG_LINE_WORDS else 0.0
+
+
+def evened(picture: Image.Image) -> Image.Image:
+    """Return a grey picture with its background made white and its contrast stretched: shadows and dark paper vanish."""
+    radius = max(8, min(picture.size) // 30)
+    small = picture.resize((max(1, picture.width // 4), max(1, picture.height // 4)))
+    background = small.filter(ImageFilter.MaxFilter(9)).filter(ImageFilter.GaussianBlur(radius / 4)).resize(picture.size)
+    lit = ImageChops.invert(ImageChops.subtract(background, picture))
+    return ImageOps.autocontrast(lit, cutoff=(2, 5))
+
+
+def _turned_back(lines: tuple[Line, ...], turn: int) -> tuple[Line, ...]:
+    def back(word: Word) -> Word:
+        x, y, width, height = word.x, word.y, word.width, word.height
+        place = {
+            90: (y, 1 - x - width, height, width),
+            180: (1 - x - width, 1 - y - height, width, height),
+            270: (1 - y - height, x, height, width),
+        }[turn]
+        return Word(word.text, *place, word.confidence)
+
+    return tuple(Line(tuple(back(word) for word in line.words), line.page) for line in lines)
+
+
+def _leant_back(lines: tuple[Line, ...], angle: float, size: tuple[int, int]) -> tuple[Line, ...]:
+    """Return lines at their places before the picture was rotated by `angle` degrees around its middle."""
+    width, height = size
+    cos, sin = math.cos(math.radians(angle)), math.sin(math.radians(angle))
+
+    def back(word: Word) -> Word:
+        x, y = (word.x + word.width / 2 - 0.5) * width, (word.y + word.height / 2 - 0.5) * height
+        old_x, old_y = (x * cos - y * sin) / width + 0.5, (x * sin + y * cos) / height + 0.5
+        return Word(word.text, old_x - word.width / 2, old_y - word.height / 2, word.width, word.height, word.confidence)
+
+    return tuple(Line(tuple(back(word) for word in line.words), line.page) for line in lines)

@@ -1,0 +1,88 @@
+"""One reading process: `python -m converto.ocr.worker PARENT_PID MAX_MEMORY_BYTES`, jobs on standard input, answers on standard output.
+
+A job is a line of JSON: `{"call": "read" | "page_png", "path": ..., ...}`. An answer is five bytes, its length and its kind, and its body.
+"""
+
+import contextlib
+import ctypes
+import datetime
+import json
+import os
+import resource
+import signal
+import struct
+import sys
+import traceback
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from converto.kernel.errors import Error, to_wire
+from converto.ocr.interface import Kind
+from converto.ocr.reading import page_png, read
+from converto.ocr.refusals import ReaderStopped, TooMuchMemory
+
+HEADER = struct.Struct(">IB")
+DONE, FAILED = 0, 1
+# The server answers first, whatever is being read.
+NICENESS = 10
+_PR_SET_PDEATHSIG = 1
+
+
+def main(parent_pid: int, max_memory_bytes: int) -> None:
+    """Answer jobs until standard input ends."""
+    _die_with(parent_pid)
+    os.nice(NICENESS)
+    resource.setrlimit(resource.RLIMIT_AS, (max_memory_bytes, max_memory_bytes))
+    # What a library prints must not come between the answers.
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    for line in sys.stdin.buffer:
+        _answer(answers, *_work(json.loads(line)))
+
+
+def _work(job: dict[str, Any]) -> tuple[int, bytes]:
+    try:
+        return DONE, _call(job)
+    except Error as error:
+        failure = error
+    except MemoryError:
+        failure = TooMuchMemory()
+    except Exception:  # noqa: BLE001  whatever a document provokes, the next one is read
+        traceback.print_exc()
+        failure = ReaderStopped()
+    return FAILED, to_wire(failure).model_dump_json().encode()
+
+
+def _call(job: dict[str, Any]) -> bytes:
+    content = Path(job["path"]).read_bytes()
+    if job["call"] == "page_png":
+        return page_png(content, job["number"])
+    reading = read(
+        content,
+        languages=job["languages"],
+        kind=Kind(job["kind"]),
+        today=datetime.date.fromisoformat(job["today"]),
+        max_bytes=job["max_bytes"],
+        max_pages=job["max_pages"],
+    )
+    return reading.model_dump_json().encode()
+
+
+def _answer(answers: BinaryIO, kind: int, body: bytes) -> None:
+    answers.write(HEADER.pack(len(body), kind))
+    answers.write(body)
+    answers.flush()
+
+
+def _die_with(parent_pid: int) -> None:
+    """End this process and the Tesseract it runs when the server ends, however it ends."""
+    # This process leads a group of its own; Tesseract is in it. SIGTERM comes from the kernel when the server is gone.
+    signal.signal(signal.SIGTERM, lambda *_: os.killpg(0, signal.SIGKILL))
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent_pid:
+        sys.exit(0)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]))

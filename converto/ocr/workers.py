@@ -1,0 +1,203 @@
+"""A pool of reading processes: started when there is work, ended when there is none, killed when one takes too long."""
+
+import asyncio
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Self
+
+from converto.kernel.errors import WireError, from_wire
+from converto.ocr.refusals import ReaderStopped, TookTooLong
+from converto.ocr.worker import DONE, HEADER
+
+_FOLDER_PREFIX = "converto-reading-"
+_LOCK = "lock"
+# A worker that has read this many documents is replaced: whatever leaks in a decoder ends with it.
+_MOST_JOBS = 500
+
+
+class Worker:
+    """One process that reads, one document at a time."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+        self.jobs = 0
+
+    @classmethod
+    async def start(cls, folder: Path, *, max_memory_bytes: int) -> Self:
+        """Start a process in a group of its own, so that its Tesseract can be ended with it."""
+        environment = {**os.environ, "TMPDIR": str(folder), "OMP_THREAD_LIMIT": "1"}
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "converto.ocr.worker",
+            str(os.getpid()),
+            str(max_memory_bytes),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            env=environment,
+            start_new_session=True,
+        )
+        return cls(process)
+
+    @property
+    def alive(self) -> bool:
+        """Tell whether the process runs."""
+        return self._process.returncode is None
+
+    @property
+    def pid(self) -> int:
+        """Give the process's number, which is its group's too."""
+        return self._process.pid
+
+    async def ask(self, job: dict[str, Any]) -> bytes:
+        """Return the answer to a job. Raises the error that the job raised, or ReaderStopped when the process ended."""
+        stdin, stdout = self._process.stdin, self._process.stdout
+        if stdin is None or stdout is None:
+            raise ReaderStopped
+        self.jobs += 1
+        try:
+            stdin.write(json.dumps(job).encode() + b"\n")
+            await stdin.drain()
+            length, kind = HEADER.unpack(await stdout.readexactly(HEADER.size))
+            body = await stdout.readexactly(length)
+        except (asyncio.IncompleteReadError, OSError) as error:
+            raise ReaderStopped from error
+        if kind != DONE:
+            raise from_wire(WireError.model_validate_json(body))
+        return body
+
+    async def kill(self) -> None:
+        """End the process and what it runs, at once."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+        await self._process.wait()
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+
+
+class Workers:
+    """At most `size` workers; `idle_s` after its last job a worker is ended."""
+
+    def __init__(self, *, size: int, timeout_s: float, max_memory_bytes: int, idle_s: float = 20.0) -> None:
+        self._slots = asyncio.Semaphore(size)
+        self._timeout_s = timeout_s
+        self._max_memory_bytes = max_memory_bytes
+        self._idle_s = idle_s
+        self._idle: dict[Worker, asyncio.TimerHandle] = {}
+        self._working: set[Worker] = set()
+        self._ending: set[asyncio.Task[None]] = set()
+        self._folder: Path | None = None
+        self._lock: int | None = None
+
+    async def __aenter__(self) -> Self:
+        await asyncio.to_thread(self._open_folder)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for timer in self._idle.values():
+            timer.cancel()
+        await asyncio.gather(*(worker.kill() for worker in (*self._idle, *self._working)), *self._ending, return_exceptions=True)
+        self._idle.clear()
+        await asyncio.to_thread(self._close_folder)
+
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """Give the numbers of the processes that run, working or idle."""
+        return tuple(worker.pid for worker in (*self._idle, *self._working))
+
+    async def ask(self, content: bytes, job: dict[str, Any]) -> bytes:
+        """Return the answer to a job on a document. Raises what the job raised, TookTooLong or ReaderStopped.
+
+        A caller that gives up ends the worker that it waits for; the others go on.
+        """
+        async with self._slots, self._worker() as (worker, folder):
+            document = folder / "document"
+            await asyncio.to_thread(document.write_bytes, content)
+            try:
+                async with asyncio.timeout(self._timeout_s):
+                    return await worker.ask({**job, "path": str(document)})
+            except TimeoutError as error:
+                raise TookTooLong(timeout_s=round(self._timeout_s)) from error
+
+    @asynccontextmanager
+    async def _worker(self) -> AsyncIterator[tuple[Worker, Path]]:
+        if self._folder is None:
+            raise ReaderStopped
+        folder = Path(await asyncio.to_thread(tempfile.mkdtemp, dir=self._folder))
+        worker = self._take() or await Worker.start(self._folder, max_memory_bytes=self._max_memory_bytes)
+        self._working.add(worker)
+        sound = False
+        try:
+            yield worker, folder
+            sound = True
+        except (TookTooLong, ReaderStopped, asyncio.CancelledError):
+            raise
+        except Exception:
+            # The document was refused; the worker told so and is fit for the next.
+            sound = True
+            raise
+        finally:
+            self._working.discard(worker)
+            if sound and worker.alive and worker.jobs < _MOST_JOBS:
+                self._rest(worker)
+            else:
+                self._end(worker)
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+    def _take(self) -> Worker | None:
+        while self._idle:
+            worker, timer = self._idle.popitem()
+            timer.cancel()
+            if worker.alive:
+                return worker
+        return None
+
+    def _rest(self, worker: Worker) -> None:
+        self._idle[worker] = asyncio.get_running_loop().call_later(self._idle_s, self._retire, worker)
+
+    def _retire(self, worker: Worker) -> None:
+        if self._idle.pop(worker, None) is not None:
+            self._end(worker)
+
+    def _end(self, worker: Worker) -> None:
+        ending = asyncio.get_running_loop().create_task(worker.kill())
+        self._ending.add(ending)
+        ending.add_done_callback(self._ending.discard)
+
+    def _open_folder(self) -> None:
+        sweep()
+        self._folder = Path(tempfile.mkdtemp(prefix=_FOLDER_PREFIX))
+        self._lock = os.open(self._folder / _LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC)
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
+
+    def _close_folder(self) -> None:
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+        if self._lock is not None:
+            os.close(self._lock)
+        self._folder = self._lock = None
+
+
+def sweep() -> None:
+    """Remove the documents that a killed server left behind: its lock is free."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_FOLDER_PREFIX}*"):
+        try:
+            lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CLOEXEC)
+        except OSError:
+            continue
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(folder, ignore_errors=True)
+        except OSError:
+            continue
+        finally:
+            os.close(lock)
