@@ -8,4 +8,4 @@ from pathlib import Path
 with Path(os.devnull).open("w") as nowhere:
     nowhere.write("")
 socket.socket().close()
-threading.Thread(target=int).start()
+threading.Thread(target=threading.Event().wait, daemon=True).start()

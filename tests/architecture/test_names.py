@@ -1,9 +1,10 @@
 import ast
+import re
 
 from tests.architecture.source import OTHERS, PROGRAM, name_of, python_files, tree
 
 DRAWERS = {"utils", "util", "helpers", "helper", "common", "shared", "misc"}
-ROLES = ("Manager", "Helper", "Util", "Utils", "Data", "Info", "Impl")
+VAGUE = re.compile(r"Base[A-Z].*|.*(Manager|Helper|Util|Utils|Data|Info|Impl)")
 MODULE_FILES = {"service", "repository", "models", "settings", "module", "api", "handlers"}
 
 
@@ -17,7 +18,7 @@ def test_no_class_is_named_by_a_role_instead_of_what_it_is() -> None:
         f"{name_of(file)} {node.name}"
         for file in python_files(PROGRAM)
         for node in ast.walk(tree(file))
-        if isinstance(node, ast.ClassDef) and (node.name.endswith(ROLES) or node.name.startswith("Base"))
+        if isinstance(node, ast.ClassDef) and VAGUE.fullmatch(node.name)
     ]
     assert vague == []
 
