@@ -71,3 +71,12 @@ def _value(match: re.Match[str]) -> Decimal:
     digits = re.sub(r"\D", "", match["number"])
     value = Decimal(digits).scaleb(-2)
     return -value if match["before"] or match["after"] else value
+
+
+def digits_apart(first: Decimal, second: Decimal) -> bool:
+    """Tell whether two amounts differ by one misread, missing or added digit."""
+    one, two = str(abs(first)).replace(".", ""), str(abs(second)).replace(".", "")
+    if len(one) == len(two):
+        return sum(a != b for a, b in zip(one, two, strict=True)) == 1
+    longer, shorter = (one, two) if len(one) > len(two) else (two, one)
+    return len(longer) - len(shorter) == 1 and any(longer[:at] + longer[at + 1 :] == shorter for at in range(len(longer)))

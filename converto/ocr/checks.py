@@ -49,15 +49,7 @@ def _sums(fields: Fields, seen: Evidence) -> Iterator[Finding]:
         yield _finding("total_missing", "warning", "total", "No total was found; check that the whole document is in the picture.")
     elif grosses and total not in grosses and all(abs(gross - total) > Decimal("0.04") for gross in grosses):
         yield _finding("sum_mismatch", "warning", "vat_total", f"The VAT table adds up to {grosses[0]}, but the total is {total}.")
-    for row in seen.table.rows:
-        if row.rate is None or row.net is None or row.vat is None:
-            continue
-        if not tolerance_holds(row.rate, row.net, row.vat):
-            yield _finding("vat_off_tolerance", "warning", "vat_total", f"{row.vat} is not {row.rate} % of {row.net}.")
-        if row.gross is not None and row.net + row.vat != row.gross:
-            yield _finding(
-                "sum_mismatch", "warning", "vat_total", f"{row.net} and {row.vat} make {row.net + row.vat}, but {row.gross} is printed."
-            )
+    yield from _rows(seen.table)
     if seen.card_slip:
         yield _finding(
             "card_slip_only",
@@ -67,6 +59,18 @@ def _sums(fields: Fields, seen: Evidence) -> Iterator[Finding]:
         )
     elif total is not None and not seen.table.rows:
         yield _finding("vat_table_missing", "warning", "vat_total", "No VAT table was found: without it the VAT cannot be deducted.")
+
+
+def _rows(table: VatTable) -> Iterator[Finding]:
+    for row in table.rows:
+        if row.mended:
+            yield _finding("vat_misread", "info", "vat_total", f"An amount of the VAT row at {row.rate} % was misread and put right by its other two.")
+        if row.rate is None or row.net is None or row.vat is None:
+            continue
+        if not tolerance_holds(row.rate, row.net, row.vat):
+            yield _finding("vat_off_tolerance", "warning", "vat_total", f"{row.vat} is not {row.rate} % of {row.net}.")
+        if row.gross is not None and row.net + row.vat != row.gross:
+            yield _finding("sum_mismatch", "warning", "vat_total", f"{row.net} and {row.vat} make {row.net + row.vat}, but {row.gross} is printed.")
 
 
 def _seller(fields: Fields, seen: Evidence) -> Iterator[Finding]:

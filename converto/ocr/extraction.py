@@ -79,7 +79,7 @@ def extract(pages: Sequence[Page], *, kind: Kind, today: datetime.date) -> Extra
 
 
 def _fields(document: _Document, today: datetime.date) -> Fields:
-    lines, money, block = document.lines, document.money, document.block
+    lines, block = document.lines, document.block
     currency = find_currency(lines)
     unit = currency[0] if currency else legal_tender(lines)
     name = find_vendor(lines)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from converto.ocr.amounts import digits_apart
 from converto.ocr.money_lines import Label, MoneyLine
 from converto.ocr.words import Line
 
@@ -132,7 +133,6 @@ def _weigh_payments(money: Sequence[MoneyLine], candidates: dict[Decimal, TotalC
 def _weigh_sums(money: Sequence[MoneyLine], candidates: dict[Decimal, TotalCandidate]) -> None:
     sums = [row.last for row in money if row.label in (Label.SUBTOTAL, Label.TOTAL)]
     taxes = [row.last for row in money if row.label is Label.TAX]
-    roundings = [row.last for row in money if row.label is Label.ROUNDING and abs(row.last) < 1]
     for value in {first + second for first in sums for second in taxes if second > ZERO}:
         if value in candidates:
             candidates[value].add(_SUM_WITH_TAX, "net and tax")
@@ -176,7 +176,7 @@ def _join_misreadings(candidates: dict[Decimal, TotalCandidate]) -> None:
         if not {"net and tax", "sum of the VAT table", "paid less change", "paid by card"} & set(other.reasons):
             continue
         for candidate in labelled:
-            if candidate is not other and not _is_supported(candidate) and _one_digit_apart(candidate.value, other.value):
+            if candidate is not other and not _is_supported(candidate) and digits_apart(candidate.value, other.value):
                 other.add(candidate.strength + _LAST_TOTAL, "misread label")
 
 
@@ -184,11 +184,3 @@ def _is_supported(candidate: TotalCandidate) -> bool:
     return any(
         reason in candidate.reasons for reason in ("net and tax", "sum of the VAT table", "paid less change", "paid by card", "rounded")
     )
-
-
-def _one_digit_apart(first: Decimal, second: Decimal) -> bool:
-    one, two = str(abs(first)).replace(".", ""), str(abs(second)).replace(".", "")
-    if len(one) == len(two):
-        return sum(a != b for a, b in zip(one, two, strict=True)) == 1
-    longer, shorter = (one, two) if len(one) > len(two) else (two, one)
-    return len(longer) - len(shorter) == 1 and any(longer[:at] + longer[at + 1 :] == shorter for at in range(len(longer)))

@@ -1,23 +1,24 @@
 """The VAT table of a document, as printed."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from itertools import permutations
 
-from converto.ocr.amounts import FoundAmount
+from converto.ocr.amounts import digits_apart, find_amounts
 from converto.ocr.interface import VatLine
-from converto.ocr.money_lines import Label, MoneyLine, amounts_of, label_of, vat_headers, vat_table_lines
+from converto.ocr.money_lines import Label, MoneyLine, label_of, vat_headers, vat_table_lines
 from converto.ocr.words import Line
 
-CENT = Decimal("0.01")
 HUNDRED = Decimal(100)
 # Registers round each item: with many items the printed VAT may miss the computed one by this much.
 _TOLERANCE = Decimal("0.06")
 _HIGHEST_RATE = 30
 _RATE = re.compile(r"(?<![\d.,])(?P<rate>\d{1,2}(?:[.,]\d{1,2})?) ?(?:%|°/[o0]|prosent|pct)")
-_BARE_RATE = re.compile(r"^\W*(?:[A-Za-z0-9]{1,4}[\s:=@(]+)?\W*(?P<rate>\d{1,2}(?:[.,]\d{1,2})?)(?= )")
+# 24.008, 24.002 and 24,00X are 24.00 % with a misread sign.
+_MISREAD_RATE = re.compile(r"(?<![\d.,])(?P<rate>\d{1,2}[.,]\d{1,2}?)(?:\d|[^\W\d]{1,2}|°?/?[o0])?(?= )")
+_BARE_RATE = re.compile(r"(?<![\d.,])(?P<rate>\d{1,2})(?= )")
 _CODE = re.compile(r"^\W*(?P<code>[A-Z]|\d)\b(?!\s*[.,]\d)")
 _TAX_WORD = re.compile(r"\b(gst|sst|vat|alv|arvonlisavero|moms|mwst|ust|mehrwertsteuer|steuer)\b")
 _COLUMNS = (
@@ -25,7 +26,6 @@ _COLUMNS = (
     ("gross", re.compile(r"\b(verollinen|brutto|gross|incl|skattepliktigt|inkl|yhteensa|total)\b")),
     ("vat", re.compile(r"\b(vero|alv|vat|moms|skatt|steuer|tax|gst|mwst|ust)\b")),
 )
-_CURRENCY_TAIL = re.compile(r"\b(?:EUR|RM|SEK)\b|€")
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,7 @@ class VatRow:
     gross: Decimal | None
     code: str | None = None
     checked: bool = False
+    mended: bool = False
 
 
 @dataclass
@@ -68,16 +69,36 @@ def read_vat_table(lines: Sequence[Line]) -> VatTable:
     order = _column_order(lines)
     for at, line in enumerate(lines):
         inside = at in zone
-        amounts = [amount for amount in amounts_of(line) if amount.value >= 0 or inside]
-        rate, rate_end = _rate_of(line, inside=inside, amounts=amounts)
-        amounts = [amount for amount in amounts if amount.start >= rate_end or rate is None]
-        if rate is not None and amounts and (inside or _TAX_WORD.search(line.folded)):
-            row = _row(line, rate, [amount.value for amount in amounts][:3], order if inside else ())
-            if row is not None and not any(_same(row, other) for other in table.rows):
+        row = _read_row(line, order if inside else (), inside=inside)
+        if row is not None:
+            if not any(_same(row, other) for other in table.rows):
                 table.rows.append(row)
-        elif inside and table.rows and len(amounts) >= 2:
-            table.sums = table.sums or _sum_row(line, amounts, table.rows)
+        elif inside and table.rows and table.sums is None:
+            table.sums = _sum_row(line, table.rows)
     return table
+
+
+def _read_row(line: Line, order: Sequence[str], *, inside: bool) -> VatRow | None:
+    """Return a line as a row of the table: of the numbers that may be its rate, the one whose arithmetic holds."""
+    if not (inside or (_RATE.search(line.columns) and _TAX_WORD.search(line.folded))):
+        return None
+    # A column of amounts has no times of day: 18:15 there is 18.15.
+    found = find_amounts(line.columns, lenient=inside)
+    code, label = _CODE.match(line.columns), label_of(line.folded)[0]
+    unsure: VatRow | None = None
+    for rate, end, plain in _rates(line.columns, inside=inside):
+        values = [amount.value for amount in found if amount.start >= end][:3]
+        if len(values) < (2 if inside else 1) or (label is Label.TOTAL and not plain):
+            continue
+        parts, checked, mended = _roles(rate, values, order)
+        if parts is None or not (checked or plain):
+            continue
+        letter = code["code"] if code and code.end() <= end else None
+        row = VatRow(line, rate, parts.get("net"), parts.get("vat"), parts.get("gross"), letter, checked, mended)
+        if checked:
+            return row
+        unsure = unsure or row
+    return unsure
 
 
 def vat_lines(table: VatTable) -> tuple[VatLine, ...]:
@@ -102,39 +123,41 @@ def tolerance_holds(rate: Decimal, net: Decimal, vat: Decimal) -> bool:
     return abs(net * rate / HUNDRED - vat) <= _TOLERANCE + abs(net) / 10000
 
 
-def _rate_of(line: Line, *, inside: bool, amounts: Sequence[FoundAmount]) -> tuple[Decimal | None, int]:
-    match = _RATE.search(line.columns)
-    if match is None and inside and len(amounts) >= 2:
-        match = _BARE_RATE.search(line.columns)
-    if match is None:
-        return None, 0
-    rate = Decimal(match["rate"].replace(",", "."))
-    normal = rate.normalize()
-    return (normal if normal.as_tuple().exponent != 1 else rate.quantize(Decimal(1)), match.end()) if rate <= _HIGHEST_RATE else (None, 0)
+def _rates(text: str, *, inside: bool) -> Iterator[tuple[Decimal, int, bool]]:
+    """Yield the numbers that may be a row's rate, where each ends, and whether a percent sign says so."""
+    for pattern, plain in ((_RATE, True), (_MISREAD_RATE, False), (_BARE_RATE, False)):
+        for match in pattern.finditer(text) if plain or inside else ():
+            rate = Decimal(match["rate"].replace(",", "."))
+            if rate <= _HIGHEST_RATE:
+                yield (rate.quantize(Decimal(1)) if rate == rate.to_integral_value() else rate.normalize()), match.end(), plain
 
 
-def _row(line: Line, rate: Decimal, values: Sequence[Decimal], order: Sequence[str]) -> VatRow | None:
-    code = _CODE.match(line.columns)
-    parts, checked = _roles(rate, values, order)
-    if parts is None:
-        return None
-    return VatRow(line, rate, parts.get("net"), parts.get("vat"), parts.get("gross"), code["code"] if code else None, checked)
+def _roles(rate: Decimal, values: Sequence[Decimal], order: Sequence[str]) -> tuple[dict[str, Decimal] | None, bool, bool]:
+    """Say which amount is which, whether arithmetic confirms it, and whether a misread one was mended.
 
-
-def _roles(rate: Decimal, values: Sequence[Decimal], order: Sequence[str]) -> tuple[dict[str, Decimal] | None, bool]:
-    """Say which amount is which: by arithmetic where it holds for one reading only, else by the table's header."""
+    Arithmetic decides where it holds for one reading only, else the table's header.
+    """
     in_order = dict(zip(order, values, strict=False)) if len(order) == len(values) else None
     readings = [dict(zip(names, values, strict=True)) for names in permutations(("net", "vat", "gross"), len(values))]
-    holding = [reading for reading in readings if _holds(rate, reading)]
-    if in_order is not None and in_order in holding:
-        return in_order, True
+    holding = [reading for reading in ([in_order] if in_order else []) + readings if _holds(rate, reading)]
     if holding:
-        return holding[0], True
+        return holding[0], True, False
     if in_order is not None:
-        return in_order, False
-    if len(values) == 1:
-        return {"vat": values[0]}, False
-    return None, False
+        mended = _mended(rate, in_order)
+        return (mended, True, True) if mended is not None else (in_order, False, False)
+    return ({"vat": values[0]} if len(values) == 1 else None), False, False
+
+
+def _mended(rate: Decimal, parts: dict[str, Decimal]) -> dict[str, Decimal] | None:
+    """Return a row of three with the one amount put right that is a digit off what the other two and the rate make it."""
+    if len(parts) < 3:
+        return None
+    net, vat, gross = parts["net"], parts["vat"], parts["gross"]
+    for name, right in (("net", gross - vat), ("vat", gross - net), ("gross", net + vat)):
+        candidate = {**parts, name: right}
+        if digits_apart(parts[name], right) and _holds(rate, candidate):
+            return candidate
+    return None
 
 
 def _holds(rate: Decimal, parts: dict[str, Decimal]) -> bool:
@@ -164,8 +187,10 @@ def _last_column(pattern: re.Pattern[str], words: str, name: str) -> re.Match[st
     return (matches[-1] if name == "vat" else matches[0]) if matches else None
 
 
-def _sum_row(line: Line, amounts: Sequence[FoundAmount], rows: Sequence[VatRow]) -> VatRow | None:
-    values = [amount.value for amount in amounts][-3:]
+def _sum_row(line: Line, rows: Sequence[VatRow]) -> VatRow | None:
+    values = [amount.value for amount in find_amounts(line.columns)][-3:]
+    if len(values) < 2:
+        return None
     nets = [row.net for row in rows if row.net is not None]
     vats = [row.vat for row in rows if row.vat is not None]
     if label_of(line.folded)[0] not in (Label.TOTAL, Label.OTHER, Label.TAX):
@@ -194,8 +219,3 @@ def vat_total_line(money: Sequence[MoneyLine]) -> MoneyLine | None:
     """Return the line that states the whole VAT, outside the table."""
     stated = [row for row in money if row.label is Label.TAX and not row.in_vat_table and len(row.amounts) == 1]
     return stated[-1] if len({row.last for row in stated}) == 1 else None
-
-
-def computed_vat(rate: Decimal, gross: Decimal) -> Decimal:
-    """Return the VAT that a gross amount holds at a rate, to the cent."""
-    return (gross * rate / (HUNDRED + rate)).quantize(CENT, rounding=ROUND_HALF_UP)

@@ -4,12 +4,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from converto.ocr.identifiers import find_business_ids
 from converto.ocr.money_lines import amounts_of
 from converto.ocr.words import Line
 
 # Forms of companies: what ends a name.
 _FORM = re.compile(
-    r"\b(oyj?|o y|ab|abp|ky|tmi|osk|osuuskauppa|ry|gmbh|mbh|kg|ohg|e ?\. ?k|ag|ug|ltd|limited|llc|inc|plc|pte|as|a ?/ ?s|aps|kft|sarl|bv|s ?/ ?b"
+    r"\b(oyj?|o y|ab|abp|ky|tmi|osk|ry|gmbh|mbh|kg|ohg|e ?\. ?k|ag|ug|ltd|limited|llc|inc|plc|pte|as|a ?/ ?s|aps|kft|sarl|bv|s ?/ ?b"
     r"|s[do][nhwi]\.? ?\.? b[hi][do]?|sdn|s[do]n|bhd|enterprise|enterprises|company|corporation|corp|holdings?|co)\b"
 )
 _BUSINESS = re.compile(
@@ -21,21 +22,22 @@ _NOT_A_NAME = re.compile(
     r"\b(invoice|receipt|kuitti|lasku|kvitto|rechnung|bon|beleg|quittung|faktura|tel|fax|phone|puh|puhelin|email|www|http|welcome|tervetuloa|date|pvm|datum|time|cashier"
     r"|kassa|tax|gst|sst|vat|alv|reg|roc|no|table|bill|cash sale|thank|thanks|kiitos|page|sivu|customer|copy|order|member|qty|price|total|amount|slip|guest"
     r"|check|open|served?|server|terminal|pos|station no|store no|operator|id|brn|co ?\. ?no|company no|co ?reg|licensee|owned|operated|by|home of|formerly|since|member of"
-    r"|maksutapahtuma|tosite|asiakkaan|kundenbeleg|seite|eur|vastaanottaja|toimitusosoite)\b|@|\. ?com|\. ?fi\b|\. ?my\b"
+    r"|offnungszeiten|aukioloajat|oppettider|uhr|maksutapahtuma|tosite|asiakkaan|kundenbeleg|seite|eur|vastaanottaja|toimitusosoite)\b|@|\. ?com|\. ?fi\b|\. ?my\b"
 )
 _ADDRESS = re.compile(
     r"\b(jalan|jin|jln|jl|lot|lorong|taman|tmn|kampung|kg|seksyen|section|bandar|plaza|level|floor|flr|ground|block|blok|blk|unit|wisma|menara|bangunan|building|mall|kawasan"
     r"|persiaran|batu|mukim|lebuh|pusat|selangor|kuala|lumpur|johor|melaka|penang|perak|sarawak|sabah|pahang|kelantan|malaysia|petaling|shah alam|klang|street|road|avenue|ave|lane"
-    r"|boulevard|drive|highway|square|katu|kuja|polku|tori|puistotie|bulevardi|gatan|vagen|str|strasse|platz|weg|allee|damm|p ?\. ?o ?\. ?box|pl \d+|po box|autoroute|rue)\b"
-    r"|(katu|tie|kuja|polku|kaari|tori|ranta|puisto|vagen|gatan|strasse|str|weg|platz|allee|damm|ring) ?\.? \d+|\b\d{5,6} [a-z]{3,}|^no ?\.? ?: ?\d|^no ?\.? ?\d"
+    r"|boulevard|drive|highway|square|katu|kuja|polku|tori|puistotie|bulevardi|gatan|vagen|str|strasse|strabe|strafe|platz|weg|allee|damm|p ?\. ?o ?\. ?box|pl \d+|po box|autoroute|rue)\b"
+    r"|(katu|tie|kuja|polku|kaari|tori|ranta|puisto|vagen|gatan|strasse|strabe|strafe|str|weg|platz|allee|damm|ring) ?\.? \d+|\b\d{5,6} [a-z]{3,}|^no ?\.? ?: ?\d|^no ?\.? ?\d"
 )
-_STREET_END = re.compile(r"(katu|tie|kuja|polku|kaari|tori|ranta|vagen|gatan|strasse|str|weg|platz|allee|damm) ?\.?$")
+_STREET_END = re.compile(r"(katu|tie|kuja|polku|kaari|tori|ranta|vagen|gatan|strasse|strabe|strafe|str|weg|platz|allee|damm) ?\.?$")
 _POSTCODE = re.compile(r"(?<!\d)\d{5}(?!\d)")
 _REGISTRATION = re.compile(
-    r"\s*[(\[{<]?\s*(?:(?:co(?:mpany)?|reg(?:istration)?|roc|brn)\W*(?:no|reg|number)?\W*)?[(\[{<]?\s*[A-Z0-9]{0,2}\d{4,9} ?[-–~.:]? ?[A-Z0-9]\s*[)\]}>]?\W*$",
+    r"\s*[(\[{<]?\s*(?:(?:co(?:mpany)?|reg(?:istration)?|roc|brn)\W*(?:no|reg|number)?\W*)?[(\[{<]?\s*[A-Z0-9]{0,2}\d{4,9} ?[-\u2013~.:]? ?[A-Z0-9]\s*[)\]}>]?\W*$",
     re.IGNORECASE,
 )
 _EDGES = re.compile(r"^[^\w(&]+|[^\w).!&*]+$")
+_FINNISH_ID = re.compile(r"\s*\b(?:ALV REK\W*)?(?:Y\W{0,3}(?:tun\w*)?\W{0,3})?\d{6,7} ?- ?\d.*$", re.IGNORECASE)
 # SDN BHD as recognisers read it: SON BHD, SDN BID, Sdn. kbd.
 _MALAY_FORM = re.compile(r"\b[S5][DOE0][NHWI][.,]? ?(?!ltd|inc|oy|ab|co\b)(?:[BbEeHhkK8]\w{1,3}|a[ou])\.?$", re.IGNORECASE)
 _AFTER_FORM = re.compile(
@@ -76,6 +78,7 @@ def find_vendor(lines: Sequence[Line]) -> Name | None:
 def clean_name(text: str) -> str:
     """Return a name without the register number behind it and without specks around it."""
     text = _EDGES.sub("", text)
+    text = _FINNISH_ID.sub("", text)
     for pattern in (_REGISTRATION, _EDGES, _AFTER_FORM, _EDGES):
         text = pattern.sub("", text)
     text = (
@@ -97,6 +100,8 @@ def _name_score(line: Line, at: int, height: float, head: Sequence[Line]) -> flo
     score += 0.8 if _BUSINESS.search(folded) else 0.0
     score += 0.8 if line.height > 1.25 * height else 0.0
     score += 0.5 if line.text.isupper() and letters > 5 else 0.0
+    # The company behind a shop, with its business id, stands below the shop's own name.
+    score -= 3.0 if find_business_ids(text) else 0.0
     score -= 3.5 if _NOT_A_NAME.search(folded) else 0.0
     score -= 3.0 if _ADDRESS.search(folded) and not _FORM.search(folded) else 0.0
     score -= 2.0 if amounts_of(line) or len(re.findall(r"\d", text)) > 6 and not _FORM.search(folded) else 0.0
