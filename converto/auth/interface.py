@@ -90,6 +90,13 @@ class RegistrationClosed(Forbidden):
     message = "Registration is closed here; ask the administrator for an account."
 
 
+class NoCompany(Forbidden):
+    """A person who belongs to no company any more."""
+
+    code = "auth.no_company"
+    message = "This account belongs to no company; ask somebody to invite it."
+
+
 class Overloaded(Unavailable):
     """More sign-ins at once than passwords can be checked."""
 
@@ -111,6 +118,18 @@ class Credentials(Value):
 
     email: Email
     password: Password
+
+
+class Refresh(Value):
+    """What a client gives for its next pair of tokens."""
+
+    refresh_token: OpaqueToken
+
+
+class Ended(Value):
+    """How many sessions were ended."""
+
+    ended: int
 
 
 class Client(Value):
@@ -193,7 +212,7 @@ class Auth(Interface, Protocol):
 
     @command
     async def login(self, credentials: Credentials, client: Client) -> SignedIn:
-        """Sign a person in to the company they joined first. Raises WrongCredentials, TooManyFailures, Overloaded."""
+        """Sign a person in to the company they joined first. Raises WrongCredentials, TooManyFailures, NoCompany, Overloaded."""
         ...
 
     @command
@@ -211,8 +230,8 @@ class Auth(Interface, Protocol):
         ...
 
     @command
-    async def logout_all(self, actor: Actor) -> int:
-        """End every session of the actor's person, this one included, and return how many there were."""
+    async def logout_all(self, actor: Actor) -> Ended:
+        """End every session of the actor's person, this one included, in every company."""
         ...
 
     @query

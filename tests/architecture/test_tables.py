@@ -6,6 +6,10 @@ from sqlalchemy.orm import DeclarativeBase
 from tests.architecture.source import program_modules
 
 WITHOUT_TENANT_FIRST = {
+    "users": "a person may belong to several companies",
+    "tenants": "it is the tenant",
+    "signing_keys": "its rows are the program's own: one set of keys signs for all tenants",
+    "sign_in_failures": "whoever fails to sign in acts for no tenant yet",
     "outbox": "its rows are the program's own: the relay takes whatever is due, of all tenants",
     "inbox": "its rows are the program's own: a subscriber takes whatever is due, of all tenants",
 }

@@ -1,0 +1,39 @@
+"""The facts that this module tells."""
+
+from typing import ClassVar, Literal
+from uuid import UUID
+
+from converto.kernel.event import Event
+
+EndReason = Literal["logout", "logout_all", "refresh_token_reused"]
+"""Why a session has ended before its time."""
+
+
+class UserRegistered(Event):
+    """Somebody opened an account and a company."""
+
+    type: ClassVar[str] = "auth.user.registered"
+
+    user_id: UUID
+    email: str
+    full_name: str
+    company_name: str
+
+
+class UserLoggedIn(Event):
+    """Somebody signed in."""
+
+    type: ClassVar[str] = "auth.user.login"
+
+    user_id: UUID
+    session_id: UUID
+
+
+class SessionRevoked(Event):
+    """A session has ended before its time: its tokens are refused from now on."""
+
+    type: ClassVar[str] = "auth.session.revoked"
+
+    user_id: UUID
+    session_id: UUID
+    reason: EndReason

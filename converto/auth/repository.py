@@ -1,0 +1,233 @@
+"""All SQL of this module."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from converto.auth.interface import Client, EmailTaken
+from converto.auth.models import MembershipRow, RefreshTokenRow, SessionRow, SignInFailureRow, SigningKeyRow, TenantRow, UserRow
+from converto.auth.roles import Role
+from converto.auth.throttle import FORGOTTEN_AFTER
+from converto.kernel.clock import new_id
+from converto.kernel.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the database says of a session that stands."""
+
+    user_id: UUID
+    role: Role
+    version: int
+    ends_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StoredKey:
+    """A signing key as it is stored."""
+
+    kid: str
+    sealed: bytes
+    signs_from: datetime | None
+    signs_until: datetime | None
+
+
+class People:
+    """Persons, companies, and who belongs where."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def by_email(self, email: str) -> UserRow | None:
+        """Return a person by the address that they sign in with."""
+        return await self._session.scalar(select(UserRow).where(UserRow.email == email))
+
+    async def add(self, *, email: str, full_name: str, password_hash: str, at: datetime) -> UserRow:
+        """Add a person. Raises EmailTaken, also when two do so at the same moment."""
+        row = UserRow(id=new_id(), email=email, full_name=full_name, password_hash=password_hash, created_at=at)
+        self._session.add(row)
+        try:
+            await self._session.flush()
+        except IntegrityError:
+            raise EmailTaken from None
+        return row
+
+    async def found(self, name: str, owner: UserRow, *, at: datetime) -> TenantRow:
+        """Add a company with its first owner."""
+        row = TenantRow(id=new_id(), name=name, created_at=at)
+        self._session.add(row)
+        await self._session.flush()
+        self._session.add(MembershipRow(tenant_id=row.id, user_id=owner.id, role=Role.OWNER.value, joined_at=at))
+        await self._session.flush()
+        return row
+
+    async def first_company(self, user_id: UUID) -> tuple[TenantRow, Role] | None:
+        """Return the company that a person joined first, and what they are there."""
+        wanted = select(TenantRow, MembershipRow.role).join(MembershipRow, MembershipRow.tenant_id == TenantRow.id)
+        mine = wanted.where(MembershipRow.user_id == user_id).order_by(MembershipRow.joined_at, TenantRow.id).limit(1)
+        row = (await self._session.execute(mine)).one_or_none()
+        return None if row is None else (row[0], Role(row[1]))
+
+    async def rehash(self, user_id: UUID, *, old: str, new: str) -> None:
+        """Put a better hash of the same password in the place of the old one; a password changed meanwhile stays."""
+        same = (UserRow.id == user_id) & (UserRow.password_hash == old)
+        await self._session.execute(update(UserRow).where(same).values(password_hash=new))
+
+    async def member(self, tenant_id: UUID, user_id: UUID) -> tuple[UserRow, TenantRow, Role] | None:
+        """Return a person, a company, and what they are there, or None for a stranger."""
+        wanted = (
+            select(UserRow, TenantRow, MembershipRow.role)
+            .join(MembershipRow, MembershipRow.user_id == UserRow.id)
+            .join(TenantRow, TenantRow.id == MembershipRow.tenant_id)
+            .where(MembershipRow.tenant_id == tenant_id, MembershipRow.user_id == user_id)
+        )
+        row = (await self._session.execute(wanted)).one_or_none()
+        return None if row is None else (row[0], row[1], Role(row[2]))
+
+
+class Sessions:
+    """Sessions and their refresh tokens."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def open(
+        self, tenant_id: UUID, user_id: UUID, *, token_hash: bytes, client: Client, at: datetime, lasts: timedelta
+    ) -> SessionRow:
+        """Open a session with its first refresh token."""
+        row = SessionRow(
+            tenant_id=tenant_id,
+            id=new_id(),
+            user_id=user_id,
+            version=1,
+            opened_at=at,
+            refreshed_at=at,
+            ends_at=at + lasts,
+            address=client.address,
+            user_agent=client.user_agent,
+        )
+        self._session.add(row)
+        await self._session.flush()
+        await self.add_token(row, token_hash)
+        return row
+
+    async def add_token(self, of: SessionRow, token_hash: bytes) -> None:
+        """Give a session one more refresh token."""
+        self._session.add(RefreshTokenRow(tenant_id=of.tenant_id, token_hash=token_hash, session_id=of.id))
+        await self._session.flush()
+
+    async def by_token(self, token_hash: bytes) -> tuple[RefreshTokenRow, SessionRow] | None:
+        """Return a refresh token and its session, locked until the transaction ends."""
+        joined = (SessionRow.tenant_id == RefreshTokenRow.tenant_id) & (SessionRow.id == RefreshTokenRow.session_id)
+        wanted = select(RefreshTokenRow, SessionRow).join(SessionRow, joined).where(RefreshTokenRow.token_hash == token_hash)
+        row = (await self._session.execute(wanted.with_for_update())).one_or_none()
+        return None if row is None else (row[0], row[1])
+
+    async def use(self, token: RefreshTokenRow, of: SessionRow, *, sealed_successor: bytes, successor_hash: bytes, at: datetime) -> None:
+        """Put a successor in the place of a refresh token."""
+        token.used_at, token.sealed_successor = at, sealed_successor
+        of.refreshed_at = at
+        await self.add_token(of, successor_hash)
+
+    async def forget_successors(self, of: SessionRow, *, used_before: datetime) -> None:
+        """Drop the sealed successors whose grace is over."""
+        over = (RefreshTokenRow.used_at < used_before) & RefreshTokenRow.sealed_successor.is_not(None)
+        mine = (RefreshTokenRow.tenant_id == of.tenant_id) & (RefreshTokenRow.session_id == of.id)
+        await self._session.execute(update(RefreshTokenRow).where(mine, over).values(sealed_successor=None))
+
+    async def standing(self, tenant_id: UUID, session_id: UUID) -> Standing | None:
+        """Return whom a session is for and what they are now, or None where it has ended or its person may no longer come in."""
+        member = (MembershipRow.tenant_id == SessionRow.tenant_id) & (MembershipRow.user_id == SessionRow.user_id)
+        wanted = (
+            select(SessionRow.user_id, MembershipRow.role, SessionRow.version, SessionRow.ends_at)
+            .join(MembershipRow, member)
+            .join(UserRow, UserRow.id == SessionRow.user_id)
+            .where(SessionRow.tenant_id == tenant_id, SessionRow.id == session_id)
+            .where(SessionRow.ended_at.is_(None), UserRow.disabled_at.is_(None))
+        )
+        row = (await self._session.execute(wanted)).one_or_none()
+        return None if row is None else Standing(row.user_id, Role(row.role), row.version, row.ends_at)
+
+    async def end(self, tenant_id: UUID, session_id: UUID, *, reason: str, at: datetime) -> SessionRow | None:
+        """End a session, forget its refresh tokens, and return it, or None where it had ended before."""
+        mine = (SessionRow.tenant_id == tenant_id) & (SessionRow.id == session_id)
+        row = await self._session.scalar(select(SessionRow).where(mine, SessionRow.ended_at.is_(None)).with_for_update())
+        if row is not None:
+            row.ended_at, row.end_reason = at, reason
+            tokens = (RefreshTokenRow.tenant_id == tenant_id) & (RefreshTokenRow.session_id == session_id)
+            await self._session.execute(delete(RefreshTokenRow).where(tokens))
+        return row
+
+    async def open_ones(self, user_id: UUID) -> Sequence[SessionRow]:
+        """Return the sessions of a person that stand, in every company."""
+        wanted = select(SessionRow).where(SessionRow.user_id == user_id, SessionRow.ended_at.is_(None))
+        return (await self._session.scalars(wanted.with_for_update())).all()
+
+    async def forget_expired(self, user_id: UUID, at: datetime) -> None:
+        """Remove the sessions of a person that are over, with their tokens."""
+        await self._session.execute(delete(SessionRow).where(SessionRow.user_id == user_id, SessionRow.ends_at < at))
+
+
+class Keys:
+    """The signing keys, sealed."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def all(self) -> Sequence[StoredKey]:
+        """Return every key, the oldest first."""
+        rows = await self._session.scalars(select(SigningKeyRow).order_by(SigningKeyRow.generation))
+        return [StoredKey(row.kid, row.sealed, row.signs_from, row.signs_until) for row in rows]
+
+    async def begin(self, keys: Sequence[tuple[str, bytes]], *, at: datetime) -> None:
+        """Keep the first two keys, of which the first signs from now on; where another process was faster, its keys stand."""
+        (current, sealed), (following, sealed_next) = keys
+        first = {"kid": current, "generation": 1, "sealed": sealed, "signs_from": at, "signs_until": None}
+        second = {"kid": following, "generation": 2, "sealed": sealed_next, "signs_from": None, "signs_until": None}
+        await self._session.execute(_insert(self._session)(SigningKeyRow).values([first, second]).on_conflict_do_nothing())
+
+    async def rotate(self, current: str, following: tuple[str, bytes], *, at: datetime, keep_from: datetime) -> bool:
+        """Let the next key sign, and keep one to follow it; False where another process has rotated since `current` was read."""
+        rows = (await self._session.scalars(select(SigningKeyRow).order_by(SigningKeyRow.generation).with_for_update())).all()
+        signing = next((row for row in rows if row.signs_from is not None and row.signs_until is None), None)
+        waiting = next((row for row in rows if row.signs_from is None), None)
+        if signing is None or waiting is None or signing.kid != current:
+            return False
+        signing.signs_until, waiting.signs_from = at, at
+        kid, sealed = following
+        self._session.add(SigningKeyRow(kid=kid, generation=waiting.generation + 1, sealed=sealed))
+        await self._session.execute(delete(SigningKeyRow).where(SigningKeyRow.signs_until < keep_from))
+        await self._session.flush()
+        return True
+
+
+class Failures:
+    """Wrong passwords in a row, by e-mail."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def of(self, account: bytes, at: datetime) -> SignInFailureRow:
+        """Return what is known of an account, locked until the transaction ends; nothing known is no failure."""
+        unknown = _insert(self._session)(SignInFailureRow).values(account=account, failures=0, last_at=at, blocked_until=at)
+        await self._session.execute(unknown.on_conflict_do_nothing())
+        wanted = select(SignInFailureRow).where(SignInFailureRow.account == account)
+        return (await self._session.scalars(wanted.with_for_update())).one()
+
+    async def forget(self, account: bytes, at: datetime) -> None:
+        """Forget an account's failures after a right password, and everybody's that are too old to count."""
+        old = SignInFailureRow.last_at < at - FORGOTTEN_AFTER
+        await self._session.execute(delete(SignInFailureRow).where((SignInFailureRow.account == account) | old))
+
+
+def _insert(session: AsyncSession) -> Any:
+    """Return the INSERT of this database that can leave a row alone where one is: SQLAlchemy has one per database."""
+    database: Database = session.info["database"]
+    return sqlite.insert if database.is_sqlite else postgresql.insert
