@@ -18,7 +18,6 @@ from converto.ocr.refusals import (
     EncryptedPdf,
     FileTooLarge,
     HarmfulFile,
-    NoPages,
     TooManyPages,
     TooManyPixels,
     TooSmall,
@@ -33,7 +32,7 @@ _HEAD_BYTES = 64
 _TAIL_BYTES = 66_000
 _EICAR = b"EICAR-STANDARD-ANTIVIRUS-TEST-FILE"
 # What a decoder raises on bytes that are not what they say; Pillow's plugins do not agree on one class.
-_DECODER_ERRORS = (
+_DECODER_ERRORS = (Warning, 
     OSError,
     SyntaxError,
     ValueError,
@@ -129,7 +128,7 @@ def inspect(content: bytes, *, max_bytes: int = MAX_BYTES, max_pages: int = MAX_
     """Return what a file is, without decoding a pixel, or refuse it: a few milliseconds, to be run off the event loop.
 
     Raises:
-        EmptyFile, FileTooLarge, UnsupportedFile, HarmfulFile, DamagedFile, TooManyPixels, TooSmall, TooManyPages, NoPages, EncryptedPdf
+        EmptyFile, FileTooLarge, UnsupportedFile, HarmfulFile, DamagedFile, TooManyPixels, TooSmall, TooManyPages, EncryptedPdf
     """
     if len(content) > max_bytes:
         raise FileTooLarge(bytes=len(content), max_bytes=max_bytes)
@@ -139,7 +138,7 @@ def inspect(content: bytes, *, max_bytes: int = MAX_BYTES, max_pages: int = MAX_
     if inspected.pages > max_pages:
         raise TooManyPages(pages=inspected.pages, max_pages=max_pages)
     if inspected.pages < 1:
-        raise NoPages
+        raise DamagedFile(kind=media_type.name)
     return inspected
 
 
@@ -171,7 +170,9 @@ def opened_pdf(content: bytes) -> Iterator[pypdfium2.PdfDocument]:
         try:
             document = pypdfium2.PdfDocument(content)
         except pypdfium2.PdfiumError as error:
-            raise EncryptedPdf if "password" in str(error).casefold() else DamagedFile(kind=MediaType.PDF.name) from error
+            # PDFium's last error may be an older one: a PDF that names no encryption needs no password.
+            locked = "password" in str(error).casefold() and b"/Encrypt" in content
+            raise EncryptedPdf if locked else DamagedFile(kind=MediaType.PDF.name) from error
         try:
             with decoding(MediaType.PDF):
                 yield document

@@ -59,13 +59,6 @@ class TooManyPages(Invalid):
     message = "The document has {pages} pages and at most {max_pages} are read; split it."
 
 
-class NoPages(Invalid):
-    """A document without a page."""
-
-    code = "ocr.no_pages"
-    message = "The document has no page; save it anew."
-
-
 class EncryptedPdf(Invalid):
     """A PDF that asks for a password."""
 
@@ -124,7 +117,6 @@ REFUSALS: tuple[type[Error], ...] = (
     TooManyPixels,
     TooSmall,
     TooManyPages,
-    NoPages,
     EncryptedPdf,
     UnknownLanguage,
     ReaderMissing,

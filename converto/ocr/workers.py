@@ -69,7 +69,7 @@ class Worker:
             await stdin.drain()
             length, kind = HEADER.unpack(await stdout.readexactly(HEADER.size))
             body = await stdout.readexactly(length)
-        except (asyncio.IncompleteReadError, OSError) as error:
+        except (asyncio.IncompleteReadError, OSError, RuntimeError) as error:  # uvloop: RuntimeError on a closed pipe
             raise ReaderStopped from error
         if kind != DONE:
             raise from_wire(WireError.model_validate_json(body))

@@ -1,0 +1,70 @@
+"""What a file is, and what is refused before and while it is read."""
+
+import datetime
+import io
+from collections.abc import Iterator
+
+import pytest
+from PIL import Image
+
+from converto.kernel.errors import Error
+from converto.ocr.media import Inspected, MediaType, inspect
+from converto.ocr.reading import read
+from tests.ocr.malformed import MAX_BYTES, Malformed, malformed
+from tests.ocr.pdfs import pdf_of_text
+
+CASES = malformed()
+
+
+@pytest.fixture(params=CASES, ids=[case.name for case in CASES])
+def case(request: pytest.FixtureRequest) -> Iterator[Malformed]:
+    found: Malformed = request.param
+    yield found
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF")
+def test_what_is_no_document_is_refused_with_its_own_reason(case: Malformed) -> None:
+    with pytest.raises(Error) as refusal:
+        if case.refused_at_once:
+            inspect(case.content, max_bytes=MAX_BYTES)
+        else:
+            read(case.content, languages=["eng"], today=datetime.date(2026, 1, 2))
+
+    assert refusal.value.code == case.code
+    assert 400 <= refusal.value.status < 500
+    assert "{" not in refusal.value.detail
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if not case.refused_at_once], ids=lambda case: case.name)
+def test_what_only_reading_can_find_passes_the_inspection(case: Malformed) -> None:
+    assert inspect(case.content, max_bytes=MAX_BYTES).pages >= 1
+
+
+def test_the_corpus_holds_at_least_sixty_files_of_different_names() -> None:
+    assert len({case.name for case in CASES}) == len(CASES) >= 60
+
+
+@pytest.mark.parametrize("kind", [kind for kind in MediaType if kind is not MediaType.PDF])
+def test_a_picture_is_known_by_its_bytes(kind: MediaType) -> None:
+    file = io.BytesIO()
+    Image.new("L", (40, 60), 255).save(file, kind.name)
+
+    assert inspect(file.getvalue()) == Inspected(kind, 1, 40, 60)
+
+
+def test_a_pdf_of_fifty_pages_is_taken() -> None:
+    assert inspect(pdf_of_text([["A"]] * 50)) == Inspected(MediaType.PDF, 50)
+
+
+def test_every_page_of_a_tiff_counts() -> None:
+    file = io.BytesIO()
+    Image.new("1", (40, 60)).save(file, "TIFF", save_all=True, append_images=[Image.new("1", (40, 60))] * 2)
+
+    assert inspect(file.getvalue()).pages == 3
+
+
+def test_a_film_behind_a_phones_jpeg_is_no_harm() -> None:
+    file = io.BytesIO()
+    Image.new("L", (40, 60), 255).save(file, "JPEG")
+
+    assert inspect(file.getvalue() + b"\x00\x00\x00\x18ftypmp42" + bytes(2000)).media_type is MediaType.JPEG
