@@ -11,6 +11,7 @@ import pypdfium2.raw as pdfium
 from PIL import Image, ImageOps
 
 from converto.ocr.media import Inspected, MediaType, check_size, opened_pdf, opened_picture
+from converto.ocr.paper import on_white, paper_mask
 from converto.ocr.refusals import DamagedFile
 from converto.ocr.words import Word
 
@@ -63,11 +64,13 @@ class Pages:
         with opened_picture(self._content, media_type) as picture:
             if _fits(picture, media_type):
                 width, height = picture.size
-                _decode_coarsely(picture)
-                path = self._folder / f"page{number}.{media_type.name.lower()}"
-                path.write_bytes(self._content)
-                return Picture(path, width, height)
-        return save(self.shown(number), self._folder / f"page{number}.pgm")
+                if paper_mask(_coarse(picture)) is None:
+                    path = self._folder / f"page{number}.{media_type.name.lower()}"
+                    path.write_bytes(self._content)
+                    return Picture(path, width, height)
+        shown = self.shown(number)
+        mask = paper_mask(shown.convert("L"))
+        return save(shown if mask is None else on_white(shown, mask), self._folder / f"page{number}.pgm")
 
     def shown(self, number: int) -> Image.Image:
         """Return a page as it is shown: upright, on white."""
@@ -120,10 +123,10 @@ def _fits(picture: Image.Image, media_type: MediaType) -> bool:
     )
 
 
-def _decode_coarsely(picture: Image.Image) -> None:
-    """Go through every byte of a picture: a file that is cut off is told as such, not read as half grey."""
+def _coarse(picture: Image.Image) -> Image.Image:
+    """Return a picture small and grey, gone through to its last byte: a file that is cut off is told as such, not read as half grey."""
     picture.draft("L", (picture.width // 8, picture.height // 8))
-    picture.load()
+    return picture.convert("L")
 
 
 def _on_white(picture: Image.Image) -> Image.Image:

@@ -6,10 +6,11 @@ import statistics
 from collections.abc import Sequence
 from pathlib import Path
 
-from PIL import Image, ImageChops, ImageFilter, ImageOps
+from PIL import Image
 
 from converto.ocr import tesseract
 from converto.ocr.pages import Picture, save
+from converto.ocr.paper import evened
 from converto.ocr.words import Line, Word
 
 # A page with fewer sure letters than this was not read: it lies on its side, is dark, or holds no text.
@@ -74,15 +75,6 @@ def skew_degrees(lines: Sequence[Line], *, width: int, height: int) -> float:
             if across > 0:
                 slopes.append((first.bottom - last.bottom) * height / across)
     return -math.degrees(math.atan(statistics.median(slopes))) if len(slopes) >= _LONG_LINE_WORDS else 0.0
-
-
-def evened(picture: Image.Image) -> Image.Image:
-    """Return a grey picture with its background made white and its contrast stretched: shadows and dark paper vanish."""
-    radius = max(8, min(picture.size) // 30)
-    small = picture.resize((max(1, picture.width // 4), max(1, picture.height // 4)))
-    background = small.filter(ImageFilter.MaxFilter(9)).filter(ImageFilter.GaussianBlur(radius / 4)).resize(picture.size)
-    lit = ImageChops.invert(ImageChops.subtract(background, picture))
-    return ImageOps.autocontrast(lit, cutoff=(2, 5))
 
 
 def _turned_back(lines: tuple[Line, ...], turn: int) -> tuple[Line, ...]:
