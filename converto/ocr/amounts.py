@@ -20,7 +20,7 @@ _IN_TEXT = re.compile(
 )
 # What a recogniser makes of an amount: letters for digits, a space beside or for the decimal mark.
 _LENIENT = re.compile(
-    r"(?<![\w.,:/])(?:R[MHN] ?|[$€£] ?)?(?P<number>(?=[^\s]*\d)[\dOoIlSBZ|]{1,5} ?[.,:] ?[\dOoIlSBZ]{2}|\d{1,4} \d{2})(?![\w%]|[.,:/]\w| ?%)"
+    r"(?<![\w.,:/])(?:R[MHN] ?|[$€£] ?)?(?P<number>(?=[^\s]*\d)[\dOoIlSBZ|]{1,5} ?[.,:;] ?[\dOoIlSBZ]{2}|\d{1,4} \d{2})(?![\w%]|[.,:/]\w| ?%)"
 )
 _DIGITS = str.maketrans("OoIlSBZ|", "00115821")
 
@@ -63,7 +63,7 @@ def _guesses(text: str, *, taken: list[tuple[int, int]]) -> Iterator[FoundAmount
         if any(start < other_end and other_start < end for other_start, other_end in taken):
             continue
         digits = re.sub(r"\D", "", match["number"].translate(_DIGITS))
-        spaced = re.fullmatch(r"\d+[.,] ?\d{2}", match["number"]) is not None
+        spaced = re.fullmatch(r"\d+[.,;] ?\d{2}", match["number"]) is not None
         yield FoundAmount(Decimal(digits).scaleb(-2), start, end, guessed=not spaced, spaced=spaced)
 
 

@@ -66,8 +66,8 @@ def extract(pages: Sequence[Page], *, kind: Kind, today: datetime.date) -> Extra
         document, fields = _Document(lines, money, VatTable(), (), None), Fields()
     else:
         table = read_vat_table(lines)
-        document = _Document(lines, money, table, find_items(lines, money, table.codes), find_card_block(lines))
-        fields = _fields(document, today)
+        document = _Document(lines, money, table, find_items(lines, money, table.codes, table.rates), find_card_block(lines))
+        fields = _fields(document, kind, today)
     return Extracted(
         kind=kind,
         fields=fields,
@@ -78,7 +78,7 @@ def extract(pages: Sequence[Page], *, kind: Kind, today: datetime.date) -> Extra
     )
 
 
-def _fields(document: _Document, today: datetime.date) -> Fields:
+def _fields(document: _Document, kind: Kind, today: datetime.date) -> Fields:
     lines, block = document.lines, document.block
     currency = find_currency(lines)
     unit = currency[0] if currency else legal_tender(lines)
@@ -98,7 +98,7 @@ def _fields(document: _Document, today: datetime.date) -> Fields:
         iban=_placed(find_number(lines, find_ibans)),
         currency=_at(currency[0], currency[1], currency[2:], 0.95) if currency else None,
         card_last4=_at(card[0], card[1], card[2:], 0.95) if card else None,
-        payment_method=_method(document),
+        payment_method=_method(document, kind),
         category=_category(document),
         **_sums(document, unit),
     )
@@ -154,8 +154,11 @@ def _from_table(document: _Document, part: str, unit: str) -> Found[Money] | Non
     return None
 
 
-def _method(document: _Document) -> Found[PaymentMethod] | None:
+def _method(document: _Document, kind: Kind) -> Found[PaymentMethod] | None:
     method = find_method(document.money, document.lines)
+    if method is None and kind is Kind.INVOICE:
+        asked = find_due_date(document.lines) or find_number(document.lines, find_ibans)
+        method = (PaymentMethod.INVOICE, asked.line) if asked is not None else None
     return Found[PaymentMethod](value=method[0], confidence=0.85, page=method[1].page, box=method[1].box()) if method else None
 
 

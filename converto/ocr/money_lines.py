@@ -46,6 +46,8 @@ _VAT_HEADER = re.compile(
     rf"\b{_TAX_WORD}\b.*\b(summary|sumary|summy|analysis|breakdown|veroton|verollinen|netto|brutto|amount|amt|net|excl|spec)"
     r"|\bveroton\b.*\bvero|\b(gst|vat|tax) ?summary|\bnetto\b.*\b(brutto|umsatz)|\bmoms ?%|alv ?%|tax code|gstsummary|vatsummary|sumary amount"
 )
+# The head of a table of items may name the tax too.
+_ITEM_HEADER = re.compile(r"\b(tuote|maara|hinta|kpl|description|qty|quantity|item|price|artikel|antal|pris|menge|preis|tyo)\b")
 _STRONG = re.compile(
     r"grand total|total (payable|due|to pay|rounded)|amount (payable|due|to pay)|amt (due|payable)|nett? (total|amt|amount)|rounded total"
     r"|final ?total|finaltotal|total (amount )?after|ttl a[tf][tf]|total aft|maksettava|loppusumma|zu zahlen|zu bezahlen|att betala|gesamtbetrag"
@@ -70,7 +72,7 @@ _ROUNDING = re.compile(r"\bround|\brnd|\broud|\bpyoristys|\bavrundning|\brundung
 _CHANGE = re.compile(r"\bchange|\btakaisin|\bvaihtoraha|\btillbaka|\bvaxel|\bruckgeld|\bzuruck|\bbaki\b|\bcharge? ?ant|\bvaihto\b|\brendu")
 _PAID = re.compile(
     r"\bcash\b|\bvisa\b|\bmaster ?card|\bmastercard|\bcard\b|\bdebit|\bcredit|\bkortti|\bpankkikortti|\bkateinen|\bmobiilimaksu|\bmobilepay"
-    r"|\bveloitus|\btender|\bpaid\b|\bpayment|\bgegeben|\bbar\b|\bbargeld|\bgirocard|\bec ?- ?(karte|cash)|\bkarte|\bkontant|\bkort\b|\bamex\b|\bmaestro"
+    r"|\bveloitus|\btender|\bpaid\b|\bpayment|\bgegeben|\bbar\b|\bbargeld|\bgirocard|\bec ?- ?(karte|cash)|\bkarte|\bkontant|\bkort\b|\bbankkort|\bamex\b|\bmaestro"
     r"|\btunai|\breceived|\blahjakortti|\bgutschein|\blaskutus|\bkartenzahlung|\bswish|\bspeces|\bmaksettu\b|\bcheque|\btng\b|\bepay|\bnets\b"
 )
 _TENDERED = re.compile(r"\btender|\baccepted|\bgegeben|\bannettu|\bsaatu")
@@ -177,7 +179,7 @@ def vat_table_lines(lines: Sequence[Line]) -> frozenset[int]:
 def vat_headers(lines: Sequence[Line]) -> Iterator[int]:
     """Yield where the headers of VAT tables stand."""
     for at, line in enumerate(lines):
-        if _VAT_HEADER.search(line.folded) and not amounts_of(line) and "invoice" not in line.folded:
+        if _VAT_HEADER.search(line.folded) and not _ITEM_HEADER.search(line.folded) and not amounts_of(line) and "invoice" not in line.folded:
             yield at
 
 

@@ -28,7 +28,10 @@ _MEANS = (
 )
 _BLOCK = re.compile(r"yritys ?/ ?ala\D{0,4}0(?P<business>\d{8})(?P<store>\d{3}) ?/ ?(?P<mcc>\d{4})")
 _REFERENCE = re.compile(r"\bviite\b\W{0,4}(?P<year>\d{2})(?P<month>\d{2})(?P<day>\d{2})\d{6}(?!\d)")
+# Stars are read as letters: *kKK KKKK 4417.
+_MISREAD_MASK = re.compile(r"(?:(?<![\w])[*+kKxXAaRrHheEtToO\u00b7#.]{1,20} ?){2,}(?P<last4>\d{4})(?!\d)")
 _CARD_WORDS = re.compile(r"\bkortti|\bcard|\bvisa|\bmaster|\bdebit|\bkarte|\bkort\b|\bpan\b|\bkontakt")
+_CARD_NAMES = re.compile(r"\bkortti\b|\bvisa\b|\bmaster ?card|\bdebit\b|\bkort\b|\bkarte\b|\bmaestro\b")
 _CENTURY = 2000
 # Merchant category codes that Finnish receipts bear, in plain words.
 _CATEGORIES = {
@@ -66,7 +69,7 @@ def find_method(money: Sequence[MoneyLine], lines: Sequence[Line]) -> tuple[Paym
     """Return how it was paid: by the line that bears the amount, else by the terminal's block."""
     paid = [row.line for row in money if row.label is Label.PAID and row.last]
     terminal = [
-        line for line in lines if re.search(r"\bkorttitapahtuma|\bcard (type|no)|\bmobiilimaksu|\bkartenzahlung|\bgirocard", line.folded)
+        line for line in lines if re.search(r"\bkorttitapahtuma|\bmaksutapa|\bbetalsatt|\bpayment method|\bzahlungsart|\bcard (type|no)|\bmobiilimaksu|\bkartenzahlung|\bgirocard", line.folded)
     ]
     for method, pattern in _MEANS:
         for line in (*paid, *terminal):
@@ -82,6 +85,11 @@ def find_card_last4(lines: Sequence[Line]) -> tuple[str, Line, int, int] | None:
         for card in find_masked_cards(text):
             if "*" in text or _CARD_WORDS.search(line.folded) or "XXXX" in text.upper():
                 return card.value, line, card.start, card.end
+    for before, line in zip((None, *lines), lines, strict=False):
+        named = _CARD_NAMES.search(line.folded) or (before is not None and _CARD_NAMES.search(before.folded))
+        match = _MISREAD_MASK.search(line.columns) if named else None
+        if match is not None:
+            return match["last4"], line, *match.span("last4")
     return None
 
 

@@ -21,8 +21,8 @@ _DUE = re.compile(
     r"\b(erapaiva\w*|erapvm|eraantyy|due date|due|payable by|forfallodag|forfallodatum|oss tillhanda|fallig\w*|zahlbar bis|maksettava viimeistaan)\b"
 )
 _RECEIPT_WORD = re.compile(
-    r"(?:kuitti ?-?(?:nro|numero|no)?|laskun? ?-?(?:numero|nro|no)|kvittonr|kvitto ?(?:nr)?|faktura ?(?:nr|nummer)|fakturanummer|invoice ?(?:no|number|nr|#)?|inv ?\.? ?(?:no|#|num)"
-    r"|receipt ?(?:no|number|nr|#)?|bill ?(?:no|number|#)|doc(?:ument)? ?(?:no|number)|bon ?-?(?:nr|nummer)|beleg ?-?(?:nr|nummer)|rechnungs? ?-?(?:nr|nummer)|rechnung nr|slip ?no"
+    r"(?:kuitti\s*-?(?:nro|numero|no)?|laskun?\s*-?(?:numero|nro|no)|kvittonr|kvitto\s*(?:nr)?|faktura ?(?:nr|nummer)|fakturanummer|invoice\s*(?:no|number|nr|#)?|inv\s*\.?\s*(?:no|#|num)"
+    r"|receipt\s*(?:no|number|nr|#)?|bill\s*(?:no|number|#)|doc(?:ument)? ?(?:no|number)|bon ?-?(?:nr|nummer)|beleg ?-?(?:nr|nummer)|rechnungs? ?-?(?:nr|nummer)|rechnung nr|slip ?no"
     r"|rcpt ?(?:no|#)?|cs no|trans(?:action)? ?(?:no|id|#))\b\.?",
     re.IGNORECASE,
 )
@@ -32,6 +32,7 @@ _S_REGISTER = re.compile(r"\b[KM]\d{1,2} M(?P<till>\d{6})/(?P<number>\d{4,6}E?)\
 
 # A year of two digits before this one is rather a misread number.
 _OLDEST_SHORT_YEAR = 2008
+_FUTURE = 4.0
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,9 @@ def find_date(lines: Sequence[Line], *, today: datetime.date, card_date: datetim
     ]
     best = max(scored, key=lambda entry: (entry[0], -entry[1]))
     score, _, date, line = best
-    if score < -1.5:
+    future = date.value > today + datetime.timedelta(days=1)
+    # A lone date in the future is given all the same, to be doubted; a due date is not.
+    if score + (_FUTURE if future else 0.0) < -1.5:
         return None
     rivals = [other[0] for other in scored if other[2].value != date.value]
     margin = score - max(rivals) if rivals else 2.0
@@ -82,7 +85,7 @@ def _date_score(date: FoundDate, line: Line, above: Line | None, today: datetime
     score -= 1.2 if date.guessed else 0.0
     score -= 0.3 if date.short_year else 0.0
     score -= 2.0 if date.short_year and date.value.year < _OLDEST_SHORT_YEAR else 0.0
-    score -= 4.0 if date.value > today + datetime.timedelta(days=1) else 0.0
+    score -= _FUTURE if date.value > today + datetime.timedelta(days=1) else 0.0
     score -= 1.5 if today.year - date.value.year > 15 else 0.0
     return score
 

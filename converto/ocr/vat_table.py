@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from itertools import permutations
 
@@ -15,12 +15,14 @@ HUNDRED = Decimal(100)
 # Registers round each item: with many items the printed VAT may miss the computed one by this much.
 _TOLERANCE = Decimal("0.06")
 _HIGHEST_RATE = 30
-_RATE = re.compile(r"(?<![\d.,])(?P<rate>\d{1,2}(?:[.,]\d{1,2})?) ?(?:%|°/[o0]|prosent|pct)")
+_RATE = re.compile(r"(?<![\d.,])(?P<rate>\d{1,2}(?:[.,;]\d{1,2})?) ?(?:%|°/[o0]|prosent|pct)")
 # 24.008, 24.002 and 24,00X are 24.00 % with a misread sign.
-_MISREAD_RATE = re.compile(r"(?<![\d.,])(?P<rate>\d{1,2}[.,]\d{1,2}?)(?:\d|[^\W\d]{1,2}|°?/?[o0])?(?= )")
+_MISREAD_RATE = re.compile(r"(?<![\d.,])(?P<rate>\d{1,2}[.,;]\d)[\w°/]{0,3}(?= )")
+_POINT = str.maketrans(",;", "..")
 _BARE_RATE = re.compile(r"(?<![\d.,])(?P<rate>\d{1,2})(?= )")
 _CODE = re.compile(r"^\W*(?P<code>[A-Z]|\d)\b(?!\s*[.,]\d)")
 _TAX_WORD = re.compile(r"\b(gst|sst|vat|alv|arvonlisavero|moms|mwst|ust|mehrwertsteuer|steuer)\b")
+_NET_WORD = re.compile(r"\b(veroton|netto|net|exkl|skattefritt|excl)\b")
 _COLUMNS = (
     ("net", re.compile(r"\b(veroton|netto|net|skattefritt|excl|nettobetrag|taxable|exkl)\b")),
     ("gross", re.compile(r"\b(verollinen|brutto|gross|incl|skattepliktigt|inkl|yhteensa|total)\b")),
@@ -54,6 +56,11 @@ class VatTable:
         """Give the rate that each code stands for, by this document's own table."""
         return {row.code: row.rate for row in self.rows if row.code and row.rate is not None}
 
+    @property
+    def rates(self) -> frozenset[Decimal]:
+        """Give the rates that the table has."""
+        return frozenset(row.rate for row in self.rows if row.rate is not None)
+
     def totals(self) -> list[Decimal]:
         """Return the gross totals that the table gives."""
         found = [self.sums.gross] if self.sums and self.sums.gross is not None else []
@@ -75,7 +82,22 @@ def read_vat_table(lines: Sequence[Line]) -> VatTable:
                 table.rows.append(row)
         elif inside and table.rows and table.sums is None:
             table.sums = _sum_row(line, table.rows)
+    if len(table.rows) == 1:
+        table.rows = [_completed(table.rows[0], lines)]
     return table
+
+
+def _completed(row: VatRow, lines: Sequence[Line]) -> VatRow:
+    """Return a lone row with the net and gross amounts that stand elsewhere on the document and fit it."""
+    if row.rate is None or row.vat is None or row.mended:
+        return row
+    amounts = {amount.value for line in lines for amount in find_amounts(line.columns)}
+    nets = {amount.value for line in lines if _NET_WORD.search(line.folded) for amount in find_amounts(line.columns)}
+    net = row.net if row.net is not None else next((net for net in sorted(nets) if tolerance_holds(row.rate, net, row.vat)), None)
+    if net is None:
+        return row
+    gross = row.gross if row.gross is not None else net + row.vat if net + row.vat in amounts else None
+    return replace(row, net=net, gross=gross, checked=tolerance_holds(row.rate, net, row.vat))
 
 
 def _read_row(line: Line, order: Sequence[str], *, inside: bool) -> VatRow | None:
@@ -127,7 +149,7 @@ def _rates(text: str, *, inside: bool) -> Iterator[tuple[Decimal, int, bool]]:
     """Yield the numbers that may be a row's rate, where each ends, and whether a percent sign says so."""
     for pattern, plain in ((_RATE, True), (_MISREAD_RATE, False), (_BARE_RATE, False)):
         for match in pattern.finditer(text) if plain or inside else ():
-            rate = Decimal(match["rate"].replace(",", "."))
+            rate = Decimal(match["rate"].translate(_POINT))
             if rate <= _HIGHEST_RATE:
                 yield (rate.quantize(Decimal(1)) if rate == rate.to_integral_value() else rate.normalize()), match.end(), plain
 
@@ -198,7 +220,8 @@ def _sum_row(line: Line, rows: Sequence[VatRow]) -> VatRow | None:
     for names in permutations(("net", "vat", "gross"), len(values)):
         parts = dict(zip(names, values, strict=True))
         net, vat, gross = parts.get("net"), parts.get("vat"), parts.get("gross")
-        fits_rows = (net is None or not nets or net == sum(nets)) and (vat is None or not vats or vat == sum(vats))
+        # A row that was not read leaves the sums larger than what was.
+        fits_rows = (net is None or net >= sum(nets)) and (vat is None or vat >= sum(vats))
         if fits_rows and (net is None or vat is None or gross is None or net + vat == gross) and (vat is None or net is None or net >= vat):
             return VatRow(line, None, net, vat, gross, checked=True)
     return None

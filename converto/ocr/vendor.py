@@ -32,6 +32,10 @@ _ADDRESS = re.compile(
 )
 _STREET_END = re.compile(r"(katu|tie|kuja|polku|kaari|tori|ranta|vagen|gatan|strasse|strabe|strafe|str|weg|platz|allee|damm) ?\.?$")
 _POSTCODE = re.compile(r"(?<!\d)\d{5}(?!\d)")
+_POSTCODE_AND_TOWN = re.compile(r"(?<!\d)\d{5} [a-z]{3}")
+_STREET = re.compile(r"[^\W\d_]{3,}.*\d")
+_CONTACT = re.compile(r",? *\b(?:puh|tel|fax|phone|gsm|tlf)\b.*$", re.IGNORECASE)
+_NOT_AN_ADDRESS = re.compile(r"\b(gst|sst|vat|alv|tax|invoice|receipt|kuitti|kvitto|lasku|date|reg|roc|email|www|tunnus|cashier|kassa|id|fo)\b|\d\d[:.]\d\d")
 _REGISTRATION = re.compile(
     r"\s*[(\[{<]?\s*(?:(?:co(?:mpany)?|reg(?:istration)?|roc|brn)\W*(?:no|reg|number)?\W*)?[(\[{<]?\s*[A-Z0-9]{0,2}\d{4,9} ?[-\u2013~.:]? ?[A-Z0-9]\s*[)\]}>]?\W*$",
     re.IGNORECASE,
@@ -40,6 +44,7 @@ _EDGES = re.compile(r"^[^\w(&]+|[^\w).!&*]+$")
 _FINNISH_ID = re.compile(r"\s*\b(?:ALV REK\W*)?(?:Y\W{0,3}(?:tun\w*)?\W{0,3})?\d{6,7} ?- ?\d.*$", re.IGNORECASE)
 # SDN BHD as recognisers read it: SON BHD, SDN BID, Sdn. kbd.
 _MALAY_FORM = re.compile(r"\b[S5][DOE0][NHWI][.,]? ?(?!ltd|inc|oy|ab|co\b)(?:[BbEeHhkK8]\w{1,3}|a[ou])\.?$", re.IGNORECASE)
+_HEADING = re.compile(r"(?<=\w)\s+(?:lasku|invoice|faktura|rechnung|kuitti|kvitto|receipt)\b.*$", re.IGNORECASE)
 _AFTER_FORM = re.compile(
     r"(?<=\b(?:bhd|S/B|oyj|Ltd|mbH))[.,]?\s+\W*(?=[^\s]*\d|co\b|no\b|ca\b|reg).*$|(?<=\bbhd)\W+\w{1,2}\W*$", re.IGNORECASE
 )
@@ -78,7 +83,7 @@ def find_vendor(lines: Sequence[Line]) -> Name | None:
 def clean_name(text: str) -> str:
     """Return a name without the register number behind it and without specks around it."""
     text = _EDGES.sub("", text)
-    text = _FINNISH_ID.sub("", text)
+    text = _HEADING.sub("", _FINNISH_ID.sub("", text))
     for pattern in (_REGISTRATION, _EDGES, _AFTER_FORM, _EDGES):
         text = pattern.sub("", text)
     text = (
@@ -112,6 +117,8 @@ def _name_score(line: Line, at: int, height: float, head: Sequence[Line]) -> flo
 
 def _continued(head: Sequence[Line], at: int) -> tuple[Line, ...]:
     """Return the lines of a name: one that is only the form of a company belongs to the line above, and so on."""
+    if head[at].first_column() is not head[at]:
+        return (head[at].first_column(),)
     first = last = at
     words = re.findall(r"[a-z&]{2,}", head[at].folded)
     named = [word for word in words if not _FORM.fullmatch(word) and not _BUSINESS.fullmatch(word)]
@@ -133,31 +140,30 @@ def _may_join(line: Line) -> bool:
 
 
 def find_address(lines: Sequence[Line], name: Name | None) -> Name | None:
-    """Return the seller's address: the lines below the name that read like one."""
-    start = lines.index(name.lines[-1]) + 1 if name else 0
+    """Return the seller's address: the lines below the name that read like one, up to the postcode and its town."""
+    start = next((at + 1 for at, line in enumerate(lines) if name and line.words[0] == name.lines[-1].words[0]), 0)
+    near = [line.first_column() for line in lines[start : start + 8]]
+    last = next((at for at, line in enumerate(near[:5]) if _POSTCODE_AND_TOWN.search(line.folded) and not amounts_of(line)), None)
     taken: list[Line] = []
-    for line in lines[start : start + 9]:
-        folded = line.folded
-        plain = not re.search(
-            r"\b(tel|fax|puh|gst|sst|vat|alv|tax|invoice|receipt|kuitti|date|reg|roc|email|www|phone|y-tunnus|tunnus|cashier|id)\b", folded
-        )
-        if plain and (_ADDRESS.search(folded) or (taken and _runs_on(line, taken[-1]))):
+    for at, line in enumerate(near):
+        text = _CONTACT.sub("", line.text)
+        street = _ADDRESS.search(line.folded) or (taken and _runs_on(line, taken[-1])) or (last is not None and at <= last and _STREET.search(text))
+        if street and _plain(line) and len(text) > 3:
             taken.append(line)
         elif taken:
             break
     if not taken:
         return None
-    value = re.sub(
-        r"\s+", " ", " ".join(_EDGES.sub("", line.text) + ("," if line.text.rstrip().endswith(",") else "") for line in taken)
-    ).strip(" ,")
+    value = re.sub(r"\s+", " ", ", ".join(_EDGES.sub("", _CONTACT.sub("", line.text)).strip(" ,.") for line in taken))
     words = [word.confidence for line in taken for word in line.words]
     return Name(value, tuple(taken), round(0.3 + 0.5 * sum(words) / len(words), 3))
 
 
+def _plain(line: Line) -> bool:
+    return not _NOT_AN_ADDRESS.search(_CONTACT.sub("", line.text).casefold()) and not find_business_ids(line.text)
+
+
 def _runs_on(line: Line, before: Line) -> bool:
     text = line.text.strip()
-    return (
-        bool(before.text.rstrip().endswith(",") and re.search(r"[^\W\d_]{3}", text))
-        or bool(_POSTCODE.search(text))
-        and not amounts_of(line)
-    )
+    after_comma = before.text.rstrip().endswith(",") and re.search(r"[^\W\d_]{3}", text)
+    return bool(after_comma) or (bool(_POSTCODE.search(text)) and not amounts_of(line))

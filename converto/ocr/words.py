@@ -4,12 +4,14 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 from converto.ocr.interface import Box
 from converto.ocr.vocabulary import canonical
 
 # A gap wider than this many letters parts two columns: digits on both sides of it are never one number.
 COLUMN_GAP_LETTERS = 1.7
+SEPARATE_GAP_LETTERS = 5.0
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,13 @@ class Line:
                 pieces.append(("  " if word.x - before.right > COLUMN_GAP_LETTERS * letter else " ", None))
             pieces.append((word.text, word))
         return pieces
+
+    def first_column(self) -> "Line":
+        """Return the words up to the first gap of several letters: what stands at the right edge is another matter."""
+        for at, (before, word) in enumerate(pairwise(self.words), start=1):
+            if word.x - before.right > SEPARATE_GAP_LETTERS * max(before.letter_width, word.letter_width):
+                return Line(self.words[:at], self.page)
+        return self
 
     def words_in(self, start: int, end: int) -> tuple[Word, ...]:
         """Return the words that a span of `columns` touches."""
