@@ -33,12 +33,24 @@ def _one_line(text: str) -> str:
     return text
 
 
+def is_broken(text: str) -> bool:
+    """Tell whether a text holds half of a surrogate pair: JSON can spell one, and no encoding can write it."""
+    return any("\ud800" <= sign <= "\udfff" for sign in text)
+
+
+def _whole(secret: SecretStr) -> SecretStr:
+    if is_broken(secret.get_secret_value()):
+        msg = "half a character is not taken"
+        raise ValueError(msg)
+    return secret
+
+
 Email = Annotated[str, Field(max_length=320), AfterValidator(_email)]
 """An ASCII address in lower case: one person, one spelling."""
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(_one_line)]
-Password = Annotated[SecretStr, Field(max_length=1024)]
+Password = Annotated[SecretStr, Field(max_length=1024), AfterValidator(_whole)]
 """As it was typed: never trimmed, cut or folded. What is too long or too weak is told by WeakPassword."""
-OpaqueToken = Annotated[SecretStr, Field(max_length=256)]
+OpaqueToken = Annotated[SecretStr, Field(max_length=256), AfterValidator(_whole)]
 
 
 class InvalidToken(Unauthenticated):

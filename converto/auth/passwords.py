@@ -10,7 +10,7 @@ from typing import Any, Final, ParamSpec, TypeVar
 
 from passlib.registry import get_crypt_handler
 
-from converto.auth.interface import Overloaded, WeakPassword
+from converto.auth.interface import Overloaded, WeakPassword, is_broken
 from converto.auth.strength import MIN_SCORE, is_common, score
 
 P = ParamSpec("P")
@@ -65,11 +65,6 @@ def _weakness(password: str, *, email: str, company: str) -> str | None:
     if is_common(password):
         return "it is one of the most used passwords"
     return "it is easy to guess; several unrelated words are better" if score(password, known) < MIN_SCORE else None
-
-
-def is_broken(text: str) -> bool:
-    """Tell whether a text holds half of a surrogate pair: JSON can spell one, and no encoding can write it."""
-    return any("\ud800" <= sign <= "\udfff" for sign in text)
 
 
 def _known_words(email: str, company: str) -> Sequence[str]:

@@ -55,11 +55,32 @@ def test_a_hash_of_other_parameters_is_made_anew() -> None:
     assert not needs_rehash(nobodys_hash())
 
 
-EASY = """
-short 123456789 1234567890 qwertyuiop Password123 passwordpassword iloveyou123 salasana123 Salasana2026 Perkele666! helsinki2024 kesäkuu2025
-kesakuu2025 Virtanen1985 Räikkönen007 Jokerit1967 qwertyuiopå asdfghjklöä aaaaaaaaaaaaaaaa abcabcabcabcabc 01.01.1990! tilitoimisto1
-Kirjanpito1 p4ssw0rd2026
-""".split()
+EASY = [
+    "short",
+    "123456789",
+    "1234567890",
+    "qwertyuiop",
+    "Password123",
+    "passwordpassword",
+    "iloveyou123",
+    "salasana123",
+    "Salasana2026",
+    "Perkele666!",
+    "helsinki2024",
+    "kesäkuu2025",
+    "kesakuu2025",
+    "Virtanen1985",
+    "Räikkönen007",
+    "Jokerit1967",
+    "qwertyuiopå",
+    "asdfghjklöä",
+    "aaaaaaaaaaaaaaaa",
+    "abcabcabcabcabc",
+    "01.01.1990!",
+    "tilitoimisto1",
+    "Kirjanpito1",
+    "p4ssw0rd2026",
+]
 KNOWN = ["a converto of tea cups", "x9 MAIJA.VIRTANEN 7", "kahvilarusko vene 7", "k-a-h-v-i-l-a rusko", "uusi Kahvila Rusko"]
 HARD = [GOOD, "correct horse battery staple", "k7#Vq92!mzPd", "korrektihevonenakku", "🦉 pöllö istuu oksalla", "lTq8-v" + "ö" * 250]
 

@@ -1,0 +1,77 @@
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from pydantic import SecretStr
+from starlette.applications import Starlette
+
+from converto.auth.interface import Auth, Client, Credentials, Registration, SignedIn
+from converto.auth.module import module
+from converto.events.tables import tables as delivery_tables
+from converto.kernel import schema
+from converto.kernel.binding import bind
+from converto.kernel.config import Settings
+from converto.kernel.database import Database
+from converto.kernel.metrics import new_registry
+from converto.kernel.replicas import Replicas
+from converto.kernel.rpc import HttpTransport
+from converto.kernel.runtime import Runtime
+
+PASSWORD = SecretStr("kolme vihreää tuolia 81")
+CLIENT = Client(address="192.0.2.7", user_agent="a test")
+SECRET = SecretStr("a secret of the tests, long enough")
+_numbers = count(1)
+
+
+@dataclass(frozen=True)
+class House:
+    """Auth as others ask it, and the database behind it."""
+
+    auth: Auth
+    database: Database
+
+    async def register(self, email: str | None = None) -> SignedIn:
+        """Open an account for somebody new."""
+        email = email or f"person{next(_numbers)}@example.fi"
+        return await self.auth.register(
+            Registration(email=email, password=PASSWORD, full_name="Aino Niemi", company_name="Lumo Oy"), CLIENT
+        )
+
+    async def login(self, email: str, password: SecretStr = PASSWORD) -> SignedIn:
+        """Sign somebody in."""
+        return await self.auth.login(Credentials(email=email, password=password), CLIENT)
+
+
+@asynccontextmanager
+async def opened(data_dir: Path, database_url: str | None, *, remote: bool = False) -> AsyncIterator[House]:
+    """Open auth on a database, in this process or as another would ask it."""
+    settings = Settings(data_dir=data_dir, database_url=database_url, modules=("auth",), rpc_secrets=(SECRET,))
+    runtime = Runtime(settings, [module], metrics=new_registry())
+    assert module.interface is not None
+    assert module.tables is not None
+    databases = runtime.open_databases()
+    await schema.upgrade(databases.of("auth"), "delivery", delivery_tables)
+    await schema.upgrade(databases.of("auth"), "auth", module.tables)
+    await databases.close()
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(runtime.running())
+        auth: Any = runtime.interfaces[module.interface]
+        if remote:
+            transport = httpx2.ASGITransport(Starlette(routes=[*runtime.internal_routes()]))
+            client = await stack.enter_async_context(httpx2.AsyncClient(transport=transport))
+            auth = bind(module.interface, HttpTransport(Replicas("auth", ["http://auth"]), [SECRET], client))
+        yield House(auth, runtime.hosted["auth"].database)
+
+
+@pytest.fixture(params=["local and SQLite", "remote and PostgreSQL"])
+async def house(request: pytest.FixtureRequest, data_dir: Path) -> AsyncIterator[House]:
+    """Return auth, asked in both ways and on both databases."""
+    remote = request.param == "remote and PostgreSQL"
+    url = request.getfixturevalue("postgres_url") if remote else None
+    async with opened(data_dir, url, remote=remote) as house:
+        yield house
