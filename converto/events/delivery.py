@@ -10,6 +10,7 @@ from converto.events.backend import Subscriber
 from converto.events.inbox import Delivery, Inbox
 from converto.kernel.clock import now
 from converto.kernel.context import Context, new_trace_parent, within
+from converto.kernel.errors import Internal
 from converto.kernel.metrics import EventFigures
 
 log = structlog.get_logger()
@@ -17,6 +18,13 @@ log = structlog.get_logger()
 LEASE_S = 15.0
 POLL_S = 1.0
 LONGEST_PAUSE_S = 300.0
+
+
+class DiedEachTime(Internal):
+    """A handler whose process ended before it did, as often as it may be tried."""
+
+    code = "events.died_each_time"
+    message = "The process ended in the middle of this {attempts} times."
 
 
 def pause_s(attempt: int) -> float:
@@ -74,27 +82,30 @@ class Consumer:
 
     async def _handle(self, delivery: Delivery) -> None:
         subscription, envelope = self._subscriber.subscription, delivery.envelope
-        figure = self._figures.seconds.labels(subscription.name)
         self._figures.lag.labels(subscription.name).observe(max(0.0, (now() - envelope.time).total_seconds()))
         start = time.perf_counter()
-        try:
-            context = Context(request_id=str(envelope.id), trace_parent=new_trace_parent(envelope.trace_parent))
-            with within(context):
+        with within(Context(request_id=str(envelope.id), trace_parent=new_trace_parent(envelope.trace_parent))):
+            try:
+                if delivery.attempt > subscription.attempts:
+                    raise DiedEachTime(attempts=subscription.attempts)
                 await subscription.handler(envelope.open(subscription.event), self._subscriber.service)
-        except Exception as error:  # noqa: BLE001 - whatever a handler raises is noted with the event
-            await self._failed(delivery, error)
-        else:
-            async with self._subscriber.database.writing() as session:
-                kept = await Inbox(session).handled(delivery)
-            self._count("handled" if kept else "lost")
-        finally:
-            figure.observe(time.perf_counter() - start)
+            except Exception as error:  # noqa: BLE001 - whatever a handler raises is noted with the event
+                await self._failed(delivery, error)
+            else:
+                async with self._subscriber.database.writing() as session:
+                    kept = await Inbox(session).handled(delivery)
+                self._count("handled" if kept else "lost")
+            finally:
+                self._figures.seconds.labels(subscription.name).observe(time.perf_counter() - start)
 
     async def _failed(self, delivery: Delivery, error: Exception) -> None:
-        last = delivery.attempt >= self._subscriber.subscription.attempts
+        subscription = self._subscriber.subscription
+        last = delivery.attempt >= subscription.attempts
         reason = f"{type(error).__name__}: {error}"[:2000]
         facts = {"subscriber": self._subscriber.name, "event_id": str(delivery.envelope.id), "attempt": delivery.attempt}
         log.warning("events.handler_failed", **facts, last=last, exc_info=error)
+        if last and subscription.given_up is not None:
+            await subscription.given_up(delivery.envelope.open(subscription.event), self._subscriber.service, reason)
         async with self._subscriber.database.writing() as session:
             if last:
                 await Inbox(session).bury(delivery, reason)

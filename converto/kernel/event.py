@@ -71,12 +71,22 @@ class Subscription:
     """Takes the event and the module's service."""
     concurrency: int
     attempts: int
+    given_up: Callable[[Any, Any, str], Awaitable[None]] | None
+    """Called with the event, the service and the reason before the event is laid with the dead ones."""
 
 
-def hear(event: type[Event], handler: Callable[[Any, Any], Awaitable[None]], *, concurrency: int = 8, attempts: int = 5) -> Subscription:
+def hear(
+    event: type[Event],
+    handler: Callable[[Any, Any], Awaitable[None]],
+    *,
+    concurrency: int = 8,
+    attempts: int = 5,
+    given_up: Callable[[Any, Any, str], Awaitable[None]] | None = None,
+) -> Subscription:
     """Have `handler(event, service)` called for each event of a kind, up to `concurrency` at once in a process.
 
     A failure is tried again with growing pauses; after `attempts` it lies with the dead events, with its last error.
     """
     module = handler.__module__.split(".")[-2]
-    return Subscription(name=f"{module}.{handler.__name__}", event=event, handler=handler, concurrency=concurrency, attempts=attempts)
+    name = f"{module}.{handler.__name__}"
+    return Subscription(name=name, event=event, handler=handler, concurrency=concurrency, attempts=attempts, given_up=given_up)

@@ -1,8 +1,8 @@
-"""What every REST router stands on: who asks, which interface answers, pages, and problems."""
+"""What every REST router stands on: who asks, which interface answers, the limits of a page, and problems."""
 
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -12,29 +12,14 @@ from starlette.exceptions import HTTPException
 from converto.kernel.actor import Actor
 from converto.kernel.context import current
 from converto.kernel.errors import BadRequest, Error, Internal, Invalid, Unauthenticated
-from converto.kernel.interface import Interface, Value
+from converto.kernel.interface import Interface
 
-T = TypeVar("T")
 Asked = TypeVar("Asked", bound=Interface)
 PROBLEM_JSON = "application/problem+json"
 
 
-class Page(Value, Generic[T]):
-    """One page of a list; `next_cursor` asks for the next one, and is null at the end."""
-
-    items: tuple[T, ...]
-    next_cursor: str | None = None
-
-
 Limit = Annotated[int, Query(ge=1, le=200, description="How many items a page holds.")]
 Cursor = Annotated[str | None, Query(max_length=200, description="The `next_cursor` of the page before.")]
-
-
-class BadCursor(Invalid):
-    """A cursor that this list never gave."""
-
-    code = "bad_cursor"
-    message = "The cursor is not one that this list gave; leave it out to begin at the start."
 
 
 class BadBody(Invalid):
