@@ -20,7 +20,8 @@ _IN_TEXT = re.compile(
 )
 # What a recogniser makes of an amount: letters for digits, a space beside or for the decimal mark.
 _LENIENT = re.compile(
-    r"(?<![\w.,:/])(?:R[MHN] ?|[$€£] ?)?(?P<number>(?=[^\s]*\d)[\dOoIlSBZ|]{1,5} ?[.,:;] ?[\dOoIlSBZ]{2}|\d{1,4} \d{2})(?![\w%]|[.,:/]\w| ?%)"
+    r"(?<![\w.,:/])(?:R[MHN] ?|[$€£] ?)?(?P<number>(?=[^\s]*\d)[\dOoIlSBZ"
+    r"|]{1,5} ?[.,:;] ?[\dOoIlSBZ]{2}|\d{1,4} \d{2})(?![\w%]|[.,:/]\w| ?%)"
 )
 _DIGITS = str.maketrans("OoIlSBZ|", "00115821")
 

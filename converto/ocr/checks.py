@@ -64,13 +64,17 @@ def _sums(fields: Fields, seen: Evidence) -> Iterator[Finding]:
 def _rows(table: VatTable) -> Iterator[Finding]:
     for row in table.rows:
         if row.mended:
-            yield _finding("vat_misread", "info", "vat_total", f"An amount of the VAT row at {row.rate} % was misread and put right by its other two.")
+            yield _finding(
+                "vat_misread", "info", "vat_total", f"An amount of the VAT row at {row.rate} % was misread and put right by its other two."
+            )
         if row.rate is None or row.net is None or row.vat is None:
             continue
         if not tolerance_holds(row.rate, row.net, row.vat):
             yield _finding("vat_off_tolerance", "warning", "vat_total", f"{row.vat} is not {row.rate} % of {row.net}.")
         if row.gross is not None and row.net + row.vat != row.gross:
-            yield _finding("sum_mismatch", "warning", "vat_total", f"{row.net} and {row.vat} make {row.net + row.vat}, but {row.gross} is printed.")
+            yield _finding(
+                "sum_mismatch", "warning", "vat_total", f"{row.net} and {row.vat} make {row.net + row.vat}, but {row.gross} is printed."
+            )
 
 
 def _seller(fields: Fields, seen: Evidence) -> Iterator[Finding]:

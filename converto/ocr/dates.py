@@ -50,7 +50,8 @@ _GUESSES = (
 _LETTER_DIGIT = re.compile(r"(?<=[\d/.\-])[OoQlI|SBZ](?=[\d/.\-])|(?<!\w)[OoQlI|SBZ](?=\d[/.-])|(?<=[/.-]\d)[OoQlI|SBZ](?=[/.\- ]|$)")
 _DIGIT_OF = str.maketrans("OoQlI|SBZ", "000111582")
 _TIME = re.compile(
-    r"(?<![\d.,:/-])(?P<hour>[01]?\d|2[0-3])(?P<mark>[:.])(?P<minute>[0-5]\d)(?:(?P=mark)(?P<second>[0-5]\d))?(?: ?(?P<half>[AaPp])\.?[Mm]\b)?(?![\d%]|[.,:/]\d)"
+    r"(?<![\d.,:/-])(?P<hour>[01]?\d"
+    r"|2[0-3])(?P<mark>[:.])(?P<minute>[0-5]\d)(?:(?P=mark)(?P<second>[0-5]\d))?(?: ?(?P<half>[AaPp])\.?[Mm]\b)?(?![\d%]|[.,:/]\d)"
 )
 OLDEST_YEAR = 1990
 _CENTURY = 2000

@@ -104,7 +104,7 @@ def _fields(document: _Document, kind: Kind, today: datetime.date) -> Fields:
     )
 
 
-def _business_id(document: _Document) -> Found[str] | None:
+def _business_id(document: _Document) -> Any:
     placed = find_number(document.lines, find_business_ids)
     block = document.block
     if block is not None and block.business_id is not None and (placed is None or placed.confidence < 0.5):
@@ -115,7 +115,7 @@ def _business_id(document: _Document) -> Found[str] | None:
     return _placed(placed) if placed is not None and placed.confidence > 0.5 else None
 
 
-def _sums(document: _Document, unit: str) -> dict[str, Found[Money] | None]:
+def _sums(document: _Document, unit: str) -> dict[str, Any]:
     candidates = total_candidates(document.money, vat_sums=document.table.totals(), item_sum=sum_of(document.items))
     best = candidates[0] if candidates and candidates[0].score >= _LEAST_SCORE else None
     return {
@@ -125,7 +125,7 @@ def _sums(document: _Document, unit: str) -> dict[str, Found[Money] | None]:
     }
 
 
-def _total(best: TotalCandidate | None, candidates: Sequence[TotalCandidate], document: _Document, unit: str) -> Found[Money] | None:
+def _total(best: TotalCandidate | None, candidates: Sequence[TotalCandidate], document: _Document, unit: str) -> Any:
     derived = derived_total(document.money)
     if derived is not None and (best is None or best.score < 2.0):
         return Found[Money](value=Money(amount=derived, currency=unit), confidence=0.55, page=document.money[-1].line.page)
@@ -135,7 +135,7 @@ def _total(best: TotalCandidate | None, candidates: Sequence[TotalCandidate], do
     return _at(Money(amount=best.value, currency=unit), best.line, (best.start, best.end), confidence)
 
 
-def _from_table(document: _Document, part: str, unit: str) -> Found[Money] | None:
+def _from_table(document: _Document, part: str, unit: str) -> Any:
     """Return the net or VAT sum as printed: the table's sum row, its only row, or a line that states it."""
     table = document.table
     row = table.sums if table.sums is not None else table.rows[0] if len(table.rows) == 1 else None

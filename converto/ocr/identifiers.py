@@ -39,9 +39,7 @@ def _stdnum(name: str) -> ModuleType:
 
 
 def find_business_ids(text: str) -> list[FoundNumber]:
-    """Return the Finnish business ids in a line as 1234567-1; registers also print them without the leading zero, or with a
-    store's number behind.
-    """
+    """Return the Finnish business ids in a line as 1234567-1; registers also drop the leading zero or add a store's number."""
     found = []
     for match in _BUSINESS_ID.finditer(text):
         number, suffix = match["number"], match["suffix"]

@@ -5,15 +5,14 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from converto.ocr.amounts import MINUS
 from converto.ocr.interface import LineItem
 from converto.ocr.money_lines import Label, MoneyLine
 from converto.ocr.words import Line
 
-_UNIT = (
-    r"(?:kpl|kg|g|l|dl|cl|m|m2|pkt|rs|rll|ltk|pss|krt|vrk|pv|kk|yö|h|min|km|stk|stck|st|pcs|pc|ea|unt|unit|nos|btl|x)\b\.?"
+_UNIT = r"(?:kpl|kg|g|l|dl|cl|m|m2|pkt|rs|rll|ltk|pss|krt|vrk|pv|kk|yö|h|min|km|stk|stck|st|pcs|pc|ea|unt|unit|nos|btl|x)\b\.?"
+_NUMBER = re.compile(
+    rf"(?<![\w.,])(?P<number>\d{{1,6}}(?:[.,;]\d{{1,4}})?)(?![.,]\d|\d)(?P<percent> ?%)?(?: ?(?P<unit>{_UNIT}))?", re.IGNORECASE
 )
-_NUMBER = re.compile(rf"(?<![\w.,])(?P<number>\d{{1,6}}(?:[.,;]\d{{1,4}})?)(?![.,]\d|\d)(?P<percent> ?%)?(?: ?(?P<unit>{_UNIT}))?", re.I)
 _TRAILING_CODE = re.compile(r"^\s*(?:EUR|€|RM)?\s*(?P<code>[A-Z0-9]{1,2})?\*?(?:\s|\||$)")
 _MARKED_CODE = re.compile(r" \((?P<code>[A-Z0-9])\)?$")
 _LEADING = re.compile(r"^\W*(?:\d{6,14}\s+)?")
@@ -40,7 +39,9 @@ class _Numbers:
     name: str
 
 
-def find_items(lines: Sequence[Line], money: Sequence[MoneyLine], codes: Mapping[str, Decimal], rates: Collection[Decimal]) -> tuple[LineItem, ...]:
+def find_items(
+    lines: Sequence[Line], money: Sequence[MoneyLine], codes: Mapping[str, Decimal], rates: Collection[Decimal]
+) -> tuple[LineItem, ...]:
     """Return the items as printed; a line that only tells quantity and price belongs to the item beside it.
 
     `codes` is what the letters behind amounts mean and `rates` which rates there are, by this document's own VAT table.
@@ -100,7 +101,9 @@ def _tidy(text: str) -> str:
 
 def _is_name(text: str) -> bool:
     letters = len(re.findall(r"[^\W\d_]", text))
-    return bool(_FUEL.search(text)) or letters >= _SHORTEST_NAME and not re.fullmatch(rf"(?:\W|\d|{_UNIT}|eur|rm|a|ä)+", text, re.IGNORECASE)
+    return bool(_FUEL.search(text)) or (
+        letters >= _SHORTEST_NAME and not re.fullmatch(rf"(?:\W|\d|{_UNIT}|eur|rm|a|ä)+", text, re.IGNORECASE)
+    )
 
 
 def _per_piece(row: MoneyLine, item: LineItem) -> bool:

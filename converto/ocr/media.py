@@ -32,7 +32,8 @@ _HEAD_BYTES = 64
 _TAIL_BYTES = 66_000
 _EICAR = b"EICAR-STANDARD-ANTIVIRUS-TEST-FILE"
 # What a decoder raises on bytes that are not what they say; Pillow's plugins do not agree on one class.
-_DECODER_ERRORS = (Warning, 
+_DECODER_ERRORS = (
+    Warning,
     OSError,
     SyntaxError,
     ValueError,

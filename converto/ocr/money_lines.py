@@ -44,27 +44,33 @@ class MoneyLine:
 _TAX_WORD = r"(?:gst|gsi|sst|vat|alv|arvonlisavero|moms|mva|mwst|ust|mehrwertsteuer|steuer|tax|vero|btw|tva)"
 _VAT_HEADER = re.compile(
     rf"\b{_TAX_WORD}\b.*\b(summary|sumary|summy|analysis|breakdown|veroton|verollinen|netto|brutto|amount|amt|net|excl|spec)"
-    r"|\bveroton\b.*\bvero|\b(gst|vat|tax) ?summary|\bnetto\b.*\b(brutto|umsatz)|\bmoms ?%|alv ?%|tax code|gstsummary|vatsummary|sumary amount"
+    r"|\bveroton\b.*\bvero|\b(gst|vat|tax) ?summary|\bnetto\b.*\b(brutto"
+    r"|umsatz)|\bmoms ?%|alv ?%|tax code|gstsummary|vatsummary|sumary amount"
 )
 # The head of a table of items may name the tax too.
 _ITEM_HEADER = re.compile(r"\b(tuote|maara|hinta|kpl|description|qty|quantity|item|price|artikel|antal|pris|menge|preis|tyo)\b")
 _STRONG = re.compile(
     r"grand total|total (payable|due|to pay|rounded)|amount (payable|due|to pay)|amt (due|payable)|nett? (total|amt|amount)|rounded total"
-    r"|final ?total|finaltotal|total (amount )?after|ttl a[tf][tf]|total aft|maksettava|loppusumma|zu zahlen|zu bezahlen|att betala|gesamtbetrag"
-    r"|gesamtsumme|endbetrag|rechnungsbetrag|balance due|jumlah (besar|bayaran|perlu)|total facture|total rm incl|bill total|total bill|total rnd"
+    r"|final ?total|finaltotal|total (amount )?after|ttl a[tf][tf]|total aft"
+    r"|maksettava|loppusumma|zu zahlen|zu bezahlen|att betala|gesamtbetrag"
+    r"|gesamtsumme|endbetrag|rechnungsbetrag|balance due|jumlah (besar|bayaran"
+    r"|perlu)|total facture|total rm incl|bill total|total bill|total rnd"
 )
 _PLAIN = re.compile(
-    r"\btotal\b|\byhteensa\b|\byht\b|\bsumma\b|\bsumme\b|\btotalt\b|\bjumlah\b|\bgesamt\b|\bttl\b|\btota\b|\bosto\b|\btotals\b|\btotal[a-z]{2,8}\b"
+    r"\btotal\b|\byhteensa\b|\byht\b|\bsumma\b|\bsumme\b|\btotalt\b|\bjumlah\b"
+    r"|\bgesamt\b|\bttl\b|\btota\b|\bosto\b|\btotals\b|\btotal[a-z]{2,8}\b"
 )
 _WEAK = re.compile(r"\b(amount|amt|betrag|balance|nett?|maara|belopp)\b")
 _SUBTOTAL = re.compile(
-    r"\bsub ?- ?tot|\bsub ?total|\bsubt|\bvalisumma|\bdelsumma|\bzwischensumme|\bzw ?- ?summe|\bgross (amount|amt)|\btotal before|\bb ?/ ?f\b"
+    r"\bsub ?- ?tot|\bsub ?total|\bsubt|\bvalisumma|\bdelsumma|\bzwischensumme"
+    r"|\bzw ?- ?summe|\bgross (amount|amt)|\btotal before|\bb ?/ ?f\b"
 )
 _EXCLUDED = re.compile(r"\bexc|\bexl|\bbefore\b|\bwithout\b|\bw ?/ ?o\b|\bveroton|\bnetto\b|\bexkl|\bnet of")
 _INCLUDED = re.compile(r"\binc|\binl\b|\bwith\b|\bafter\b|\bsis\b|\bsisalt|\binkl")
 _COUNT = re.compile(r"\b(qty|quantity|quantities|items?|item ?count|pcs|pieces|points?|pisteet|artikel|anzahl|kpl|count|supplies|member)\b")
 _ASIDE = re.compile(
-    r"\bsaving|\bsaved\b|\bsave\b|\bpoints?\b|\bbonus|\bsaast|\bgespart|\bersparnis|\bloyalty|\bkirjattu|\bsaldo\b|\bprev|\bdeposit paid|\bdonation|\bpayback"
+    r"\bsaving|\bsaved\b|\bsave\b|\bpoints?\b|\bbonus|\bsaast|\bgespart|\bersparnis"
+    r"|\bloyalty|\bkirjattu|\bsaldo\b|\bprev|\bdeposit paid|\bdonation|\bpayback"
     r"|\bvoucher value|\bvalued|\bcredit limit|\boutstanding"
 )
 _DISCOUNT = re.compile(r"\bdisc|\balennus|\brabatt|\bale\b|\bnachlass|\bplussa|\bs ?- ?etu|\bkampanja")
@@ -72,8 +78,10 @@ _ROUNDING = re.compile(r"\bround|\brnd|\broud|\bpyoristys|\bavrundning|\brundung
 _CHANGE = re.compile(r"\bchange|\btakaisin|\bvaihtoraha|\btillbaka|\bvaxel|\bruckgeld|\bzuruck|\bbaki\b|\bcharge? ?ant|\bvaihto\b|\brendu")
 _PAID = re.compile(
     r"\bcash\b|\bvisa\b|\bmaster ?card|\bmastercard|\bcard\b|\bdebit|\bcredit|\bkortti|\bpankkikortti|\bkateinen|\bmobiilimaksu|\bmobilepay"
-    r"|\bveloitus|\btender|\bpaid\b|\bpayment|\bgegeben|\bbar\b|\bbargeld|\bgirocard|\bec ?- ?(karte|cash)|\bkarte|\bkontant|\bkort\b|\bbankkort|\bamex\b|\bmaestro"
-    r"|\btunai|\breceived|\blahjakortti|\bgutschein|\blaskutus|\bkartenzahlung|\bswish|\bspeces|\bmaksettu\b|\bcheque|\btng\b|\bepay|\bnets\b"
+    r"|\bveloitus|\btender|\bpaid\b|\bpayment|\bgegeben|\bbar\b|\bbargeld|\bgirocard"
+    r"|\bec ?- ?(karte|cash)|\bkarte|\bkontant|\bkort\b|\bbankkort|\bamex\b|\bmaestro"
+    r"|\btunai|\breceived|\blahjakortti|\bgutschein|\blaskutus|\bkartenzahlung"
+    r"|\bswish|\bspeces|\bmaksettu\b|\bcheque|\btng\b|\bepay|\bnets\b"
 )
 _TENDERED = re.compile(r"\btender|\baccepted|\bgegeben|\bannettu|\bsaatu")
 _NEVER_PAID = re.compile(r"\brefund|\bmember|\bkanta|\bno ?\.|\bcash (sale|bill|inv)")
@@ -179,7 +187,12 @@ def vat_table_lines(lines: Sequence[Line]) -> frozenset[int]:
 def vat_headers(lines: Sequence[Line]) -> Iterator[int]:
     """Yield where the headers of VAT tables stand."""
     for at, line in enumerate(lines):
-        if _VAT_HEADER.search(line.folded) and not _ITEM_HEADER.search(line.folded) and not amounts_of(line) and "invoice" not in line.folded:
+        if (
+            _VAT_HEADER.search(line.folded)
+            and not _ITEM_HEADER.search(line.folded)
+            and not amounts_of(line)
+            and "invoice" not in line.folded
+        ):
             yield at
 
 

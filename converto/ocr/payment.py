@@ -20,7 +20,8 @@ _MEANS = (
     (
         PaymentMethod.CARD,
         re.compile(
-            r"\bvisa\b|\bmaster ?card|\bdebit\b|\bcredit ?card|\bveloitus|\bkorttitapahtuma|\bpankkikortti|\bkortti\b|\bkortilla|\bgirocard|\bec ?- ?(?:karte|cash)\b"
+            r"\bvisa\b|\bmaster ?card|\bdebit\b|\bcredit ?card|\bveloitus|\bkorttitapahtuma"
+            r"|\bpankkikortti|\bkortti\b|\bkortilla|\bgirocard|\bec ?- ?(?:karte|cash)\b"
             r"|\bkartenzahlung|\bmaestro|\bamex\b|\bkort\b|\bkarte\b|\bcard\b|\bbankkort|\bcontactless|\blahimaksu"
         ),
     ),
@@ -34,12 +35,24 @@ _CARD_WORDS = re.compile(r"\bkortti|\bcard|\bvisa|\bmaster|\bdebit|\bkarte|\bkor
 _CARD_NAMES = re.compile(r"\bkortti\b|\bvisa\b|\bmaster ?card|\bdebit\b|\bkort\b|\bkarte\b|\bmaestro\b")
 _CENTURY = 2000
 # Merchant category codes that Finnish receipts bear, in plain words.
-_CATEGORIES = {
-    "5411": "groceries", "5499": "groceries", "5462": "groceries", "5311": "department_store", "5300": "department_store", "5812": "restaurant", "5813": "restaurant",
-    "5814": "restaurant", "5541": "fuel", "5542": "fuel", "5912": "pharmacy", "5200": "building_supplies", "5211": "building_supplies", "5251": "building_supplies",
-    "5732": "electronics", "5734": "electronics", "5045": "electronics", "5942": "books", "5943": "office_supplies", "4121": "travel", "4111": "travel", "4112": "travel",
-    "4131": "travel", "7523": "parking", "7011": "accommodation", "5921": "alcohol", "5651": "clothing", "5691": "clothing", "5712": "furniture",
-}  # fmt: skip
+_CODES_OF_CATEGORIES = {
+    "groceries": "5411 5462 5499",
+    "department_store": "5300 5311",
+    "restaurant": "5812 5813 5814",
+    "fuel": "5541 5542",
+    "pharmacy": "5912",
+    "building_supplies": "5200 5211 5251",
+    "electronics": "5045 5732 5734",
+    "books": "5942",
+    "office_supplies": "5943",
+    "travel": "4111 4112 4121 4131",
+    "parking": "7523",
+    "accommodation": "7011",
+    "alcohol": "5921",
+    "clothing": "5651 5691",
+    "furniture": "5712",
+}
+_CATEGORIES = {code: category for category, codes in _CODES_OF_CATEGORIES.items() for code in codes.split()}
 _CATEGORY_WORDS = (
     ("fuel", re.compile(r"\b(95 ?e10|98 ?e5|diesel|bensiini|litraa|petrol|benzin|super e10|fuelsave|seteliautomaatti)\b")),
     ("parking", re.compile(r"\b(parking|pysakointi|parkering|parkhaus|parkschein)\b")),
@@ -69,7 +82,13 @@ def find_method(money: Sequence[MoneyLine], lines: Sequence[Line]) -> tuple[Paym
     """Return how it was paid: by the line that bears the amount, else by the terminal's block."""
     paid = [row.line for row in money if row.label is Label.PAID and row.last]
     terminal = [
-        line for line in lines if re.search(r"\bkorttitapahtuma|\bmaksutapa|\bbetalsatt|\bpayment method|\bzahlungsart|\bcard (type|no)|\bmobiilimaksu|\bkartenzahlung|\bgirocard", line.folded)
+        line
+        for line in lines
+        if re.search(
+            r"\bkorttitapahtuma|\bmaksutapa|\bbetalsatt|\bpayment method"
+            r"|\bzahlungsart|\bcard (type|no)|\bmobiilimaksu|\bkartenzahlung|\bgirocard",
+            line.folded,
+        )
     ]
     for method, pattern in _MEANS:
         for line in (*paid, *terminal):

@@ -14,15 +14,19 @@ _DATE_WORD = re.compile(
     r"\b(date|dated|datum|pvm|paivays|paivamaara|tarikh|laskun pvm|rechnungsdatum|fakturadatum|bill date|inv dt|invoice date)\b|\bdate\w?\b"
 )
 _OTHER_DATE = re.compile(
-    r"\b(due|erapaiva|erapvm|forfall\w*|faellig|fallig\w*|exp|expiry|expires|valid|voimassa|gultig|member since|best before|delivery|toimitus\w*|lieferdatum|leistungs\w*|until|"
+    r"\b(due|erapaiva|erapvm|forfall\w*|faellig|fallig\w*|exp|expiry|expires|valid|voimassa"
+    r"|gultig|member since|best before|delivery|toimitus\w*|lieferdatum|leistungs\w*|until|"
     r"return|before|from|period|kausi|print(ed)?|birth|refund|exchange)\b"
 )
 _DUE = re.compile(
-    r"\b(erapaiva\w*|erapvm|eraantyy|due date|due|payable by|forfallodag|forfallodatum|oss tillhanda|fallig\w*|zahlbar bis|maksettava viimeistaan)\b"
+    r"\b(erapaiva\w*|erapvm|eraantyy|due date|due|payable by|forfallodag"
+    r"|forfallodatum|oss tillhanda|fallig\w*|zahlbar bis|maksettava viimeistaan)\b"
 )
 _RECEIPT_WORD = re.compile(
-    r"(?:kuitti\s*-?(?:nro|numero|no)?|laskun?\s*-?(?:numero|nro|no)|kvittonr|kvitto\s*(?:nr)?|faktura ?(?:nr|nummer)|fakturanummer|invoice\s*(?:no|number|nr|#)?|inv\s*\.?\s*(?:no|#|num)"
-    r"|receipt\s*(?:no|number|nr|#)?|bill\s*(?:no|number|#)|doc(?:ument)? ?(?:no|number)|bon ?-?(?:nr|nummer)|beleg ?-?(?:nr|nummer)|rechnungs? ?-?(?:nr|nummer)|rechnung nr|slip ?no"
+    r"(?:kuitti\s*-?(?:nro|numero|no)?|laskun?\s*-?(?:numero|nro|no)|kvittonr|kvitto\s*(?:nr)?"
+    r"|faktura ?(?:nr|nummer)|fakturanummer|invoice\s*(?:no|number|nr|#)?|inv\s*\.?\s*(?:no|#|num)"
+    r"|receipt\s*(?:no|number|nr|#)?|bill\s*(?:no|number|#)|doc(?:ument)? ?(?:no|number)"
+    r"|bon ?-?(?:nr|nummer)|beleg ?-?(?:nr|nummer)|rechnungs? ?-?(?:nr|nummer)|rechnung nr|slip ?no"
     r"|rcpt ?(?:no|#)?|cs no|trans(?:action)? ?(?:no|id|#))\b\.?",
     re.IGNORECASE,
 )

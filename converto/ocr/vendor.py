@@ -14,30 +14,44 @@ _FORM = re.compile(
     r"|s[do][nhwi]\.? ?\.? b[hi][do]?|sdn|s[do]n|bhd|enterprise|enterprises|company|corporation|corp|holdings?|co)\b"
 )
 _BUSINESS = re.compile(
-    r"\b(restoran|restaurant|ravintola|kahvila|cafe|kedai|pasar|syarikat|perniagaan|trading|hardware|stationery|stationers?|pharmacy|apteekki|bakery|bakeries"
-    r"|mart|supermarket|market|marketing|hypermarket|store|stores|shop|kauppa|prisma|sale|alepa|abc|lidl|bistro|kitchen|services?|station|hotel|hotelli"
-    r"|bookstore|books?|gallery|centre|center|confectionery|clinic|electrical|motor|auto|farm|petrol|foods?|industries|international|group|resources|ventures?)\b"
+    r"\b(restoran|restaurant|ravintola|kahvila|cafe|kedai|pasar|syarikat|perniagaan"
+    r"|trading|hardware|stationery|stationers?|pharmacy|apteekki|bakery|bakeries"
+    r"|mart|supermarket|market|marketing|hypermarket|store|stores|shop|kauppa"
+    r"|prisma|sale|alepa|abc|lidl|bistro|kitchen|services?|station|hotel|hotelli"
+    r"|bookstore|books?|gallery|centre|center|confectionery|clinic|electrical|motor"
+    r"|auto|farm|petrol|foods?|industries|international|group|resources|ventures?)\b"
 )
 _NOT_A_NAME = re.compile(
-    r"\b(invoice|receipt|kuitti|lasku|kvitto|rechnung|bon|beleg|quittung|faktura|tel|fax|phone|puh|puhelin|email|www|http|welcome|tervetuloa|date|pvm|datum|time|cashier"
-    r"|kassa|tax|gst|sst|vat|alv|reg|roc|no|table|bill|cash sale|thank|thanks|kiitos|page|sivu|customer|copy|order|member|qty|price|total|amount|slip|guest"
-    r"|check|open|served?|server|terminal|pos|station no|store no|operator|id|brn|co ?\. ?no|company no|co ?reg|licensee|owned|operated|by|home of|formerly|since|member of"
-    r"|offnungszeiten|aukioloajat|oppettider|uhr|maksutapahtuma|tosite|asiakkaan|kundenbeleg|seite|eur|vastaanottaja|toimitusosoite)\b|@|\. ?com|\. ?fi\b|\. ?my\b"
+    r"\b(invoice|receipt|kuitti|lasku|kvitto|rechnung|bon|beleg|quittung|faktura|tel|fax"
+    r"|phone|puh|puhelin|email|www|http|welcome|tervetuloa|date|pvm|datum|time|cashier"
+    r"|kassa|tax|gst|sst|vat|alv|reg|roc|no|table|bill|cash sale|thank|thanks"
+    r"|kiitos|page|sivu|customer|copy|order|member|qty|price|total|amount|slip|guest"
+    r"|check|open|served?|server|terminal|pos|station no|store no|operator|id|brn|co ?\. ?no"
+    r"|company no|co ?reg|licensee|owned|operated|by|home of|formerly|since|member of"
+    r"|offnungszeiten|aukioloajat|oppettider|uhr|maksutapahtuma|tosite|asiakkaan"
+    r"|kundenbeleg|seite|eur|vastaanottaja|toimitusosoite)\b|@|\. ?com|\. ?fi\b|\. ?my\b"
 )
 _ADDRESS = re.compile(
-    r"\b(jalan|jin|jln|jl|lot|lorong|taman|tmn|kampung|kg|seksyen|section|bandar|plaza|level|floor|flr|ground|block|blok|blk|unit|wisma|menara|bangunan|building|mall|kawasan"
-    r"|persiaran|batu|mukim|lebuh|pusat|selangor|kuala|lumpur|johor|melaka|penang|perak|sarawak|sabah|pahang|kelantan|malaysia|petaling|shah alam|klang|street|road|avenue|ave|lane"
-    r"|boulevard|drive|highway|square|katu|kuja|polku|tori|puistotie|bulevardi|gatan|vagen|str|strasse|strabe|strafe|platz|weg|allee|damm|p ?\. ?o ?\. ?box|pl \d+|po box|autoroute|rue)\b"
-    r"|(katu|tie|kuja|polku|kaari|tori|ranta|puisto|vagen|gatan|strasse|strabe|strafe|str|weg|platz|allee|damm|ring) ?\.? \d+|\b\d{5,6} [a-z]{3,}|^no ?\.? ?: ?\d|^no ?\.? ?\d"
+    r"\b(jalan|jin|jln|jl|lot|lorong|taman|tmn|kampung|kg|seksyen|section|bandar|plaza"
+    r"|level|floor|flr|ground|block|blok|blk|unit|wisma|menara|bangunan|building|mall|kawasan"
+    r"|persiaran|batu|mukim|lebuh|pusat|selangor|kuala|lumpur|johor|melaka|penang|perak|sarawak"
+    r"|sabah|pahang|kelantan|malaysia|petaling|shah alam|klang|street|road|avenue|ave|lane"
+    r"|boulevard|drive|highway|square|katu|kuja|polku|tori|puistotie|bulevardi|gatan|vagen|str"
+    r"|strasse|strabe|strafe|platz|weg|allee|damm|p ?\. ?o ?\. ?box|pl \d+|po box|autoroute|rue)\b"
+    r"|(katu|tie|kuja|polku|kaari|tori|ranta|puisto|vagen|gatan|strasse|strabe|strafe|str"
+    r"|weg|platz|allee|damm|ring) ?\.? \d+|\b\d{5,6} [a-z]{3,}|^no ?\.? ?: ?\d|^no ?\.? ?\d"
 )
 _STREET_END = re.compile(r"(katu|tie|kuja|polku|kaari|tori|ranta|vagen|gatan|strasse|strabe|strafe|str|weg|platz|allee|damm) ?\.?$")
 _POSTCODE = re.compile(r"(?<!\d)\d{5}(?!\d)")
 _POSTCODE_AND_TOWN = re.compile(r"(?<!\d)\d{5} [a-z]{3}")
 _STREET = re.compile(r"[^\W\d_]{3,}.*\d")
 _CONTACT = re.compile(r",? *\b(?:puh|tel|fax|phone|gsm|tlf)\b.*$", re.IGNORECASE)
-_NOT_AN_ADDRESS = re.compile(r"\b(gst|sst|vat|alv|tax|invoice|receipt|kuitti|kvitto|lasku|date|reg|roc|email|www|tunnus|cashier|kassa|id|fo)\b|\d\d[:.]\d\d")
+_NOT_AN_ADDRESS = re.compile(
+    r"\b(gst|sst|vat|alv|tax|invoice|receipt|kuitti|kvitto|lasku|date|reg|roc|email|www|tunnus|cashier|kassa|id|fo)\b|\d\d[:.]\d\d"
+)
 _REGISTRATION = re.compile(
-    r"\s*[(\[{<]?\s*(?:(?:co(?:mpany)?|reg(?:istration)?|roc|brn)\W*(?:no|reg|number)?\W*)?[(\[{<]?\s*[A-Z0-9]{0,2}\d{4,9} ?[-\u2013~.:]? ?[A-Z0-9]\s*[)\]}>]?\W*$",
+    r"\s*[(\[{<]?\s*(?:(?:co(?:mpany)?|reg(?:istration)?|roc|brn)\W*(?:no|reg"
+    r"|number)?\W*)?[(\[{<]?\s*[A-Z0-9]{0,2}\d{4,9} ?[-\u2013~.:]? ?[A-Z0-9]\s*[)\]}>]?\W*$",
     re.IGNORECASE,
 )
 _EDGES = re.compile(r"^[^\w(&]+|[^\w).!&*]+$")
@@ -106,10 +120,10 @@ def _name_score(line: Line, at: int, height: float, head: Sequence[Line]) -> flo
     score += 0.8 if line.height > 1.25 * height else 0.0
     score += 0.5 if line.text.isupper() and letters > 5 else 0.0
     # The company behind a shop, with its business id, stands below the shop's own name.
-    score -= 3.0 if find_business_ids(text) else 0.0
+    score -= 4.5 if at and find_business_ids(line.text) else 0.0
     score -= 3.5 if _NOT_A_NAME.search(folded) else 0.0
     score -= 3.0 if _ADDRESS.search(folded) and not _FORM.search(folded) else 0.0
-    score -= 2.0 if amounts_of(line) or len(re.findall(r"\d", text)) > 6 and not _FORM.search(folded) else 0.0
+    score -= 2.0 if amounts_of(line) or (len(re.findall(r"\d", text)) > 6 and not _FORM.search(folded)) else 0.0
     # A name that follows the address is the buyer's.
     score -= 3.0 if any(_POSTCODE.search(before.text) for before in head[:at]) else 0.0
     return score
@@ -126,9 +140,9 @@ def _continued(head: Sequence[Line], at: int) -> tuple[Line, ...]:
         first -= 1
     if at + 1 < len(head) and not _FORM.search(head[at].folded):
         following = re.findall(r"[a-z&]+", head[at + 1].folded)
-        if "(" in head[at].text and ")" not in head[at].text and ")" in head[at + 1].text:
-            last += 1
-        elif following and all(_FORM.fullmatch(word) or word in {"sdn", "bhd", "b"} for word in following):
+        form_follows = following and all(_FORM.fullmatch(word) or word in {"sdn", "bhd", "b"} for word in following)
+        bracket_open = "(" in head[at].text and ")" not in head[at].text and ")" in head[at + 1].text
+        if form_follows or bracket_open:
             last += 1
     return tuple(head[first : last + 1])
 
@@ -147,7 +161,11 @@ def find_address(lines: Sequence[Line], name: Name | None) -> Name | None:
     taken: list[Line] = []
     for at, line in enumerate(near):
         text = _CONTACT.sub("", line.text)
-        street = _ADDRESS.search(line.folded) or (taken and _runs_on(line, taken[-1])) or (last is not None and at <= last and _STREET.search(text))
+        street = (
+            _ADDRESS.search(line.folded)
+            or (taken and _runs_on(line, taken[-1]))
+            or (last is not None and at <= last and _STREET.search(text))
+        )
         if street and _plain(line) and len(text) > 3:
             taken.append(line)
         elif taken:

@@ -6,8 +6,7 @@ from functools import cache, lru_cache
 
 # Keywords that a misreading is mended to. Only words that say what a number beside them is; five letters and more, because
 # shorter ones are too near to too much else.
-KEYWORDS = frozenset(
-    """
+_KEYWORDS = """
     total subtotal amount payable balance change rounding adjustment rounded discount service charge inclusive exclusive excluding
     included including gross savings saving tendered payment received invoice receipt quantity number cashier customer
     summary price description invoiced please terms account reference
@@ -17,8 +16,8 @@ KEYWORDS = frozenset(
     totalt summa betala delsumma rabatt avrundning kontant tillbaka vaxel moms momsbelopp skattefritt forfallodag fakturanummer kvitto
     gesamt gesamtbetrag gesamtsumme summe zwischensumme betrag netto brutto mehrwertsteuer steuer ruckgeld zuruck gegeben bargeld
     rechnung rechnungsnummer rechnungsdatum datum zahlen endbetrag kartenzahlung girocard uhrzeit
-    """.split()
-)  # fmt: skip
+"""
+KEYWORDS = frozenset(_KEYWORDS.split())
 _SHORT = {
     "6st": "gst",
     "8st": "gst",
@@ -64,27 +63,27 @@ def _deletions() -> dict[str, str]:
 @lru_cache(maxsize=16384)
 def mend(word: str) -> str:
     """Return the keyword that a folded word is a misreading of (one letter off, two in long words), or the word itself."""
-    if word in KEYWORDS:
-        return word
-    if word in _SHORT:
-        return _SHORT[word]
-    if len(word) < _KEYWORD_FROM - 1 or word.isdigit():
-        return word
+    if word in KEYWORDS or word in _SHORT:
+        return _SHORT.get(word, word)
     lettered = word.translate(_MISREAD_DIGITS)
     if lettered in KEYWORDS:
         return lettered
-    if sum(char.isdigit() for char in word) > 1:
+    if len(word) < _KEYWORD_FROM - 1 or sum(char.isdigit() for char in word) > 1:
         return word
+    return _nearest(lettered) or word
+
+
+def _nearest(word: str) -> str | None:
+    """Return the keyword from which a word lacks a letter, has one too many, or has one wrong."""
     index = _deletions()
-    if lettered in index and len(index[lettered]) - len(lettered) == 1:
-        return index[lettered]
-    for variant in sorted(_without_one(lettered)):
-        if variant in KEYWORDS:
-            return variant
-        keyword = index.get(variant)
-        if keyword is not None and abs(len(keyword) - len(lettered)) <= 1 and (len(lettered) >= _KEYWORD_FROM):
+    lacking = index.get(word)
+    if lacking is not None and len(lacking) - len(word) == 1:
+        return lacking
+    for variant in sorted(_without_one(word)):
+        keyword = variant if variant in KEYWORDS else index.get(variant) if len(word) >= _KEYWORD_FROM else None
+        if keyword is not None and abs(len(keyword) - len(word)) <= 1:
             return keyword
-    return word
+    return None
 
 
 def canonical(text: str) -> str:

@@ -72,6 +72,9 @@ def test_plain_digits_with_a_gap_are_hardly_a_guess() -> None:
     assert [(amount.value, amount.guessed) for amount in found] == [(Decimal("73.00"), False)]
 
 
-@pytest.mark.parametrize(("first", "second", "apart"), [("728.10", "78.10", True), ("12.34", "12.84", True), ("12.34", "12.34", False), ("12.34", "99.34", False)])
+@pytest.mark.parametrize(
+    ("first", "second", "apart"),
+    [("728.10", "78.10", True), ("12.34", "12.84", True), ("12.34", "12.34", False), ("12.34", "99.34", False)],
+)
 def test_one_misread_digit_is_told_from_another_amount(first: str, second: str, *, apart: bool) -> None:
     assert digits_apart(Decimal(first), Decimal(second)) is apart

@@ -48,7 +48,8 @@ def test_any_date_is_read_back_from_the_finnish_form(date: datetime.date) -> Non
 
 
 @pytest.mark.parametrize(
-    ("text", "time"), [("17:42", "17:42:00"), ("17:42:07", "17:42:07"), ("klo 13.24", "13:24:00"), ("07:10:35 PM", "19:10:35"), ("12:05 am", "00:05:00")]
+    ("text", "time"),
+    [("17:42", "17:42:00"), ("17:42:07", "17:42:07"), ("klo 13.24", "13:24:00"), ("07:10:35 PM", "19:10:35"), ("12:05 am", "00:05:00")],
 )
 def test_a_time_of_day_is_read(text: str, time: str) -> None:
     assert [found.value.isoformat() for found in find_times(text)] == [time]

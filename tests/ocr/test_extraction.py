@@ -80,7 +80,7 @@ def test_every_field_of_a_finnish_receipt_is_found() -> None:
     assert found.pop("net_total").amount == Decimal("8.12")
     assert found.pop("vat_total").amount == Decimal("1.50")
     assert found == {
-        "vendor": "LÄHIKAUPPA KOIVU",
+        "vendor": "Kahvila Koivu",
         "address": "Koivutie 4, 33100 TAMPERE",
         "business_id": "2345678-0",
         "date": datetime.date(2026, 11, 14),
@@ -127,7 +127,15 @@ def test_the_last_total_counts() -> None:
 
 
 def test_the_total_after_rounding_counts() -> None:
-    lines = ["KEDAI MAJU SDN BHD", "Cake  5.02", "Total Incl GST RM  5.02", "Rounding Adj  -0.02", "Total RM  5.00", "Cash 10.00", "Change 5.00"]
+    lines = [
+        "KEDAI MAJU SDN BHD",
+        "Cake  5.02",
+        "Total Incl GST RM  5.02",
+        "Rounding Adj  -0.02",
+        "Total RM  5.00",
+        "Cash 10.00",
+        "Change 5.00",
+    ]
     total = values(read(lines))["total"]
 
     assert (total.amount, total.currency) == (Decimal("5.00"), "MYR")
@@ -149,7 +157,9 @@ def test_a_misread_total_gives_way_to_the_one_that_was_paid_by_card() -> None:
 
 
 def test_change_is_never_the_total() -> None:
-    assert values(read(["KIOSKI OY", "LEHTI 4,50", "YHTEENSÄ 4,50", "KÄTEINEN 50,00", "TAKAISIN 45,50-"]))["total"].amount == Decimal("4.50")
+    assert values(read(["KIOSKI OY", "LEHTI 4,50", "YHTEENSÄ 4,50", "KÄTEINEN 50,00", "TAKAISIN 45,50-"]))["total"].amount == Decimal(
+        "4.50"
+    )
 
 
 def test_a_misread_amount_of_a_vat_row_is_mended_and_said_so() -> None:

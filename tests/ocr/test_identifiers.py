@@ -2,7 +2,15 @@
 
 import pytest
 
-from converto.ocr.identifiers import find_business_ids, find_ibans, find_masked_cards, find_references, find_vat_ids, is_business_id, is_reference
+from converto.ocr.identifiers import (
+    find_business_ids,
+    find_ibans,
+    find_masked_cards,
+    find_references,
+    find_vat_ids,
+    is_business_id,
+    is_reference,
+)
 
 
 @pytest.mark.parametrize(

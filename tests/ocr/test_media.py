@@ -2,7 +2,6 @@
 
 import datetime
 import io
-from collections.abc import Iterator
 
 import pytest
 from PIL import Image
@@ -17,18 +16,22 @@ CASES = malformed()
 
 
 @pytest.fixture(params=CASES, ids=[case.name for case in CASES])
-def case(request: pytest.FixtureRequest) -> Iterator[Malformed]:
+def case(request: pytest.FixtureRequest) -> Malformed:
     found: Malformed = request.param
-    yield found
+    return found
+
+
+def look_at(case: Malformed) -> None:
+    if case.refused_at_once:
+        inspect(case.content, max_bytes=MAX_BYTES)
+    else:
+        read(case.content, languages=["eng"], today=datetime.date(2026, 1, 2))
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF")
 def test_what_is_no_document_is_refused_with_its_own_reason(case: Malformed) -> None:
     with pytest.raises(Error) as refusal:
-        if case.refused_at_once:
-            inspect(case.content, max_bytes=MAX_BYTES)
-        else:
-            read(case.content, languages=["eng"], today=datetime.date(2026, 1, 2))
+        look_at(case)
 
     assert refusal.value.code == case.code
     assert 400 <= refusal.value.status < 500

@@ -49,7 +49,7 @@ def test_a_drawn_receipt_is_read_in_full() -> None:
     assert found.kind is Kind.RECEIPT
     assert found.engine.startswith("tesseract ")
     assert found.fields.vendor is not None
-    assert found.fields.vendor.value == "LÄHIKAUPPA KOIVU"
+    assert found.fields.vendor.value == "Kahvila Koivu"
     assert [(str(row.rate), str(row.vat)) for row in found.vat_lines] == [("25.5", "0.87"), ("13.5", "0.63")]
     assert found.findings == ()
 
@@ -136,7 +136,7 @@ def test_a_pdfs_own_text_is_taken_as_it_is() -> None:
 
     assert found.engine == "text-layer"
     assert facts(found) == FACTS
-    assert "LÄHIKAUPPA KOIVU" in found.text
+    assert "RUISLEIPÄ" in found.text
 
 
 @pytest.mark.parametrize("rotate", [0, 90, 180, 270])
@@ -147,7 +147,9 @@ def test_the_places_of_a_turned_pdf_page_are_those_of_the_page_as_shown(rotate: 
 
     left, top = round(box.x * shown.width), round(box.y * shown.height)
     right, bottom = round((box.x + box.width) * shown.width), round((box.y + box.height) * shown.height)
-    assert shown.crop((left, top, right, bottom)).getextrema()[0] < 100
+    darkest, _ = shown.crop((left, top, right, bottom)).getextrema()
+    assert isinstance(darkest, float | int)
+    assert darkest < 100
     assert (right - left > bottom - top) is (rotate in (0, 180))
 
 

@@ -70,6 +70,20 @@ def group_lives(leader: int) -> bool:
     return False
 
 
+def folders() -> set[Path]:
+    """Return where pools keep the documents that they read."""
+    return set(Path(tempfile.gettempdir()).glob("converto-reading-*"))
+
+
+def holding_server(folder: Path) -> "subprocess.Popen[str]":
+    """Start a program of its own that reads a slow document and tells its worker's number."""
+    document = folder / "slow.png"
+    document.write_bytes(slow())
+    program = HOLDER.replace("{job}", json.dumps(JOB))
+    environment = {**os.environ, "TMPDIR": str(folder)}
+    return subprocess.Popen([sys.executable, "-c", program, str(document)], stdout=subprocess.PIPE, env=environment, text=True)
+
+
 async def test_a_document_is_read() -> None:
     async with pool() as workers:
         reading = Reading.model_validate_json(await workers.ask(HELLO, JOB))
@@ -151,8 +165,8 @@ async def test_a_caller_that_gives_up_ends_its_worker() -> None:
         await soon(lambda: not group_lives(leader))
 
 
-async def test_closing_the_pool_ends_what_still_reads_and_removes_its_documents() -> None:
-    before = set(Path(tempfile.gettempdir()).glob("converto-reading-*"))
+async def test_closing_the_pool_ends_what_still_reads_and_removes_its_documents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     async with pool() as workers:
         asking = asyncio.create_task(workers.ask(slow(), JOB))
         await soon(lambda: bool(workers.pids))
@@ -161,26 +175,20 @@ async def test_closing_the_pool_ends_what_still_reads_and_removes_its_documents(
     assert not group_lives(leader)
     with pytest.raises(ReaderStopped):
         await asking
-    assert set(Path(tempfile.gettempdir()).glob("converto-reading-*")) <= before
+    assert not folders()
 
 
 async def test_a_killed_server_leaves_neither_workers_nor_documents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    document = tmp_path / "slow.png"
-    document.write_bytes(slow())
-    program = HOLDER.replace("{job}", json.dumps(JOB))
-    server = subprocess.Popen(
-        [sys.executable, "-c", program, str(document)], stdout=subprocess.PIPE, env={**os.environ, "TMPDIR": str(tmp_path)}, text=True
-    )
-    with server:
+    with holding_server(tmp_path) as server:
         assert server.stdout is not None
         leader = int(server.stdout.readline())
         server.kill()
 
     await soon(lambda: not group_lives(leader))
-    assert list(tmp_path.glob("converto-reading-*"))
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    assert folders()
     sweep()
-    assert not list(tmp_path.glob("converto-reading-*"))
+    assert not folders()
 
 
 async def test_the_event_loop_stays_free_while_documents_are_read() -> None:
