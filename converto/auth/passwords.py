@@ -11,7 +11,6 @@ from typing import Any, Final, ParamSpec, TypeVar
 from passlib.registry import get_crypt_handler
 
 from converto.auth.interface import Overloaded, WeakPassword, is_broken
-from converto.auth.strength import MIN_SCORE, is_common, score
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -62,6 +61,8 @@ def _weakness(password: str, *, email: str, company: str) -> str | None:
     known = _known_words(email, company)
     if any(_plain(word) in _plain(password) for word in known):
         return "it holds your e-mail, your company or the name of this product"
+    from converto.auth.strength import MIN_SCORE, is_common, score  # noqa: PLC0415 - 15 MiB of words, which only a new password needs
+
     if is_common(password):
         return "it is one of the most used passwords"
     return "it is easy to guess; several unrelated words are better" if score(password, known) < MIN_SCORE else None

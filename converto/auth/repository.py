@@ -125,10 +125,15 @@ class Sessions:
 
     async def by_token(self, token_hash: bytes) -> tuple[RefreshTokenRow, SessionRow] | None:
         """Return a refresh token and its session, locked until the transaction ends."""
-        joined = (SessionRow.tenant_id == RefreshTokenRow.tenant_id) & (SessionRow.id == RefreshTokenRow.session_id)
-        wanted = select(RefreshTokenRow, SessionRow).join(SessionRow, joined).where(RefreshTokenRow.token_hash == token_hash)
-        row = (await self._session.execute(wanted.with_for_update())).one_or_none()
-        return None if row is None else (row[0], row[1])
+        mine = RefreshTokenRow.token_hash == token_hash
+        place = (await self._session.execute(select(RefreshTokenRow.tenant_id, RefreshTokenRow.session_id).where(mine))).one_or_none()
+        if place is None:
+            return None
+        # The session is always locked before its tokens: who ends a session at this moment would otherwise wait for us, and we for them.
+        wanted = select(SessionRow).where(SessionRow.tenant_id == place.tenant_id, SessionRow.id == place.session_id)
+        of = await self._session.scalar(wanted.with_for_update())
+        token = await self._session.scalar(select(RefreshTokenRow).where(mine).with_for_update())
+        return None if of is None or token is None else (token, of)
 
     async def use(self, token: RefreshTokenRow, of: SessionRow, *, sealed_successor: bytes, successor_hash: bytes, at: datetime) -> None:
         """Put a successor in the place of a refresh token."""

@@ -87,7 +87,7 @@ class AuthService(Auth):
             known = await People(session).by_email(credentials.email)
         right = await self._hasher.verify(password, None if known is None else known.password_hash)
         if known is None or not right or known.disabled_at is not None:
-            log.info("auth.sign_in_failed", account=account.hex()[:12])
+            log.info("auth.sign_in_failed", user_id=None if known is None else str(known.id))
             raise WrongCredentials
         better_hash = await self._hasher.hash(password) if needs_rehash(known.password_hash) else None
         moment, token = now(), new_token()

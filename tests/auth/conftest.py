@@ -1,4 +1,4 @@
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from itertools import count
@@ -8,10 +8,12 @@ from typing import Any
 import httpx2
 import pytest
 from pydantic import SecretStr
+from sqlalchemy import select
 from starlette.applications import Starlette
 
 from converto.auth.interface import Auth, Client, Credentials, Registration, SignedIn
 from converto.auth.module import module
+from converto.events.tables import outbox
 from converto.events.tables import tables as delivery_tables
 from converto.kernel import schema
 from converto.kernel.binding import bind
@@ -45,6 +47,15 @@ class House:
     async def login(self, email: str, password: SecretStr = PASSWORD) -> SignedIn:
         """Sign somebody in."""
         return await self.auth.login(Credentials(email=email, password=password), CLIENT)
+
+
+def secret(signed_in: SignedIn) -> SecretStr:
+    return SecretStr(signed_in.refresh_token)
+
+
+async def told(house: House) -> Sequence[str]:
+    async with house.database.reading() as session:
+        return (await session.scalars(select(outbox.c.type).order_by(outbox.c.due_at))).all()
 
 
 @asynccontextmanager

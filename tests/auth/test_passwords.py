@@ -3,7 +3,7 @@ import os
 import statistics
 import timeit
 from collections.abc import AsyncIterator
-from time import perf_counter
+from time import process_time
 
 import pytest
 
@@ -108,8 +108,8 @@ def test_a_refusal_names_the_field() -> None:
 
 
 def test_no_password_takes_long_to_judge() -> None:
-    ordinary = min(timeit.repeat(lambda: score(GOOD * 3), number=1, repeat=3))
-    nastiest = min(timeit.repeat(lambda: score("4@8({[<369&#!1/|0$5+7%2" * 4), number=1, repeat=3))
+    ordinary = min(timeit.repeat(lambda: score(GOOD * 3), number=1, repeat=3, timer=process_time))
+    nastiest = min(timeit.repeat(lambda: score("4@8({[<369&#!1/|0$5+7%2" * 4), number=1, repeat=3, timer=process_time))
 
     assert nastiest < 60 * ordinary  # without the bound it is about five hundred times
 
@@ -120,22 +120,19 @@ def test_what_one_person_is_known_by_is_forgotten_for_the_next() -> None:
 
 
 async def test_a_password_is_verified_beside_the_event_loop(hasher: PasswordHasher) -> None:
-    longest_pause = 0.0
+    beats = 0
 
     async def beat() -> None:
-        nonlocal longest_pause
+        nonlocal beats
         while True:
-            began = perf_counter()
+            beats += 1
             await asyncio.sleep(0)
-            longest_pause = max(longest_pause, perf_counter() - began)
 
     beating = asyncio.create_task(beat())
-    began = perf_counter()
     assert await hasher.verify("a" * 20, STORED)
-    took = perf_counter() - began
     beating.cancel()
 
-    assert longest_pause < took / 2
+    assert beats > 50  # a loop that had to wait for the hash would have come round two or three times
 
 
 async def test_nobody_is_verified_and_half_characters_are_just_wrong(hasher: PasswordHasher) -> None:
@@ -148,9 +145,9 @@ async def test_a_person_who_does_not_exist_takes_as_long_as_one_who_does(hasher:
     unknown: list[float] = []
     for _ in range(9):  # interleaved, so that what else the machine does falls on both
         for stored, times in ((STORED, known), (None, unknown)):
-            began = perf_counter()
+            began = process_time()
             await hasher.verify("wrong password", stored)
-            times.append(perf_counter() - began)
+            times.append(process_time() - began)
 
     assert 0.8 < statistics.median(unknown) / statistics.median(known) < 1.25
 

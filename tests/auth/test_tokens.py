@@ -3,6 +3,7 @@ import json
 import timeit
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from time import process_time
 from typing import Any
 from uuid import UUID
 
@@ -135,7 +136,7 @@ def test_any_bytes_well_signed_are_refused(header: bytes, claims: bytes) -> None
 
 
 def test_a_refused_token_costs_less_than_ten_milliseconds() -> None:
-    slowest = max(min(timeit.repeat(partial(answer, hostile), number=1, repeat=3)) for hostile in HOSTILE.values())
+    slowest = max(min(timeit.repeat(partial(answer, hostile), number=1, repeat=3, timer=process_time)) for hostile in HOSTILE.values())
 
     assert slowest < 0.010
 
