@@ -1,6 +1,7 @@
 """The command line."""
 
 import sys
+from pathlib import Path
 from typing import Annotated
 from uuid import UUID
 
@@ -76,6 +77,33 @@ def events_retry(event_id: Annotated[UUID, typer.Argument(help="As `converto eve
     from converto.commands import administration
 
     administration.retry(_settings(), event_id)
+
+
+@program.command()
+def scan(
+    files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, help="Pictures or PDF files.")],
+    *,
+    languages: Annotated[str, typer.Option(help="Such as fin+eng; empty means what CONVERTO_OCR_LANGUAGES says.")] = "",
+    kind: Annotated[str, typer.Option(help="auto, receipt, invoice or text.")] = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
+) -> None:
+    """Read documents without a server."""
+    from converto.commands.scan import scan as run
+    from converto.ocr.interface import Kind
+    from converto.ocr.settings import OcrSettings
+
+    if kind not in set(Kind):
+        msg = f"{kind} is none of {', '.join(Kind)}"
+        raise typer.BadParameter(msg, param_hint="--kind")
+    raise typer.Exit(run(files, OcrSettings(), languages=languages, kind=Kind(kind), as_json=as_json))
+
+
+@program.command()
+def demo() -> None:
+    """Make the sample documents, read them over HTTP, and show what was found."""
+    from converto.commands.demo import demo as run
+
+    raise typer.Exit(run())
 
 
 def _settings(modules: str = "") -> Settings:

@@ -35,7 +35,7 @@ _WAIT = re.compile(r"(?:^|[,;\s])wait=(\d{1,5})(?:$|[,;\s])", re.ASCII)
 LONGEST_WAIT_S = 60
 
 
-@router.post("/scans", status_code=202, response_model=Scan, responses={200: {"model": Scan}} | problems(KeyReused))
+@router.post("/scans", status_code=202, response_model=Scan, responses={200: {"model": Scan}, **problems(KeyReused)})
 async def submit(
     ocr: TheOcr,
     actor: CurrentActor,
