@@ -1,0 +1,68 @@
+"""The edge around an application: the layers that every request passes, and the routes that every process answers."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import FastAPI
+
+from converto.auth.interface import Auth
+from converto.events.traffic import Traffic
+from converto.gateway import docs, process_api
+from converto.gateway.access_log import AccessLog
+from converto.gateway.figures import RequestFigures
+from converto.gateway.health import watching
+from converto.gateway.layers.authentication import Authentication, KnownTokens
+from converto.gateway.layers.failures import Failures
+from converto.gateway.layers.framing import Framing
+from converto.gateway.layers.json_bodies import JsonBodies
+from converto.gateway.layers.observation import Observation
+from converto.gateway.layers.request_context import RequestContext
+from converto.gateway.layers.security_headers import SecurityHeaders
+from converto.gateway.settings import GatewaySettings
+from converto.kernel.runtime import Runtime
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """What the edge's own routes look at; they find it as `app.state.edge`."""
+
+    runtime: Runtime
+    traffic: Traffic
+    figures: RequestFigures
+    tokens: KnownTokens
+
+
+def install_edge(app: FastAPI, runtime: Runtime, traffic: Traffic, *, settings: GatewaySettings | None = None) -> None:
+    """Put the edge around an application, whose own routes are there already; the settings are read unless given."""
+    settings = settings or GatewaySettings()
+    tokens = KnownTokens(lifetime_s=settings.token_cache_s, size=settings.token_cache_size)
+    figures = RequestFigures(runtime.metrics)
+    app.state.edge = Edge(runtime, traffic, figures, tokens)
+    app.include_router(process_api.router)
+    docs.install(app)
+    # a redirect to the path with or without its slash would be built from what the client says our name is
+    app.router.redirect_slashes = False
+
+    # The last one added is the first to be passed.
+    app.add_middleware(JsonBodies)
+    app.add_middleware(Authentication, auth=lambda: _auth(runtime), tokens=tokens)
+    app.add_middleware(Framing, settings=settings)
+    app.add_middleware(Failures)
+    app.add_middleware(SecurityHeaders)
+    app.add_middleware(Observation, figures=figures, access_log=AccessLog(runtime.settings))
+    app.add_middleware(RequestContext, deadline_s=settings.deadline_s)
+
+
+def _auth(runtime: Runtime) -> Auth | None:
+    found: Any = runtime.interfaces.get(Auth)  # type: ignore[type-abstract]
+    bound: Auth | None = found
+    return bound
+
+
+@asynccontextmanager
+async def edge_running(runtime: Runtime) -> AsyncIterator[None]:
+    """Keep looking at the modules that live elsewhere, while the block runs."""
+    async with watching(runtime, every_s=GatewaySettings().health_every_s):
+        yield

@@ -1,0 +1,101 @@
+"""Who asks: a bearer token becomes an actor, once in a while."""
+
+import hashlib
+import time
+from collections.abc import Callable
+from uuid import UUID
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from converto.auth.interface import Auth
+from converto.kernel.actor import Actor
+from converto.kernel.errors import Error, TimedOut, Unauthenticated, Unavailable
+
+LONGEST_TOKEN = 4096
+OWN_AFFAIR = ("/health", "/metrics", "/internal/")
+"""Paths that no person signs in for, though their callers may send a token of another kind."""
+_READING = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class KnownTokens:
+    """The tokens that were good a moment ago, by their hash."""
+
+    def __init__(self, *, lifetime_s: float, size: int, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._lifetime_s = lifetime_s
+        self._size = size
+        self._monotonic = monotonic
+        self._known: dict[bytes, tuple[Actor, float]] = {}
+        self.hits = 0
+        self.misses = 0
+
+    def find(self, token: bytes) -> Actor | None:
+        """Return whom a token stands for, if it was good a moment ago."""
+        actor, until = self._known.get(_hash(token), (None, 0.0))
+        if actor is None or self._monotonic() >= until:
+            self.misses += 1
+            return None
+        self.hits += 1
+        return actor
+
+    def keep(self, token: bytes, actor: Actor) -> None:
+        """Remember that a token is good now. The oldest make room."""
+        digest = _hash(token)
+        self._known.pop(digest, None)
+        self._known[digest] = (actor, self._monotonic() + self._lifetime_s)
+        while len(self._known) > self._size:
+            del self._known[next(iter(self._known))]
+
+    def forget(self, user_id: UUID | None) -> None:
+        """Ask anew about every token of a person."""
+        self._known = {digest: known for digest, known in self._known.items() if known[0].user_id != user_id}
+
+
+class Authentication:
+    """Says in the scope who asks (`converto.actor`), or why nobody knows (`converto.refusal`): the route decides whether it matters."""
+
+    def __init__(self, app: ASGIApp, *, auth: Callable[[], Auth | None], tokens: KnownTokens) -> None:
+        self._app = app
+        self._auth = auth
+        self._tokens = tokens
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        token = _bearer(scope) if scope["type"] == "http" and not scope["path"].startswith(OWN_AFFAIR) else None
+        if token is None:
+            await self._app(scope, receive, send)
+            return
+        try:
+            actor = scope["converto.actor"] = self._tokens.find(token) or await self._ask(token)
+        except Error as refusal:
+            scope["converto.refusal"] = refusal
+            actor = None
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            if actor is not None and scope["path"].startswith("/auth/") and scope["method"] not in _READING:
+                self._tokens.forget(actor.user_id)  # what it has just changed may be its own session or role
+
+    async def _ask(self, token: bytes) -> Actor:
+        auth = self._auth()
+        if auth is None:
+            raise Unavailable(module="auth", retry_after_s=1)
+        if len(token) > LONGEST_TOKEN or not token.isascii():
+            raise Unauthenticated
+        try:
+            actor = await auth.authenticate(token.decode())
+        except TimedOut as error:
+            raise Unavailable(module="auth", retry_after_s=1) from error
+        self._tokens.keep(token, actor)
+        return actor
+
+
+def _bearer(scope: Scope) -> bytes | None:
+    for name, value in scope["headers"]:
+        if name == b"authorization":
+            scheme, _, token = value.partition(b" ")
+            return token.strip() if scheme.lower() == b"bearer" else None
+    return None
+
+
+def _hash(token: bytes) -> bytes:
+    return hashlib.sha256(token).digest()
