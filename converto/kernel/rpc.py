@@ -159,8 +159,12 @@ def _context(headers: Mapping[str, str]) -> Context:
 def _arguments(operation: Operation, body: bytes) -> dict[str, Any]:
     try:
         model: BaseModel = operation.arguments.model_validate(_decoder.decode(body))
-    except (ValidationError, msgspec.DecodeError) as error:
-        raise BadCall(operation=operation.name, reason=str(error)) from error
+    except msgspec.DecodeError as error:
+        raise BadCall(operation=operation.name, reason="the body is not msgpack") from error
+    except ValidationError as error:
+        # never the values: a password may be among them
+        reason = "; ".join(f"{'.'.join(map(str, wrong['loc']))}: {wrong['msg']}" for wrong in error.errors(include_input=False))
+        raise BadCall(operation=operation.name, reason=reason) from None
     return {name: getattr(model, name) for name in operation.signature.parameters if name in model.model_fields_set}
 
 
