@@ -63,7 +63,7 @@ class ServiceHealth(ModuleHealth):
 class NotReady(Unavailable):
     """A process that should get no requests now; `reasons` says why."""
 
-    code = "not_ready"
+    code = "gateway.not_ready"
     message = "This process is not ready: {summary}."
 
 

@@ -25,7 +25,7 @@ many values below it would fill the memory."""
 class BadJson(BadRequest):
     """A body that is not JSON, or that two readers of JSON would read differently; `errors` names the place."""
 
-    code = "bad_json"
+    code = "gateway.bad_json"
     message = "The body is not JSON as it is taken here: {summary}"
 
 

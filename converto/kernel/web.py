@@ -7,6 +7,7 @@ from typing import Annotated, Any, TypeVar
 from fastapi import Depends, FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.security import HTTPBearer
 from starlette.exceptions import HTTPException
 
 from converto.kernel.actor import Actor
@@ -39,7 +40,11 @@ def the(interface: type[Asked]) -> Callable[[Request], Asked]:
     return give
 
 
-def _actor(request: Request) -> Actor:
+# It refuses nobody: it is there for the reference, which says by it what a route asks for.
+_bearer = HTTPBearer(auto_error=False, description="The `access_token` of a sign-in.")
+
+
+def _actor(request: Request, _: Annotated[object, Depends(_bearer)]) -> Actor:
     """Return who asks. Raises Unauthenticated when nobody is signed in."""
     actor: Actor | None = request.scope.get("converto.actor")
     if actor is None:
@@ -101,17 +106,23 @@ async def _on_invalid(_: Request, error: Exception) -> Response:
 
 
 def _pointer(location: Sequence[Any]) -> str:
-    where, *path = location
-    return "/" + "/".join(str(part) for part in (path if where == "body" else location))
+    path = location[1:] if location[:1] == ("body",) else location
+    return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in path)
 
 
 async def _on_http(_: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
+    answer = _of_status(status, str(getattr(error, "detail", "")))
+    answer.headers.update(getattr(error, "headers", None) or {})  # a 405 says in one of them what is allowed
+    return answer
+
+
+def _of_status(status: int, detail: str) -> Response:
     kind = next((kind for kind in Error.__subclasses__() if kind.status == status), None)
     if kind is not None and kind is not Internal:
-        known = kind(reason=getattr(error, "detail", "")) if kind is BadRequest else kind()
+        known = kind(reason=detail) if kind is BadRequest else kind()
         return problem(known)
     other = Error()
     other.status, other.title, other.code = status, HTTPStatus(status).phrase, HTTPStatus(status).name.lower()  # type: ignore[misc]
-    other.args = (str(getattr(error, "detail", "")),)
+    other.args = (detail,)
     return problem(other)
