@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
+import httpx2
 from fastapi import FastAPI
 
 import converto
@@ -22,10 +23,15 @@ DELIVERY = "delivery"
 """The history of the tables that carry events, the same in every module's database."""
 
 
-def create_app(settings: Settings, modules: Sequence[Module] | None = None) -> FastAPI:
-    """Return the application for these settings. Raises CannotStart when they do not make one."""
+def create_app(
+    settings: Settings, modules: Sequence[Module] | None = None, *, transport: httpx2.AsyncBaseTransport | None = None
+) -> FastAPI:
+    """Return the application for these settings; `transport` reaches the modules elsewhere, where it is not the network.
+
+    Raises CannotStart when the settings do not make an application.
+    """
     registry = new_registry()
-    runtime = Runtime(settings, installed() if modules is None else modules, metrics=registry)
+    runtime = Runtime(settings, installed() if modules is None else modules, metrics=registry, transport=transport)
     traffic = Traffic(open_backend(settings.events), EventFigures(registry))
 
     @asynccontextmanager

@@ -137,7 +137,7 @@ async def watching(runtime: Runtime, *, every_s: float) -> AsyncIterator[None]:
     if not runtime.replicas:
         yield
         return
-    async with httpx2.AsyncClient(trust_env=False) as client:
+    async with runtime.client() as client:
         task = asyncio.create_task(_watch(runtime, client, every_s=every_s), name="health of the modules elsewhere")
         try:
             yield

@@ -39,10 +39,18 @@ class Hosted:
 class Runtime:
     """Builds the modules that live here and binds those that live elsewhere; refuses at once what cannot work."""
 
-    def __init__(self, settings: Settings, modules: Sequence[Module], *, metrics: CollectorRegistry) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        modules: Sequence[Module],
+        *,
+        metrics: CollectorRegistry,
+        transport: httpx2.AsyncBaseTransport | None = None,
+    ) -> None:
         self.settings = settings
         self.known = {module.name: module for module in modules}
         self.metrics = metrics
+        self._transport = transport
         self.hosted: dict[str, Hosted] = {}
         self.interfaces: dict[type[Interface], Interface] = {}
         self._check()
@@ -73,6 +81,11 @@ class Runtime:
         url = self.settings.database_url
         return Databases(self.settings.data_dir, url.get_secret_value() if url else None, pool_size=self.settings.database_pool)
 
+    def client(self) -> httpx2.AsyncClient:
+        """Return a client for the other processes of this installation, to be closed by whoever asked for it."""
+        limits = httpx2.Limits(max_connections=200, max_keepalive_connections=50)
+        return httpx2.AsyncClient(timeout=None, limits=limits, trust_env=False, transport=self._transport)
+
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Build every module, those it needs first, and close them in the opposite order."""
@@ -93,8 +106,7 @@ class Runtime:
             self.interfaces.clear()
 
     async def _bind_remote(self, stack: AsyncExitStack) -> None:
-        limits = httpx2.Limits(max_connections=200, max_keepalive_connections=50)
-        client = await stack.enter_async_context(httpx2.AsyncClient(timeout=None, limits=limits, trust_env=False))
+        client = await stack.enter_async_context(self.client())
         for name, replicas in self.replicas.items():
             interface = self.known[name].interface
             if interface is not None:
