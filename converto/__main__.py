@@ -6,14 +6,17 @@ from typing import Annotated
 from uuid import UUID
 
 import typer
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
+from converto.kernel import log
 from converto.kernel.config import Settings
 from converto.kernel.runtime import CannotStart
 
 program = typer.Typer(no_args_is_help=True, add_completion=False, help="Converto: the business OS of a small Finnish company.")
 events = typer.Typer(no_args_is_help=True, help="Facts on their way.")
 program.add_typer(events, name="events")
+user = typer.Typer(no_args_is_help=True, help="People and their companies.")
+program.add_typer(user, name="user")
 
 
 @program.command()
@@ -106,8 +109,28 @@ def demo() -> None:
     raise typer.Exit(run())
 
 
+@user.command("create")
+def user_create(
+    email: Annotated[str, typer.Option(help="What the person signs in with.", prompt="E-mail")],
+    name: Annotated[str, typer.Option(help="The person's name.", prompt="Full name")],
+    company: Annotated[str, typer.Option(help="The company that they own.", prompt="Company")],
+    password: Annotated[
+        str,
+        typer.Option(envvar="CONVERTO_NEW_PASSWORD", help="Better asked for than written here.", prompt=True, hide_input=True),
+    ],
+) -> None:
+    """Open an account and its company, also where registration is closed."""
+    from converto.auth.interface import Registration
+    from converto.commands.people import create
+
+    registration = Registration(email=email, password=SecretStr(password), full_name=name, company_name=company)
+    raise typer.Exit(create(_settings(), registration))
+
+
 def _settings(modules: str = "") -> Settings:
-    return Settings(modules=modules) if modules else Settings()
+    settings = Settings(modules=modules) if modules else Settings()
+    log.configure(level=settings.log_level, log_format=settings.log_format)
+    return settings
 
 
 def main() -> None:
@@ -118,8 +141,8 @@ def main() -> None:
         sys.exit(f"converto: {refusal}")
     except ValidationError as error:
         for wrong in error.errors():
-            name = "__".join(str(part) for part in wrong["loc"]).upper()
-            print(f"converto: the setting {name or error.title}: {wrong['msg']}", file=sys.stderr)
+            name = "__".join(str(part) for part in wrong["loc"])
+            print(f"converto: {error.title}: {name}: {wrong['msg']}", file=sys.stderr)
         sys.exit(2)
 
 

@@ -9,7 +9,6 @@ import uvicorn
 import uvloop
 
 from converto.app import create_app, migrate
-from converto.kernel import log as logging
 from converto.kernel.config import Settings
 from converto.kernel.runtime import CannotStart
 
@@ -21,7 +20,6 @@ GRACE_S = 5
 
 def serve(settings: Settings, *, host: str, port: int, migrates: bool) -> None:
     """Serve until SIGINT or SIGTERM, then finish what is running. Raises CannotStart."""
-    logging.configure(level=settings.log_level, log_format=settings.log_format)
     listener = _listen(host, port)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(settings, listener, migrates=migrates))

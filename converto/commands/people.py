@@ -1,0 +1,43 @@
+"""`converto user create`: an account and a company, also where registration is closed."""
+
+import asyncio
+import sys
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from converto.app import migrate
+from converto.auth.interface import Auth, Client, Registration, SignedIn
+from converto.auth.settings import AuthSettings
+from converto.kernel.actor import Actor
+from converto.kernel.config import Settings
+from converto.kernel.errors import Error
+from converto.kernel.metrics import new_registry
+from converto.kernel.runtime import Runtime
+from converto.modules import installed
+
+
+def create(settings: Settings, registration: Registration) -> int:
+    """Open an account and its company, and print their ids; returns the exit code: 1 when it is refused."""
+    try:
+        opened = asyncio.run(_create(settings, registration))
+    except Error as error:
+        print(f"converto: {error.detail}", file=sys.stderr)
+        return 1
+    print(f"user    {opened.user.id}  {opened.user.email}\ncompany {opened.tenant.id}  {opened.tenant.name}")
+    return 0
+
+
+async def _create(settings: Settings, registration: Registration) -> SignedIn:
+    alone = settings.model_copy(update={"modules": ("auth",), "remote": {}})
+    await migrate(alone)
+    # whoever may run commands here may open accounts, whatever the door for strangers says
+    unlocked: Any = partial(AuthSettings, registration_open=True)
+    modules = [replace(module, settings=unlocked) if module.interface is Auth else module for module in installed()]
+    runtime = Runtime(alone, modules, metrics=new_registry())
+    async with runtime.running():
+        auth: Any = runtime.interfaces[Auth]  # type: ignore[type-abstract]
+        opened: SignedIn = await auth.register(registration, Client(user_agent="converto user create"))
+        actor: Actor = await auth.authenticate(opened.access_token)
+        await auth.logout(actor)  # nobody was handed its tokens
+    return opened
