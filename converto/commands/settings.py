@@ -46,7 +46,7 @@ def _others(variable: str, field: FieldInfo) -> str:
 
 
 def _shown(field: FieldInfo) -> str:
-    default: Any = field.get_default()  # one that is worked out is this machine's, as the number of its cores
+    default: Any = None if field.default_factory else field.default  # one that is worked out is this machine's: how many cores it has
     if default is None or isinstance(default, SecretStr) or default in ({}, (), []):
         return ""
     if isinstance(default, tuple | list):
