@@ -31,7 +31,7 @@ _PR_SET_PDEATHSIG = 1
 def main(parent_pid: int, max_memory_bytes: int) -> None:
     """Answer jobs until standard input ends."""
     _die_with(parent_pid)
-    os.nice(NICENESS)
+    _give_way()
     resource.setrlimit(resource.RLIMIT_AS, (max_memory_bytes, max_memory_bytes))
     # What a library prints must not come between the answers.
     answers = os.fdopen(os.dup(1), "wb")
@@ -72,6 +72,14 @@ def _answer(answers: BinaryIO, kind: int, body: bytes) -> None:
     answers.write(HEADER.pack(len(body), kind))
     answers.write(body)
     answers.flush()
+
+
+def _give_way() -> None:
+    os.nice(NICENESS)
+    # Linux shares out a desktop's or a virtual machine's cores among sessions before it looks at a process's own niceness, and this
+    # process leads a session.
+    with contextlib.suppress(OSError):
+        Path("/proc/self/autogroup").write_text(str(NICENESS), encoding="ascii")
 
 
 def _die_with(parent_pid: int) -> None:
