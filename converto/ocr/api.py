@@ -32,7 +32,7 @@ router = APIRouter(prefix="/ocr", tags=["ocr"])
 TheOcr = Annotated[Ocr, Depends(the(Ocr))]
 ScanId = Annotated[UUID, Path(description="The scan.")]
 _WAIT = re.compile(r"(?:^|[,;\s])wait=(\d{1,5})(?:$|[,;\s])", re.ASCII)
-LONGEST_WAIT_S = 60
+LONGEST_WAIT_S = 50
 
 
 @router.post("/scans", status_code=202, response_model=Scan, responses={200: {"model": Scan}, **problems(KeyReused)})

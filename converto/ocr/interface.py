@@ -295,7 +295,7 @@ class Ocr(Interface, Protocol):
 
     @query(timeout_s=70)
     async def finished(self, actor: Actor, scan_id: UUID, *, wait_s: float) -> Scan:
-        """Return a scan once it is completed or failed, or as it stands after `wait_s` (at most 60). Raises UnknownScan."""
+        """Return a scan once it is completed or failed, or as it stands after `wait_s` (at most 50). Raises UnknownScan."""
         ...
 
     @query

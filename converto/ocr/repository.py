@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
 
 from sqlalchemy import delete, func, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from converto.ocr.interface import ScanFilter
@@ -17,9 +18,14 @@ class Scans:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
-    def add(self, row: ScanRow) -> None:
-        """Keep a new scan."""
-        self._session.add(row)
+    async def add(self, row: ScanRow) -> bool:
+        """Keep a new scan; False when its idempotency key is taken, which of two at once only the unique key can tell."""
+        try:
+            async with self._session.begin_nested():
+                self._session.add(row)
+        except IntegrityError:
+            return False
+        return True
 
     async def get(self, tenant_id: UUID, scan_id: UUID) -> ScanRow | None:
         """Return one scan."""

@@ -43,7 +43,7 @@ from converto.ocr.settings import OcrSettings
 log = structlog.get_logger()
 
 FINISHED = (Status.COMPLETED, Status.FAILED)
-LONGEST_WAIT_S = 60.0
+LONGEST_WAIT_S = 50.0
 LOOK_AGAIN_S = 0.5
 """How often a waiting caller looks for a scan that another process may finish."""
 
@@ -64,38 +64,27 @@ class OcrService(Ocr):
         languages = self._readers.languages(upload.languages or self._settings.languages)
         document = await self._readers.inspect(upload.content)
         sha256 = await asyncio.to_thread(lambda: hashlib.sha256(upload.content).hexdigest())
-        if upload.idempotency_key is not None:
-            async with self._database.reading() as session:
-                known = await Scans(session).with_key(actor.tenant_id, upload.idempotency_key)
-            if known is not None:
-                return _same(known, sha256)
-        scan_id = new_id()
-        await self._blobs.put(_key(actor.tenant_id, scan_id), upload.content)
-        async with self._database.writing() as session:
-            scans = Scans(session)
-            # Looked up again inside the transaction: of two uploads with one key, the second finds the first.
-            known = await scans.with_key(actor.tenant_id, upload.idempotency_key) if upload.idempotency_key else None
-            if known is None:
-                row = ScanRow(
-                    tenant_id=actor.tenant_id,
-                    id=scan_id,
-                    status=Status.QUEUED,
-                    kind=upload.kind,
-                    languages="+".join(languages),
-                    filename=upload.filename,
-                    media_type=document.media_type,
-                    bytes=len(upload.content),
-                    sha256=sha256,
-                    idempotency_key=upload.idempotency_key,
-                    duplicate_of=await scans.first_with_content(actor.tenant_id, sha256),
-                    created_at=now(),
-                )
-                scans.add(row)
-                await publish(session, ScanRequested(tenant_id=actor.tenant_id, scan_id=scan_id))
-        if known is not None:
-            await self._blobs.delete(_key(actor.tenant_id, scan_id))
-            return _same(known, sha256)
-        return _scan(row)
+        row = ScanRow(
+            tenant_id=actor.tenant_id,
+            id=new_id(),
+            status=Status.QUEUED,
+            kind=upload.kind,
+            languages="+".join(languages),
+            filename=upload.filename,
+            media_type=document.media_type,
+            bytes=len(upload.content),
+            sha256=sha256,
+            idempotency_key=upload.idempotency_key,
+            created_at=now(),
+        )
+        await self._blobs.put(_key(actor.tenant_id, row.id), upload.content)
+        known = await self._enqueue(row)
+        if known is None:
+            return _scan(row)
+        await self._blobs.delete(_key(actor.tenant_id, row.id))
+        if known.sha256 != sha256:
+            raise KeyReused
+        return _scan(known)
 
     async def scan(self, actor: Actor, scan_id: UUID) -> Scan:
         """See `Ocr.scan`."""
@@ -202,6 +191,16 @@ class OcrService(Ocr):
             raise UnknownScan(scan_id=str(scan_id))
         return row
 
+    async def _enqueue(self, row: ScanRow) -> ScanRow | None:
+        """Keep a scan and have it read; returns the one that has its idempotency key already, if there is one."""
+        async with self._database.writing() as session:
+            scans = Scans(session)
+            row.duplicate_of = await scans.first_with_content(row.tenant_id, row.sha256)
+            if await scans.add(row):
+                await publish(session, ScanRequested(tenant_id=row.tenant_id, scan_id=row.id))
+                return None
+            return await scans.with_key(row.tenant_id, row.idempotency_key or "")
+
     async def _start(self, tenant_id: UUID, scan_id: UUID) -> ScanRow | None:
         async with self._database.writing() as session:
             row = await Scans(session).lock(tenant_id, scan_id)
@@ -238,12 +237,6 @@ def _today() -> date:
 
 def _since(start: float) -> int:
     return round((time.perf_counter() - start) * 1000)
-
-
-def _same(row: ScanRow, sha256: str) -> Scan:
-    if row.sha256 != sha256:
-        raise KeyReused
-    return _scan(row)
 
 
 def _failure(row: ScanRow) -> Failure | None:
