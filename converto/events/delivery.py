@@ -104,14 +104,26 @@ class Consumer:
         reason = f"{type(error).__name__}: {error}"[:2000]
         facts = {"subscriber": self._subscriber.name, "event_id": str(delivery.envelope.id), "attempt": delivery.attempt}
         log.warning("events.handler_failed", **facts, last=last, exc_info=error)
-        if last and subscription.given_up is not None:
-            await subscription.given_up(delivery.envelope.open(subscription.event), self._subscriber.service, reason)
+        if last:
+            reason += await self._give_up(delivery, reason)
         async with self._subscriber.database.writing() as session:
             if last:
                 await Inbox(session).bury(delivery, reason)
             else:
                 await Inbox(session).retry(delivery, reason, delay_s=pause_s(delivery.attempt))
         self._count("dead" if last else "failed")
+
+    async def _give_up(self, delivery: Delivery, reason: str) -> str:
+        """Tell the module that an event is given up on; returns what went wrong in that, so that it is buried all the same."""
+        subscription = self._subscriber.subscription
+        if subscription.given_up is None:
+            return ""
+        try:
+            await subscription.given_up(delivery.envelope.open(subscription.event), self._subscriber.service, reason)
+        except Exception as error:
+            log.exception("events.giving_up_failed", subscriber=self._subscriber.name, event_id=str(delivery.envelope.id))
+            return f"; giving up failed too: {type(error).__name__}: {error}"[:2000]
+        return ""
 
     def _count(self, outcome: str) -> None:
         self._figures.handled.labels(self._subscriber.name, outcome).inc()

@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 import redis.asyncio
 import structlog
+from pydantic import ValidationError
 from redis.exceptions import RedisError, ResponseError
 
 from converto.events.backend import Subscriber
@@ -99,9 +100,18 @@ class RedisStreams:
     async def _take(self, stream: str, subscriber: Subscriber, entries: Sequence[Any]) -> None:
         if not entries:
             return
-        envelopes = [Envelope.model_validate(orjson.loads(fields[b"envelope"])) for _, fields in entries if fields]
+        envelopes = [envelope for entry_id, fields in entries if fields and (envelope := _opened(stream, entry_id, fields))]
         await subscriber.accept(envelopes)
         await self._redis.xack(stream, subscriber.name, *[entry_id for entry_id, _ in entries])
+
+
+def _opened(stream: str, entry_id: bytes, fields: dict[bytes, bytes]) -> Envelope | None:
+    """Return what an entry holds; one that nobody can read is logged and left behind, for it would stop all that follow."""
+    try:
+        return Envelope.model_validate_json(fields[b"envelope"])
+    except (KeyError, ValidationError) as error:
+        log.error("events.unreadable", stream=stream, entry_id=entry_id.decode(), error=str(error)[:500])  # noqa: TRY400
+        return None
 
 
 def _entries(answer: Any) -> list[Any]:

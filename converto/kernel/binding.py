@@ -6,7 +6,7 @@ ocr = bind(Ocr, HttpTransport(replicas, ...))       # in another one
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol, TypeVar
 
@@ -73,13 +73,17 @@ def _method(interface: type[Interface], operation: Operation, transport: Transpo
         values = transport.stream(operation, args, kwargs)
         end = object()
         deadline = time.monotonic() + operation.timeout_s
-        while True:
-            with _guarded(label, operation) as remaining_s:
-                async with asyncio.timeout(min(remaining_s, max(0.0, deadline - time.monotonic()))):
-                    value = await anext(values, end)
-            if value is end:
-                return
-            yield value
+        try:
+            while True:
+                with _guarded(label, operation) as remaining_s:
+                    async with asyncio.timeout(min(remaining_s, max(0.0, deadline - time.monotonic()))):
+                        value = await anext(values, end)
+                if value is end:
+                    return
+                yield value
+        finally:
+            if isinstance(values, AsyncGenerator):
+                await values.aclose()  # a reader who leaves early lets the callee go at once
 
     method = stream if operation.kind is Kind.STREAM else call
     method.__name__, method.__qualname__ = operation.name, label

@@ -57,7 +57,7 @@ class FolderBlobs:
         """Read the file."""
         try:
             return await asyncio.to_thread((self._folder / _checked(key)).read_bytes)
-        except (FileNotFoundError, IsADirectoryError) as error:
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
             raise UnknownBlob(key=key) from error
 
     async def delete(self, prefix: str) -> None:

@@ -4,6 +4,7 @@ import os
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -69,7 +70,7 @@ class Settings(ModuleSettings):
         if "redis_host" in env:
             others["events"] = f"redis://{env['redis_host']}:{env.get('redis_port', '6379')}/0"
         if "postgres_host" in env:
-            who = f"{env.get('postgres_user', 'postgres')}:{env.get('postgres_password', '')}"
+            who = f"{quote(env.get('postgres_user', 'postgres'), safe='')}:{quote(env.get('postgres_password', ''), safe='')}"
             where = f"{env['postgres_host']}:{env.get('postgres_port', '5432')}/{env.get('postgres_db', 'converto')}"
             others["database_url"] = f"postgresql://{who}@{where}"
         return {**others, **given}

@@ -8,11 +8,13 @@ from typing import Any
 
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.orm import Session
 
 from converto.kernel.bell import Bell
 from converto.kernel.context import within
 
-SQLITE_PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=5000")
+# the timeout comes first: turning a new file to WAL may have to wait for another process that does the same
+SQLITE_PRAGMAS = ("busy_timeout=5000", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON")
 _BEGIN = "converto_begin"
 
 
@@ -94,7 +96,12 @@ class Database:
 
 def after_commit(session: AsyncSession, then: Callable[[], None]) -> None:
     """Have something done once this transaction has committed, and not at all when it is undone."""
-    event.listen(session.sync_session, "after_commit", lambda _: then(), once=True)
+
+    def committed(sync_session: Session) -> None:
+        if not sync_session.in_nested_transaction():  # a savepoint may still be undone with the whole
+            then()
+
+    event.listen(session.sync_session, "after_commit", committed)
 
 
 class Databases:

@@ -19,6 +19,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
+from pydantic_core import to_jsonable_python
 
 
 class Error(Exception):
@@ -30,8 +31,9 @@ class Error(Exception):
     message: ClassVar[str] = "Something went wrong on our side; it has been logged."
 
     def __init__(self, **details: Any) -> None:
-        self.details = details
-        super().__init__(self.message.format_map(_Forgiving(details)))
+        # as JSON says them, so that they are the same here, from another process, and in an answer
+        self.details: dict[str, Any] = to_jsonable_python(details, fallback=str, bytes_mode="base64")
+        super().__init__(self.message.format_map(_Forgiving(self.details)))
 
     @property
     def detail(self) -> str:

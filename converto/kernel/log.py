@@ -39,7 +39,9 @@ def _as_ecs(_: Any, __: str, fact: MutableMapping[str, Any]) -> str:
 def configure(*, level: str, log_format: str) -> None:
     """Set up logging for this process; everything goes to standard error."""
     plain = log_format == "text" or (log_format == "auto" and sys.stderr.isatty())
-    ending: list[Any] = [structlog.dev.ConsoleRenderer()] if plain else [structlog.processors.format_exc_info, _as_ecs]
+    # the plain traceback: the coloured one would print local variables, and so passwords
+    console = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    ending: list[Any] = [console] if plain else [structlog.processors.format_exc_info, _as_ecs]
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

@@ -8,21 +8,25 @@ from typing import Any
 
 import httpx2
 import msgspec
+import structlog
 from pydantic import BaseModel, SecretStr, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from converto.kernel.context import Context, current, new_trace_parent, within
-from converto.kernel.errors import Error, Invalid, NotFound, Unavailable, WireError, from_wire, to_wire
+from converto.kernel.errors import Error, Internal, Invalid, NotFound, Unavailable, WireError, from_wire, to_wire
 from converto.kernel.interface import Interface, Kind, Operation, operations
 from converto.kernel.replicas import Replica, Replicas, RetryBudget
 from converto.kernel.signature import HEADER, sign, verify
+
+log = structlog.get_logger()
 
 CONTENT_TYPE = "application/msgpack"
 TIMEOUT_HEADER = "x-converto-timeout-ms"
 ATTEMPTS = 3
 _LENGTH = struct.Struct(">I")
+_TICK_S = 0.02  # the event loop's clock may be this far behind the real one
 _encoder = msgspec.msgpack.Encoder(enc_hook=lambda secret: secret.get_secret_value())
 _decoder = msgspec.msgpack.Decoder()
 
@@ -59,7 +63,7 @@ class HttpTransport:
             replica = self._replicas.choose(but=tried)
             tried.append(replica)
             try:
-                return _result(operation, await self._post(replica, path, body))
+                return self._result(operation, await self._post(replica, path, body))
             except httpx2.TransportError as error:
                 again = operation.kind is Kind.QUERY or isinstance(error, httpx2.ConnectError)
                 if not again or len(tried) >= ATTEMPTS or not self._budget.spend():
@@ -76,7 +80,7 @@ class HttpTransport:
                     replica.answered()
                     if answer.status_code != 200:
                         await answer.aread()
-                        _result(operation, answer)
+                        self._result(operation, answer)
                     async for kind, payload in _frames(answer.aiter_bytes()):
                         if kind == "end":
                             return
@@ -104,6 +108,14 @@ class HttpTransport:
             **({} if left_s is None else {TIMEOUT_HEADER: str(round(left_s * 1000))}),
         }
 
+    def _result(self, operation: Operation, answer: httpx2.Response) -> Any:
+        if answer.headers.get("content-type") != CONTENT_TYPE:  # something between us answers, such as a proxy
+            raise Unavailable(module=self._replicas.module, retry_after_s=1)
+        content = _decoder.decode(answer.content)
+        if answer.status_code != 200:
+            raise from_wire(WireError.model_validate(content))
+        return operation.result.validate_python(content)
+
     async def _post(self, replica: Replica, path: str, body: bytes) -> httpx2.Response:
         start = time.monotonic()
         with replica.busy():
@@ -113,7 +125,8 @@ class HttpTransport:
                 replica.failed()
                 raise
             except asyncio.CancelledError:
-                if (current().remaining_s() or 1) <= 0:
+                left_s = current().remaining_s()
+                if left_s is not None and left_s < _TICK_S:
                     replica.failed()  # our own deadline ended the call: as good as no answer
                 raise
         replica.answered(time.monotonic() - start)
@@ -140,9 +153,12 @@ def rpc_route(module: str, interface: type[Interface], bound: Callable[[], Inter
         try:
             with within(context):
                 result = await getattr(bound(), operation.name)(**arguments)
+            return Response(_encoder.encode(operation.result.dump_python(result)), media_type=CONTENT_TYPE)
         except Error as error:
             return _failure(error)
-        return Response(_encoder.encode(operation.result.dump_python(result)), media_type=CONTENT_TYPE)
+        except Exception:
+            log.exception("rpc.failed", module=module, operation=operation.name)
+            return _failure(Internal())
 
     return Route(f"/internal/{module}/{{operation}}", endpoint, methods=["POST"], include_in_schema=False)
 
@@ -170,15 +186,6 @@ def _arguments(operation: Operation, body: bytes) -> dict[str, Any]:
 
 def _failure(error: Error) -> Response:
     return Response(_encoder.encode(to_wire(error).model_dump()), status_code=error.status, media_type=CONTENT_TYPE)
-
-
-def _result(operation: Operation, answer: httpx2.Response) -> Any:
-    if answer.headers.get("content-type") != CONTENT_TYPE:
-        raise Unavailable(module=operation.name, retry_after_s=1)
-    content = _decoder.decode(answer.content)
-    if answer.status_code != 200:
-        raise from_wire(WireError.model_validate(content))
-    return operation.result.validate_python(content)
 
 
 async def _answer_frames(operation: Operation, bound: Interface, arguments: dict[str, Any], *, context: Context) -> AsyncIterator[bytes]:

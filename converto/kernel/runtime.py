@@ -83,7 +83,8 @@ class Runtime:
 
     def client(self) -> httpx2.AsyncClient:
         """Return a client for the other processes of this installation, to be closed by whoever asked for it."""
-        limits = httpx2.Limits(max_connections=200, max_keepalive_connections=50)
+        # idle connections go before the callee would end them (after 5 s), or a command might be sent on one that is just ending
+        limits = httpx2.Limits(max_connections=200, max_keepalive_connections=50, keepalive_expiry=3)
         return httpx2.AsyncClient(timeout=None, limits=limits, trust_env=False, transport=self._transport)
 
     @asynccontextmanager
@@ -145,6 +146,10 @@ class Runtime:
             where = f"CONVERTO_REMOTE__{name.upper()}"
             _refuse(f"The module {name} is both here and elsewhere: leave it out of CONVERTO_MODULES, or unset {where}.")
         self._check_needs(here)
+        for name, urls in settings.remote.items():
+            _addresses(name, urls)
+        if settings.events != "memory" and not settings.events.startswith(("redis://", "rediss://", "unix://")):
+            _refuse("Events travel by memory or by Redis: set CONVERTO_EVENTS to memory or to redis://host:6379/0.")
         if settings.remote and not settings.rpc_secrets:
             _refuse("Modules live elsewhere, so calls between processes are signed: set CONVERTO_RPC_SECRETS to the same secret in each.")
         if settings.remote and settings.events == "memory":
@@ -170,6 +175,11 @@ def _known(names: Sequence[str] | Mapping[str, str], known: Mapping[str, Module]
     for name in names:
         if name not in known:
             _refuse(f"There is no module {name}, which {setting} names; there are {', '.join(sorted(known))}.")
+
+
+def _addresses(name: str, urls: str) -> None:
+    if not urls.strip(" ,") or not all(url.strip().startswith(("http://", "https://")) for url in urls.split(",") if url.strip()):
+        _refuse(f"The module {name} lives at no address: set CONVERTO_REMOTE__{name.upper()} to http://host:port, several with commas.")
 
 
 def _long_enough(secrets: Sequence[SecretStr]) -> None:
