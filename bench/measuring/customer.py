@@ -1,0 +1,75 @@
+"""A company that signs up and uploads: the REST API as a customer's program uses it."""
+
+import secrets
+import time
+from collections.abc import Mapping
+from typing import Any, Self
+
+import httpx2
+
+FINISHED = ("completed", "failed")
+GIVE_UP_S = 300.0
+# An access token lives for ten minutes.
+RENEW_AFTER_S = 300.0
+
+Scan = Mapping[str, Any]
+
+
+class Customer:
+    """One company's calls to one server. Safe to share among threads."""
+
+    def __init__(self, url: str) -> None:
+        self._http = httpx2.Client(base_url=url, timeout=90, trust_env=False)
+        self._refresh_token = ""
+        self._signed_in_at = 0.0
+
+    def __enter__(self) -> Self:
+        company = f"Kokeilu {secrets.token_hex(4)} Oy"
+        body = {"email": f"{secrets.token_hex(8)}@example.com", "full_name": "Koe Kokeilija", "company_name": company}
+        self._keep(self._http.post("/auth/register", json={**body, "password": secrets.token_urlsafe(24)}))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
+
+    def move(self, url: str) -> None:
+        """Go on at another address: the server was started anew."""
+        self._http.base_url = httpx2.URL(url)
+
+    def upload(self, name: str, content: bytes, *, wait_s: int = 0, languages: str = "") -> httpx2.Response:
+        """Send a document and return the answer, whatever it is."""
+        headers = {"prefer": f"wait={wait_s}"} if wait_s else {}
+        return self._http.post("/ocr/scans", files={"file": (name, content)}, data={"languages": languages}, headers=headers)
+
+    def read(self, name: str, content: bytes, *, languages: str = "") -> Scan:
+        """Send a document and return its finished scan."""
+        answer = self.upload(name, content, wait_s=30, languages=languages).raise_for_status().json()
+        return answer if answer["status"] in FINISHED else self.finished(answer["id"])
+
+    def scan(self, scan_id: str) -> Scan:
+        """Return a scan as it stands."""
+        scan: Scan = self._http.get(f"/ocr/scans/{scan_id}").raise_for_status().json()
+        return scan
+
+    def scans(self) -> list[Scan]:
+        """Return up to 200 scans, newest first."""
+        return list(self._http.get("/ocr/scans", params={"limit": 200}).raise_for_status().json()["items"])
+
+    def finished(self, scan_id: str) -> Scan:
+        """Return a scan once it is finished. Raises TimeoutError after five minutes."""
+        until = time.monotonic() + GIVE_UP_S
+        while (scan := self.scan(scan_id))["status"] not in FINISHED:
+            if time.monotonic() > until:
+                raise TimeoutError(scan_id)
+            time.sleep(0.05)
+        return scan
+
+    def renew(self) -> None:
+        """Take a new access token before the old one ends; call it where a run may take longer than that."""
+        if time.monotonic() - self._signed_in_at > RENEW_AFTER_S:
+            self._keep(self._http.post("/auth/refresh", json={"refresh_token": self._refresh_token}))
+
+    def _keep(self, answer: httpx2.Response) -> None:
+        told = answer.raise_for_status().json()
+        self._refresh_token, self._signed_in_at = told["refresh_token"], time.monotonic()
+        self._http.headers["authorization"] = f"Bearer {told['access_token']}"
