@@ -91,7 +91,9 @@ def find_vendor(lines: Sequence[Line]) -> Name | None:
     if sum(char.isalpha() for char in value) < _SURE_LETTERS:
         return None
     words = [word.confidence for line in names for word in line.words]
-    return Name(value, names, round(min(0.97, 0.25 + 0.09 * best + 0.3 * sum(words) / len(words)), 3) if best < 8 else 0.9)
+    # One letter wrong makes the name wrong: the least sure word counts beside the average.
+    letters = min(words) * sum(words) / len(words)
+    return Name(value, names, round(min(0.95, 0.1 + 0.05 * min(7.0, best) + 0.5 * letters), 3))
 
 
 def clean_name(text: str) -> str:
