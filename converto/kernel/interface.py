@@ -104,6 +104,9 @@ def _operation(interface: type[Interface], name: str, method: Callable[..., Any]
         raise TypeError(msg)
     signature = inspect.signature(method, eval_str=True)
     parameters = list(signature.parameters.values())[1:]
+    if any(p.kind in {p.VAR_POSITIONAL, p.VAR_KEYWORD} for p in parameters):
+        msg = f"{where} takes any number of arguments, which no schema can name"
+        raise TypeError(msg)
     missing = [p.name for p in parameters if p.annotation is p.empty]
     if missing or signature.return_annotation is signature.empty:
         msg = f"{where} lacks the annotation of {', '.join(missing) or 'what it returns'}"
