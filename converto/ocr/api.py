@@ -26,6 +26,7 @@ from converto.ocr.interface import (
     UnknownScan,
     Upload,
 )
+from converto.ocr.refusals import REFUSALS
 
 router = APIRouter(prefix="/ocr", tags=["ocr"])
 
@@ -35,7 +36,7 @@ _WAIT = re.compile(r"(?:^|[,;\s])wait=(\d{1,5})(?:$|[,;\s])", re.ASCII)
 LONGEST_WAIT_S = 50
 
 
-@router.post("/scans", status_code=202, response_model=Scan, responses={200: {"model": Scan}, **problems(KeyReused)})
+@router.post("/scans", status_code=202, response_model=Scan, responses={200: {"model": Scan}, **problems(KeyReused, *REFUSALS)})
 async def submit(
     ocr: TheOcr,
     actor: CurrentActor,

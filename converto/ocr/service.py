@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import time
-from datetime import date
+from functools import partial
 from uuid import UUID
 
 import structlog
@@ -37,6 +37,7 @@ from converto.ocr.interface import (
 )
 from converto.ocr.models import ScanRow
 from converto.ocr.readers import Readers
+from converto.ocr.refusals import ReaderStopped
 from converto.ocr.repository import Scans
 from converto.ocr.settings import OcrSettings
 
@@ -167,14 +168,21 @@ class OcrService(Ocr):
             return
         start = time.perf_counter()
         try:
-            content = await self._blobs.get(_key(tenant_id, scan_id))
-            reading = await self._readers.read(content, languages=row.languages.split("+"), kind=Kind(row.kind), today=_today())
+            reading = await self._reading(row)
         except Unavailable:
             raise  # no fault of the document: the job is tried again
         except Error as error:
             await self._finish(tenant_id, scan_id, Failure(code=error.code, detail=error.detail), duration_ms=_since(start))
         else:
             await self._finish(tenant_id, scan_id, reading, duration_ms=_since(start))
+
+    async def _reading(self, row: ScanRow) -> Reading:
+        content = await self._blobs.get(_key(row.tenant_id, row.id))
+        read = partial(self._readers.read, content, languages=row.languages.split("+"), kind=Kind(row.kind), today=now().date())
+        try:
+            return await read()
+        except ReaderStopped:  # perhaps by somebody else's doing, so once more; a second time it is the document's
+            return await read()
 
     async def give_up(self, tenant_id: UUID, scan_id: UUID, reason: str) -> None:
         """Let a scan fail that could not be read, try after try."""
@@ -229,10 +237,6 @@ class OcrService(Ocr):
 
 def _key(tenant_id: UUID, scan_id: UUID) -> str:
     return f"ocr/{tenant_id}/{scan_id}"
-
-
-def _today() -> date:
-    return now().date()
 
 
 def _since(start: float) -> int:
