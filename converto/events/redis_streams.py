@@ -24,14 +24,15 @@ log = structlog.get_logger()
 
 READ_COUNT = 200
 BLOCK_MS = 2000
-RECLAIM_AFTER_MS = 30_000
+RECLAIM_AFTER_S = 30.0
 RECONNECT_S = (0.1, 5.0)
 
 
 class RedisStreams:
     """The backend for modules that live apart."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, reclaim_after_s: float = RECLAIM_AFTER_S) -> None:
+        self._reclaim_after_s = reclaim_after_s
         self._redis: Any = redis.asyncio.Redis.from_url(url, socket_connect_timeout=3, health_check_interval=30)
         self._consumer = f"{socket.gethostname()}-{os.getpid()}"
 
@@ -81,7 +82,7 @@ class RedisStreams:
         while True:
             if loop.time() >= reclaim_at:
                 await self._reclaim(stream, subscriber)
-                reclaim_at = loop.time() + RECLAIM_AFTER_MS / 1000
+                reclaim_at = loop.time() + self._reclaim_after_s
             answer = await self._redis.xreadgroup(subscriber.name, self._consumer, {stream: ">"}, count=READ_COUNT, block=BLOCK_MS)
             for entries in _entries(answer):
                 await self._take(stream, subscriber, entries)
@@ -91,7 +92,7 @@ class RedisStreams:
         start = "0-0"
         while True:
             start, entries, *_ = await self._redis.xautoclaim(
-                stream, subscriber.name, self._consumer, min_idle_time=RECLAIM_AFTER_MS, start_id=start, count=READ_COUNT
+                stream, subscriber.name, self._consumer, min_idle_time=round(self._reclaim_after_s * 1000), start_id=start, count=READ_COUNT
             )
             await self._take(stream, subscriber, entries)
             if start in {b"0-0", "0-0"}:
