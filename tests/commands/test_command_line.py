@@ -1,0 +1,141 @@
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from tests.commands.waiting import until_ready
+
+RECEIPT = Path("samples/documents/01-grocery.png").resolve()
+
+
+def converto(*arguments: str, data_dir: Path, **settings: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "CONVERTO_DATA_DIR": str(data_dir), "CONVERTO_LOG_FORMAT": "json", **settings}
+    command = [sys.executable, "-m", "converto", *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_scan_prints_one_object_a_line(data_dir: Path) -> None:
+    done = converto("scan", "--json", str(RECEIPT), data_dir=data_dir)
+
+    assert done.returncode == 0, done.stderr
+    (scan,) = [json.loads(line) for line in done.stdout.splitlines()]
+    assert scan["fields"]["vendor"]["value"] == "Tuulikin Lähikauppa Oy"
+    assert scan["fields"]["total"]["value"] == {"amount": "28.63", "currency": "EUR"}
+
+
+def test_scan_shows_a_table(data_dir: Path) -> None:
+    done = converto("scan", str(RECEIPT), data_dir=data_dir, COLUMNS="100")
+
+    assert done.returncode == 0, done.stderr
+    assert "Tuulikin Lähikauppa Oy" in done.stdout
+    assert "28.63 EUR" in done.stdout
+
+
+def test_scan_of_a_file_that_is_no_document_says_why_and_ends_with_1(data_dir: Path, tmp_path: Path) -> None:
+    letter = tmp_path / "letter.txt"
+    letter.write_text("Dear Aino")
+
+    done = converto("scan", str(letter), data_dir=data_dir)
+
+    assert done.returncode == 1
+    assert "JPEG" in done.stdout + done.stderr
+
+
+def test_scan_of_a_file_that_is_not_there_is_wrong_usage(data_dir: Path) -> None:
+    done = converto("scan", "nowhere.png", data_dir=data_dir)
+
+    assert done.returncode == 2
+    assert "nowhere.png" in done.stderr
+
+
+def test_an_account_is_opened_once_though_registration_is_closed(data_dir: Path) -> None:
+    arguments = ("user", "create", "--email", "aino@example.fi", "--name", "Aino Niemi", "--company", "Lumo Oy")
+    settings = {"CONVERTO_AUTH_REGISTRATION_OPEN": "false", "CONVERTO_NEW_PASSWORD": "kolme vihreää tuolia 81"}
+
+    first = converto(*arguments, data_dir=data_dir, **settings)
+    second = converto(*arguments, data_dir=data_dir, **settings)
+
+    assert first.returncode == 0, first.stderr
+    assert "aino@example.fi" in first.stdout
+    assert second.returncode == 1
+    assert "There is an account with this e-mail" in second.stderr
+
+
+def test_modules_shows_where_each_lives(data_dir: Path) -> None:
+    elsewhere = {"CONVERTO_REMOTE__OCR": "http://ocr:8002", "CONVERTO_RPC_SECRETS": "x" * 32, "CONVERTO_EVENTS": "redis://redis"}
+
+    done = converto("modules", data_dir=data_dir, CONVERTO_MODULES="gateway,auth", **elsewhere)
+
+    assert done.returncode == 0, done.stderr
+    assert "http://ocr:8002" in done.stdout
+
+
+def test_openapi_is_a_document_of_every_module(data_dir: Path) -> None:
+    done = converto("openapi", data_dir=data_dir)
+
+    paths = json.loads(done.stdout)["paths"]
+    assert {"/auth/login", "/ocr/scans", "/health"} <= set(paths)
+
+
+def test_no_event_is_dead_at_first_and_none_can_be_retried(data_dir: Path) -> None:
+    converto("migrate", data_dir=data_dir)
+
+    listed = converto("events", "dead", data_dir=data_dir)
+    retried = converto("events", "retry", "0192a205-0000-7000-8000-000000000000", data_dir=data_dir)
+
+    assert "No event is dead." in listed.stdout
+    assert retried.returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"CONVERTO_MODULES": "ocr,paint"}, "There is no module paint"),
+        ({"CONVERTO_MODULES": "gateway,ocr"}, "The module gateway needs auth"),
+        ({"CONVERTO_MODULES": "auth,gateway", "CONVERTO_REMOTE__OCR": "http://ocr"}, "set CONVERTO_RPC_SECRETS"),
+        ({"ENVIRONMENT": "production"}, "set JWT_SECRET_KEY"),
+        ({"CONVERTO_DATABASE_POOL": "many"}, "database_pool"),
+    ],
+)
+def test_serve_refuses_what_cannot_work_in_one_sentence(data_dir: Path, settings: dict[str, str], sentence: str) -> None:
+    done = converto("serve", "--port", "0", data_dir=data_dir, **settings)
+
+    assert done.returncode != 0
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_serve_refuses_a_database_that_is_behind(data_dir: Path) -> None:
+    done = converto("serve", "--port", "0", "--no-migrate", data_dir=data_dir)
+
+    assert done.returncode != 0
+    assert "run `converto migrate` first" in done.stderr
+
+
+def test_serve_refuses_a_port_that_is_taken(data_dir: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        done = converto("serve", "--port", str(taken.getsockname()[1]), data_dir=data_dir)
+
+    assert done.returncode != 0
+    assert "Cannot listen on" in done.stderr
+
+
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
+def test_serve_answers_until_it_is_told_to_stop_and_ends_well(data_dir: Path, stop: signal.Signals) -> None:
+    environment = {**os.environ, "CONVERTO_DATA_DIR": str(data_dir), "CONVERTO_LOG_FORMAT": "json"}
+    command = [sys.executable, "-m", "converto", "serve", "--port", "0"]
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as server:
+        url = until_ready(server)
+        answer = httpx2.get(f"{url}/health", timeout=10)
+
+        server.send_signal(stop)
+        ended_with = server.wait(timeout=15)
+
+    assert answer.json()["status"] == "ok"
+    assert ended_with == 0
