@@ -27,7 +27,7 @@ from converto.kernel.rpc import HttpTransport, rpc_route
 
 LOCAL_LIMIT_US = 20.0
 REMOTE_LIMIT = 2.0
-ROUNDS = 15
+ROUNDS = 9
 LOCAL_CALLS = 2000
 REMOTE_CALLS = 150
 JSON = {"content-type": "application/json"}
@@ -97,8 +97,7 @@ async def served(app: ASGIApp) -> AsyncIterator[str]:
         config = uvicorn.Config(app, lifespan="off", log_level="error", access_log=False)
         server = uvicorn.Server(config)
         running = asyncio.create_task(server.serve(sockets=[listener]))
-        while not server.started:
-            await asyncio.sleep(0.01)
+        listener.listen()  # who connects before the server takes over waits in its queue
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         server.should_exit = True
         await running
@@ -128,16 +127,15 @@ async def main() -> None:
     direct_us, local_us = await compare(lambda: service.echoed(SALE), lambda: local.echoed(SALE), times=LOCAL_CALLS)
     print(f"local call   {local_us:8.1f} us   direct {direct_us:8.2f} us   ratio {local_us / direct_us:6.1f}"
           f"   over it {local_us - direct_us:5.1f} us, limit {LOCAL_LIMIT_US:.0f} us")  # fmt: skip
-    async with served(bare_app()) as bare_url, served(internal_app()) as internal_url:
-        async with httpx2.AsyncClient(trust_env=False) as client:
-            remote = bind(Tills, HttpTransport(Replicas("tills", [internal_url]), SECRETS, client))  # type: ignore[type-abstract]
+    async with served(bare_app()) as bare_url, served(internal_app()) as internal_url, httpx2.AsyncClient(trust_env=False) as client:
+        remote = bind(Tills, HttpTransport(Replicas("tills", [internal_url]), SECRETS, client))  # type: ignore[type-abstract]
 
-            async def posted() -> Sale:
-                answer = await client.post(f"{bare_url}/echoed", content=SALE.model_dump_json(), headers=JSON)
-                return Sale.model_validate_json(answer.content)
+        async def posted() -> Sale:
+            answer = await client.post(f"{bare_url}/echoed", content=SALE.model_dump_json(), headers=JSON)
+            return Sale.model_validate_json(answer.content)
 
-            assert await remote.echoed(SALE) == await posted() == SALE
-            bare_us, remote_us = await compare(posted, lambda: remote.echoed(SALE), times=REMOTE_CALLS)
+        assert await remote.echoed(SALE) == await posted() == SALE
+        bare_us, remote_us = await compare(posted, lambda: remote.echoed(SALE), times=REMOTE_CALLS)
     print(f"remote call  {remote_us:8.1f} us   bare POST {bare_us:5.1f} us   ratio {remote_us / bare_us:6.2f}   limit {REMOTE_LIMIT}")
     print("client and server share one process here: both sides' work is in each figure")
 

@@ -42,13 +42,11 @@ def main() -> None:
             registered.append(_after_registration(Path(folder)))
     (bare_s, bare_mb), (first_s, our_mb) = _middle(bare), _middle(ours)
     again_s, registered_mb = _middle(registered)
-    print(f"ready, empty data folder  {first_s:6.2f} s    bare {bare_s:5.2f} s    ratio {first_s / bare_s:5.2f}   limit {READY_LIMIT_S} s")
-    print(f"ready, once more          {again_s:6.2f} s    bare {bare_s:5.2f} s    ratio {again_s / bare_s:5.2f}   limit {READY_LIMIT_S} s")
-    print(
-        f"resident at rest          {our_mb:6.1f} MB   bare {bare_mb:5.1f} MB   ratio {our_mb / bare_mb:5.2f}   limit {RESIDENT_LIMIT_MB} MB"
-    )
-    print(f"resident after sign-ups   {registered_mb:6.1f} MB   bare {bare_mb:5.1f} MB   ratio {registered_mb / bare_mb:5.2f}"
-          f"   limit {RESIDENT_LIMIT_MB} MB")  # fmt: skip
+    for moment, found_s in (("empty data folder", first_s), ("once more", again_s)):
+        print(f"ready, {moment:18s} {found_s:6.2f} s    bare {bare_s:5.2f} s    ratio {found_s / bare_s:5.2f}   limit {READY_LIMIT_S} s")
+    for moment, found_mb in (("at rest", our_mb), ("after sign-ups", registered_mb)):
+        ratio = f"ratio {found_mb / bare_mb:5.2f}   limit {RESIDENT_LIMIT_MB} MB"
+        print(f"resident {moment:16s} {found_mb:6.1f} MB   bare {bare_mb:5.1f} MB   {ratio}")
     loaded, slowest = _imports()
     print(
         f"heavy libraries that converto.app loads: {', '.join(name for name in HEAVY if name in loaded) or 'none'}, of {', '.join(HEAVY)}"

@@ -32,10 +32,6 @@ class Customer:
     def __exit__(self, *_: object) -> None:
         self._http.close()
 
-    def move(self, url: str) -> None:
-        """Go on at another address: the server was started anew."""
-        self._http.base_url = httpx2.URL(url)
-
     def upload(self, name: str, content: bytes, *, wait_s: int = 0, languages: str = "") -> httpx2.Response:
         """Send a document and return the answer, whatever it is."""
         headers = {"prefer": f"wait={wait_s}"} if wait_s else {}
