@@ -1,5 +1,6 @@
 """What every test may ask for: an empty data folder, a fresh database, a fresh Redis."""
 
+import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,13 +12,16 @@ import pytest
 from tests.servers import Redis, Servers, ask
 
 SERVERS = pytest.StashKey[Servers]()
+OTHER_NAMES = {"ENVIRONMENT", "JWT_SECRET_KEY", "OPENAI_API_KEY", "STRIPE_SECRET_KEY", "REDIS_HOST", "REDIS_PORT"} | {
+    f"POSTGRES_{part}" for part in ("HOST", "PORT", "USER", "PASSWORD", "DB")
+}
 hypothesis.settings.register_profile("house", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("house")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    # what the developer has set for a server of their own is not what the tests are about
-    for name in [name for name in os.environ if name.startswith("CONVERTO_")]:
+    # what the developer has set for a server of their own is not what the tests are about, and must not be what they write to
+    for name in [name for name in os.environ if (name.startswith("CONVERTO_") and not name.startswith("CONVERTO_TRIAL_")) or name in OTHER_NAMES]:
         del os.environ[name]
     if not hasattr(config, "workerinput"):
         config.stash[SERVERS] = Servers()
@@ -27,6 +31,12 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     if SERVERS in config.stash:
         config.stash[SERVERS].close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _away_from_the_developers_own_env_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with contextlib.chdir(tmp_path_factory.mktemp("elsewhere")):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,6 @@ from converto.modules import installed
 
 
 def test_env_example_holds_every_setting_as_the_classes_have_it() -> None:
-    written = Path("env.example").read_text()
+    written = (Path(__file__).parents[2] / "env.example").read_text()
 
     assert written == env_example(installed()), "run `make env.example`"
