@@ -1,5 +1,6 @@
 """The reader, as the runtime sees it."""
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -14,8 +15,11 @@ from converto.ocr.readers import Readers
 from converto.ocr.service import OcrService
 from converto.ocr.settings import OcrSettings
 
-READS_AT_ONCE = 64
-"""Jobs taken up at once in a process; how many are read at the same moment is the workers' affair."""
+READS_AT_ONCE = 2 * (os.cpu_count() or 1)
+"""Jobs taken up at once in a process: as many again as there are readers, so that none waits for its next; the others stay for whoever
+is free, in other processes too."""
+TRIES = 12
+"""How often a reading may be cut short. A document cannot end the server, its reader dies alone: whoever ends it, it is not its fault."""
 
 
 @asynccontextmanager
@@ -34,5 +38,5 @@ module = Module(
     tables=Base.metadata,
     router=router,
     events=(ScanRequested, ScanStarted, ScanCompleted, ScanFailed),
-    hears=(hear(ScanRequested, handlers.read_scan, concurrency=READS_AT_ONCE, given_up=handlers.give_up),),
+    hears=(hear(ScanRequested, handlers.read_scan, concurrency=READS_AT_ONCE, attempts=TRIES, given_up=handlers.give_up),),
 )
