@@ -35,12 +35,12 @@ def create_app(
     traffic = Traffic(open_backend(settings.events), EventFigures(registry))
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with runtime.running():
             await _refuse_outdated(runtime)
             hosted = [host for host in runtime.hosted.values() if host.module.tables is not None]
             subscribers = [Subscriber(subscription, host.service, host.database) for host in hosted for subscription in host.module.hears]
-            async with traffic.running([host.database for host in hosted], subscribers), edge_running(runtime):
+            async with traffic.running([host.database for host in hosted], subscribers), edge_running(app):
                 yield
 
     app = FastAPI(title="Converto", version=converto.__version__, lifespan=lifespan, docs_url=None, redoc_url=None)

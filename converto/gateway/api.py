@@ -21,4 +21,5 @@ async def get_services(runtime: TheRuntime) -> dict[str, ServiceHealth]:
 async def get_stats(request: Request, runtime: TheRuntime) -> Stats:
     """Count requests, errors and latencies per module and route, with what the limits, caches and breakers did."""
     edge = request.app.state.edge
+    edge.journal.work_off()
     return stats(runtime, edge.figures, edge.tokens)

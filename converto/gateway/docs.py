@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from converto.kernel.errors import NotFound
 from converto.kernel.interface import Value
+from converto.kernel.web import PROBLEM_JSON
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; "
@@ -59,15 +60,26 @@ def install(app: FastAPI) -> None:
     ]
     describe = app.openapi
 
-    def openapi() -> dict[str, Any]:
-        document = describe()
-        schemas = document.setdefault("components", {}).setdefault("schemas", {})
-        if "Problem" not in schemas:
-            problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-            schemas |= problem.pop("$defs") | {"Problem": problem}
-        return document
+    app.openapi = lambda: _with_problems(describe())  # type: ignore[method-assign]
 
-    app.openapi = openapi  # type: ignore[method-assign]
+
+def _with_problems(document: dict[str, Any]) -> dict[str, Any]:
+    """Return the document with every failure told as what it is; FastAPI would tell of bodies that it never sends here."""
+    schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    if "Problem" in schemas:
+        return document
+    problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    schemas |= problem.pop("$defs") | {"Problem": problem}
+    for unused in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(unused, None)
+    content = {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            responses = operation["responses"]
+            if "422" in responses:
+                responses["422"]["content"] = content
+            responses["default"] = {"description": "Any other failure", "content": content}
+    return document
 
 
 async def _page(_: Request) -> Response:

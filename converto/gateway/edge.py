@@ -13,12 +13,12 @@ from converto.gateway import docs, process_api
 from converto.gateway.access_log import AccessLog
 from converto.gateway.figures import RequestFigures
 from converto.gateway.health import watching
+from converto.gateway.journal import Journal
 from converto.gateway.layers.authentication import Authentication, KnownTokens
 from converto.gateway.layers.failures import Failures
 from converto.gateway.layers.framing import Framing
 from converto.gateway.layers.json_bodies import JsonBodies
 from converto.gateway.layers.observation import Observation
-from converto.gateway.layers.request_context import RequestContext
 from converto.gateway.layers.security_headers import SecurityHeaders
 from converto.gateway.settings import GatewaySettings
 from converto.kernel.runtime import Runtime
@@ -28,10 +28,12 @@ from converto.kernel.runtime import Runtime
 class Edge:
     """What the edge's own routes look at; they find it as `app.state.edge`."""
 
+    settings: GatewaySettings
     runtime: Runtime
     traffic: Traffic
     figures: RequestFigures
     tokens: KnownTokens
+    journal: Journal
 
 
 def install_edge(app: FastAPI, runtime: Runtime, traffic: Traffic, *, settings: GatewaySettings | None = None) -> None:
@@ -39,7 +41,8 @@ def install_edge(app: FastAPI, runtime: Runtime, traffic: Traffic, *, settings: 
     settings = settings or GatewaySettings()
     tokens = KnownTokens(lifetime_s=settings.token_cache_s, size=settings.token_cache_size)
     figures = RequestFigures(runtime.metrics)
-    app.state.edge = Edge(runtime, traffic, figures, tokens)
+    journal = Journal(figures, AccessLog(runtime.settings))
+    app.state.edge = Edge(settings, runtime, traffic, figures, tokens, journal)
     app.include_router(process_api.router)
     docs.install(app)
     # a redirect to the path with or without its slash would be built from what the client says our name is
@@ -51,8 +54,7 @@ def install_edge(app: FastAPI, runtime: Runtime, traffic: Traffic, *, settings: 
     app.add_middleware(Framing, settings=settings)
     app.add_middleware(Failures)
     app.add_middleware(SecurityHeaders)
-    app.add_middleware(Observation, figures=figures, access_log=AccessLog(runtime.settings))
-    app.add_middleware(RequestContext, deadline_s=settings.deadline_s)
+    app.add_middleware(Observation, journal=journal, deadline_s=settings.deadline_s)
 
 
 def _auth(runtime: Runtime) -> Auth | None:
@@ -62,7 +64,11 @@ def _auth(runtime: Runtime) -> Auth | None:
 
 
 @asynccontextmanager
-async def edge_running(runtime: Runtime) -> AsyncIterator[None]:
-    """Keep looking at the modules that live elsewhere, while the block runs."""
-    async with watching(runtime, every_s=GatewaySettings().health_every_s):
-        yield
+async def edge_running(app: FastAPI) -> AsyncIterator[None]:
+    """Keep looking at the modules that live elsewhere, while the block runs; at its end nothing is left to tell."""
+    edge: Edge = app.state.edge
+    try:
+        async with watching(edge.runtime, every_s=edge.settings.health_every_s):
+            yield
+    finally:
+        edge.journal.work_off()

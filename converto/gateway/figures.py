@@ -1,7 +1,7 @@
 """What the edge counts of requests: per method, route template and status, in fixed memory."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry
@@ -12,8 +12,6 @@ from converto.gateway.latency import SPANS, added, cumulative, span_of
 from converto.kernel.clock import now
 
 WINDOW_S = 300.0
-UNMATCHED = "unmatched"
-METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _LABELS = ("method", "route", "status")
 
 
@@ -50,25 +48,24 @@ class Series:
 class RequestFigures(Collector):
     """Counts requests, and tells Prometheus when it asks: the library's own counters cost many times as much for each request."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    def __init__(self, registry: CollectorRegistry, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
         self.since = now()
         self._series: dict[tuple[str, str, int], Series] = {}
-        self._turn_at = time.perf_counter() + WINDOW_S
+        self._turn_at = monotonic() + WINDOW_S
         registry.register(self)
 
-    def count(self, method: str, route: str, status: int, *, start: float, end: float) -> None:
-        """Count one request between two `time.perf_counter()`."""
-        if end >= self._turn_at:
-            self._turn(end)
-        series = self._series.get((method, route, status)) or self._new(method, route, status)
-        series.window[span_of(end - start)] += 1
-        series.seconds += end - start
+    def count(self, kind: tuple[str, str, int], seconds: float) -> None:
+        """Count one request by its method, route and status, and how long it took."""
+        series = self._series.get(kind)
+        if series is None:
+            series = self._series[kind] = Series(*kind)
+        series.window[span_of(seconds)] += 1
+        series.seconds += seconds
 
     def series(self) -> list[Series]:
         """Return what was counted, with the windows as they are now."""
-        moment = time.perf_counter()
-        if moment >= self._turn_at:
-            self._turn(moment)
+        self.turn()
         return list(self._series.values())
 
     def collect(self) -> Iterator[Metric]:
@@ -86,12 +83,11 @@ class RequestFigures(Collector):
         """Name the figures, so that the registry can tell that nobody else has their names."""
         return _families()
 
-    def _new(self, method: str, route: str, status: int) -> Series:
-        # a method is whatever a client writes: only known ones get figures of their own
-        named = method if method in METHODS else "other"
-        return self._series.setdefault((named, route, status), Series(named, route, status))
-
-    def _turn(self, moment: float) -> None:
+    def turn(self) -> None:
+        """Begin a new window where the present one is over: due before counting, and before reading."""
+        moment = self._monotonic()
+        if moment < self._turn_at:
+            return
         windows = 2 if moment >= self._turn_at + WINDOW_S else 1
         for series in self._series.values():
             for _ in range(windows):

@@ -69,6 +69,7 @@ async def get_ready(request: Request, runtime: TheRuntime) -> Alive:
 
 
 @router.get("/metrics", dependencies=[ForOperators], response_class=Response, responses={200: {"content": {CONTENT_TYPE_LATEST: {}}}})
-async def get_metrics(runtime: TheRuntime) -> Response:
+async def get_metrics(request: Request, runtime: TheRuntime) -> Response:
     """Give the figures of this process to Prometheus; in production only with the operators' token."""
+    request.app.state.edge.journal.work_off()
     return Response(generate_latest(runtime.metrics), media_type=CONTENT_TYPE_LATEST)

@@ -1,7 +1,7 @@
 """A request is taken only where it is clear whom it is for, where it ends, and that it is not too large."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -9,7 +9,7 @@ from converto.gateway.settings import GatewaySettings
 from converto.kernel.errors import BadRequest, TooLarge
 
 _HOST = re.compile(rb"(?P<name>[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?")
-_ONCE = (b"content-length", b"transfer-encoding", b"content-type", b"authorization")
+_ONCE = (b"host", b"content-length", b"transfer-encoding", b"content-type", b"authorization")
 _INVENTED = (b"x-user-", b"x-tenant-")
 
 
@@ -26,25 +26,26 @@ class Framing:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = scope["headers"]
-        names = [name for name, _ in headers]
-        self._check_host([value for name, value in headers if name == b"host"])
+        listed = scope["headers"]
+        headers = dict(listed)
+        if len(headers) < len(listed):
+            _check_repeated([name for name, _ in listed])
+        self._check_host(headers.get(b"host"))
         _check_target(scope)
-        if any(names.count(name) > 1 for name in _ONCE):
-            raise BadRequest(reason="A header that may stand once stands there twice.")
-        if any(name.startswith(_INVENTED) for name in names):
-            scope["headers"] = [header for header in headers if not header[0].startswith(_INVENTED)]
-        await self._counting(scope, receive, send)
+        for name in headers:
+            if name.startswith(_INVENTED):
+                scope["headers"] = [header for header in listed if not header[0].startswith(_INVENTED)]
+                break
+        await self._counting(scope, receive, send, headers=headers)
 
-    def _check_host(self, hosts: Sequence[bytes]) -> None:
-        matched = _HOST.fullmatch(hosts[0]) if len(hosts) == 1 else None
+    def _check_host(self, host: bytes | None) -> None:
+        matched = _HOST.fullmatch(host) if host is not None else None
         if matched is None:
             raise BadRequest(reason="A request names exactly one host.")
         if self._trusted and matched["name"].lower() not in self._trusted:
             raise BadRequest(reason="This host is not served here.")
 
-    async def _counting(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = dict(scope["headers"])
+    async def _counting(self, scope: Scope, receive: Receive, send: Send, *, headers: Mapping[bytes, bytes]) -> None:
         declared = headers.get(b"content-length")
         if declared is not None and (b"transfer-encoding" in headers or not declared.isdigit() or len(declared) > 15):
             raise BadRequest(reason="It is not clear where the body ends.")
@@ -67,6 +68,11 @@ class Framing:
         if content_type.lower().startswith(b"multipart/"):
             return self._settings.upload_max_bytes
         return self._settings.json_max_bytes
+
+
+def _check_repeated(names: Sequence[bytes]) -> None:
+    if any(names.count(name) > 1 for name in _ONCE):
+        raise BadRequest(reason="A header that may stand once stands there twice.")
 
 
 def _check_target(scope: Scope) -> None:

@@ -1,36 +1,41 @@
-"""Every request is counted, timed and told of, by the template of its route: never by what a client wrote."""
+"""Every request has an id, a trace and a deadline, and is counted, timed and told of."""
 
 import asyncio
-from collections.abc import Callable
-from time import perf_counter
-from typing import Any
+import re
+from time import monotonic
 
-from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from converto.gateway.access_log import AccessLog
-from converto.gateway.figures import UNMATCHED, RequestFigures
-from converto.kernel.context import current
+from converto.gateway.journal import Journal
+from converto.kernel.clock import new_id
+from converto.kernel.context import Context, new_trace_parent, within
 
 CLIENT_GONE = 499
 """The status that a request is counted under which nobody waited for: none was sent."""
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,100}")
+_TRACE_PARENT = re.compile(rb"(?!ff)([0-9a-f]{2})-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?")
+_EVENT_STREAM = b"text/event-stream"
 
 
 class Observation:
-    """Counts, times and tells of every request."""
+    """Serves each request within a context, says its id in the answer, and has the journal remember how it went.
 
-    def __init__(self, app: ASGIApp, *, figures: RequestFigures, access_log: AccessLog) -> None:
+    One layer and not three, for every request passes it: what three have to look up anew each, one knows.
+    """
+
+    def __init__(self, app: ASGIApp, *, journal: Journal, deadline_s: float) -> None:
         self._app = app
-        self._figures = figures
-        self._access_log = access_log
-        self._plain_routes: dict[Callable[..., Any], str] = {}
+        self._journal = journal
+        self._deadline_s = deadline_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request, and remember how it went."""
+        """Serve one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        start = perf_counter()
+        start = monotonic()
+        context = self._context(scope, start)
+        said = (b"x-request-id", context.request_id.encode())
         status, sent = 0, 0
 
         async def answer(message: Message) -> None:
@@ -39,49 +44,37 @@ class Observation:
                 sent += len(message.get("body", b""))
             elif message["type"] == "http.response.start":
                 status = message["status"]
+                message["headers"] = [*message.get("headers", ()), said]
             await send(message)
 
         try:
-            await self._app(scope, receive, answer)
-        except asyncio.CancelledError:
-            status = status or CLIENT_GONE
-            raise
+            with within(context):
+                await self._app(scope, receive, answer)
         except Exception:
             status = 500
             raise
+        except asyncio.CancelledError:
+            status = status or CLIENT_GONE
+            raise
         finally:
-            self._remember(scope, status or CLIENT_GONE, sent, start)
+            self._journal.note(scope, context, status=status or CLIENT_GONE, sent=sent, start=start)
 
-    def _remember(self, scope: Scope, status: int, sent: int, start: float) -> None:
-        end = perf_counter()
-        method, route = scope["method"], self._template(scope)
-        self._figures.count(method, route, status, start=start, end=end)
-        context = current()
-        facts = {
-            "trace.id": context.trace_id,
-            "http.request.id": context.request_id,
-            "http.request.method": method,
-            "http.route": route,
-            "http.response.status_code": status,
-            "http.response.body.bytes": sent,
-            "event.duration": int((end - start) * 1e9),
-        }
-        actor = scope.get("converto.actor")
-        if actor is not None:
-            facts["organization.id"] = str(actor.tenant_id)
-        self._access_log.tell(route, status, facts)
+    def _context(self, scope: Scope, start: float) -> Context:
+        headers = dict(scope["headers"])
+        parent = _trace_parent(headers[b"traceparent"]) if b"traceparent" in headers else None
+        trace_parent = new_trace_parent(parent)
+        given = headers.get(b"x-request-id")
+        if given is not None and _REQUEST_ID.fullmatch(given):
+            request_id = given.decode()
+        else:
+            # the id of a trace that begins here is as good as any, and costs nothing
+            request_id = str(new_id()) if parent else trace_parent[3:35]
+        return Context(request_id, trace_parent, None if headers.get(b"accept") == _EVENT_STREAM else start + self._deadline_s)
 
-    def _template(self, scope: Scope) -> str:
-        # an included router's own prefix is known only to the context that FastAPI leaves in the scope
-        effective = (scope.get("fastapi") or {}).get("effective_route_context")
-        route = effective or scope.get("route")
-        if route is not None:
-            return str(route.path)
-        endpoint = scope.get("endpoint")
-        return UNMATCHED if endpoint is None else self._plain_routes.get(endpoint) or self._look_up(scope, endpoint)
 
-    def _look_up(self, scope: Scope, endpoint: Callable[..., Any]) -> str:
-        """Return the template of a route that is not FastAPI's, and so does not stand in the scope."""
-        plain = [route for route in scope["app"].routes if isinstance(route, Route)]
-        self._plain_routes.update({route.endpoint: route.path for route in plain})
-        return self._plain_routes.setdefault(endpoint, UNMATCHED)
+def _trace_parent(given: bytes) -> str | None:
+    """Return a W3C `traceparent` if it is one; a later version than ours may say more than ours."""
+    matched = _TRACE_PARENT.fullmatch(given)
+    if matched is None or (matched[1] == b"00" and matched[2]):
+        return None
+    return given.decode("latin-1")

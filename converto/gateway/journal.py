@@ -1,0 +1,69 @@
+"""What happened to requests: gathered for a moment, and then counted and told of together.
+
+A record is the cheaper the more of them are worked off in a row, and a write to the log costs more than all else that is done for one.
+"""
+
+import asyncio
+from collections.abc import Callable
+from time import monotonic, time
+from typing import Any
+
+from starlette.routing import Route
+from starlette.types import Scope
+
+from converto.gateway.access_log import AccessLog, Answered
+from converto.gateway.figures import RequestFigures
+from converto.kernel.context import Context
+
+GATHER_S = 0.05
+UNMATCHED = "unmatched"
+"""What requests are counted under that no route took."""
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+"""The others are counted as one: a method is whatever a client writes."""
+
+
+class Journal:
+    """Takes notes of requests. Who reads the figures has the notes worked off first."""
+
+    def __init__(self, figures: RequestFigures, access_log: AccessLog) -> None:
+        self._figures = figures
+        self._access_log = access_log
+        self._noted: list[Answered] = []
+        self._due: asyncio.TimerHandle | None = None
+        self._plain_routes: dict[Callable[..., Any], str] = {}
+
+    def note(self, scope: Scope, context: Context, *, status: int, sent: int, start: float) -> None:
+        """Note a request that began at a `time.monotonic()` and ends now."""
+        # not the scope itself: what hangs on it would be kept from being used again at once, which costs more than is saved
+        method, actor = scope["method"], scope.get("converto.actor")
+        kind = (method if method in METHODS else "other", self._template(scope), status)
+        self._noted.append(Answered(kind, context, actor and actor.tenant_id, sent, monotonic() - start, time()))
+        if self._due is None:
+            self._due = asyncio.get_running_loop().call_later(GATHER_S, self.work_off)
+
+    def work_off(self) -> None:
+        """Count and tell of what is noted. Has to be called once more before the event loop ends."""
+        if self._due is None:
+            return
+        self._due.cancel()
+        noted, self._noted, self._due = self._noted, [], None
+        self._figures.turn()
+        for answered in noted:
+            self._figures.count(answered.kind, answered.seconds)
+        self._access_log.tell(noted)
+
+    def _template(self, scope: Scope) -> str:
+        # an included router's own prefix is known only to the context that FastAPI leaves in the scope
+        fastapi = scope.get("fastapi")
+        route = (fastapi and fastapi.get("effective_route_context")) or scope.get("route")
+        if route is not None:
+            template: str = route.path
+            return template
+        endpoint = scope.get("endpoint")
+        return UNMATCHED if endpoint is None else self._plain_routes.get(endpoint) or self._look_up(scope, endpoint)
+
+    def _look_up(self, scope: Scope, endpoint: Callable[..., Any]) -> str:
+        """Return the template of a route that is not FastAPI's, and so does not stand in the scope."""
+        plain = [route for route in scope["app"].routes if isinstance(route, Route)]
+        self._plain_routes.update({route.endpoint: route.path for route in plain})
+        return self._plain_routes.setdefault(endpoint, UNMATCHED)
