@@ -86,9 +86,7 @@ class Consumer:
         start = time.perf_counter()
         with within(Context(request_id=str(envelope.id), trace_parent=new_trace_parent(envelope.trace_parent))):
             try:
-                if delivery.attempt > subscription.attempts:
-                    raise DiedEachTime(attempts=subscription.attempts)
-                await subscription.handler(envelope.open(subscription.event), self._subscriber.service)
+                await self._attempt(delivery)
             except Exception as error:  # noqa: BLE001 - whatever a handler raises is noted with the event
                 await self._failed(delivery, error)
             else:
@@ -97,6 +95,12 @@ class Consumer:
                 self._count("handled" if kept else "lost")
             finally:
                 self._figures.seconds.labels(subscription.name).observe(time.perf_counter() - start)
+
+    async def _attempt(self, delivery: Delivery) -> None:
+        subscription = self._subscriber.subscription
+        if delivery.attempt > subscription.attempts:
+            raise DiedEachTime(attempts=subscription.attempts)
+        await subscription.handler(delivery.envelope.open(subscription.event), self._subscriber.service)
 
     async def _failed(self, delivery: Delivery, error: Exception) -> None:
         subscription = self._subscriber.subscription

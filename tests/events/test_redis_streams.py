@@ -1,0 +1,124 @@
+"""The streams between processes: a Redis that comes and goes, consumers that die, entries that nobody can read."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from redis.asyncio import Redis as Client
+
+from converto.events.backend import Subscriber
+from converto.events.inbox import Inbox
+from converto.events.redis_streams import RedisStreams
+from converto.events.traffic import Traffic, open_backend
+from converto.kernel.database import Database
+from converto.kernel.errors import Unavailable
+from converto.kernel.event import Envelope, Event
+from converto.kernel.metrics import EventFigures
+from tests.events.diary import DiaryService, subscriber, tell, told, until, until_states, waiting
+from tests.servers import Redis
+
+STREAM, GROUP = "stream:diary", "events.write_down"
+
+
+@asynccontextmanager
+async def reading(url: str, *subscribers: Subscriber, reclaim_after_s: float = 30.0) -> AsyncIterator[None]:
+    """Take events from the streams into inboxes while the block runs."""
+    task = asyncio.create_task(RedisStreams(url, reclaim_after_s=reclaim_after_s).run(subscribers))
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def send(url: str, *events: Event) -> None:
+    """Add events to their streams, as the relay of another process does."""
+    backend = RedisStreams(url)
+    try:
+        await backend.send([Envelope.around(event) for event in events])
+    finally:
+        await backend._redis.aclose()
+
+
+def test_a_setting_opens_the_streams(redis_url: str) -> None:
+    assert isinstance(open_backend(redis_url), RedisStreams)
+
+
+async def test_a_redis_that_is_gone_is_unavailable(own_redis: Redis) -> None:
+    own_redis.stop()
+    with pytest.raises(Unavailable):
+        await send(own_redis.url, told())
+
+
+async def test_facts_told_while_redis_is_gone_arrive_when_it_is_back(sqlite: Database, own_redis: Redis, figures: EventFigures) -> None:
+    diary = DiaryService()
+    async with Traffic(RedisStreams(own_redis.url), figures).running([sqlite], [subscriber(diary, sqlite)]):
+        await tell(sqlite, told("before"))
+        await until_states(sqlite, handled=1)
+        own_redis.stop()
+        await tell(sqlite, told("meanwhile"))
+        assert await waiting(sqlite) == 1
+        own_redis.start()
+        await until_states(sqlite, handled=2)
+    assert diary.heard == {"before": 1, "meanwhile": 1}
+
+
+async def test_what_a_dead_consumer_read_and_did_not_take_in_is_taken_over(sqlite: Database, redis_url: str) -> None:
+    await send(redis_url, told())
+    async with Client.from_url(redis_url) as redis:
+        await redis.xgroup_create(STREAM, GROUP, id="0")
+        await redis.xreadgroup(GROUP, "a process that is no more", {STREAM: ">"})
+        async with reading(redis_url, subscriber(DiaryService(), sqlite), reclaim_after_s=0.0):
+            await until_states(sqlite, due=1)
+            await until(lambda: _nothing_pending(redis))
+
+
+async def _nothing_pending(redis: Client) -> bool:
+    return int((await redis.xpending(STREAM, GROUP))["pending"]) == 0
+
+
+async def test_an_entry_that_nobody_can_read_holds_up_no_other(sqlite: Database, redis_url: str) -> None:
+    async with Client.from_url(redis_url) as redis:
+        await redis.xadd(STREAM, {"envelope": b"{"})
+        await redis.xadd(STREAM, {"letter": b"{}"})
+        await redis.xadd(STREAM, {"envelope": b"\xff\xfe"})
+        await send(redis_url, told())
+        async with reading(redis_url, subscriber(DiaryService(), sqlite)):
+            await until_states(sqlite, due=1)
+            await until(lambda: _nothing_pending(redis))
+
+
+async def test_an_entry_is_acknowledged_only_after_it_was_taken_in(sqlite: Database, redis_url: str) -> None:
+    class Full(Subscriber):
+        async def accept(self, envelopes: object) -> None:  # noqa: ARG002
+            msg = "the disk is full"
+            raise OSError(msg)
+
+    good = subscriber(DiaryService(), sqlite)
+    await send(redis_url, told())
+    async with Client.from_url(redis_url) as redis:
+        async with reading(redis_url, Full(good.subscription, good.service, good.database)):
+            await until(lambda: _is_pending(redis))
+        async with reading(redis_url, good, reclaim_after_s=0.0):
+            await until_states(sqlite, due=1)
+
+
+async def _is_pending(redis: Client) -> bool:
+    return bool(await redis.exists(STREAM)) and bool(await redis.xinfo_groups(STREAM)) and not await _nothing_pending(redis)
+
+
+async def test_two_processes_of_one_subscriber_take_an_event_in_once(sqlite: Database, redis_url: str) -> None:
+    who = subscriber(DiaryService(), sqlite)
+    async with reading(redis_url, who), reading(redis_url, who):
+        await send(redis_url, *(told(f"words {number}") for number in range(50)))
+        await until_states(sqlite, due=50)
+
+
+async def test_a_subscriber_that_comes_later_hears_what_was_told_before(sqlite: Database, redis_url: str) -> None:
+    await send(redis_url, told("before"))
+    async with reading(redis_url, subscriber(DiaryService(), sqlite)):
+        await until_states(sqlite, due=1)
+        async with sqlite.writing() as session:
+            (delivery,) = await Inbox(session).claim(GROUP, 5, lease_s=60)
+    assert delivery.envelope.data == {"words": "before"}
