@@ -7,8 +7,8 @@ the same as in process. So a long job holds no pending entry, and Redis holds on
 import asyncio
 import os
 import socket
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Awaitable, Sequence
+from typing import Any, TypeVar
 
 import orjson
 import redis.asyncio
@@ -20,6 +20,7 @@ from converto.events.backend import Subscriber
 from converto.kernel.errors import Unavailable
 from converto.kernel.event import Envelope
 
+T = TypeVar("T")
 log = structlog.get_logger()
 
 READ_COUNT = 200
@@ -42,7 +43,7 @@ class RedisStreams:
             async with self._redis.pipeline(transaction=False) as pipeline:
                 for envelope in envelopes:
                     pipeline.xadd(f"stream:{envelope.source}", {"envelope": orjson.dumps(envelope.model_dump(mode="json"))})
-                await pipeline.execute()
+                await _whole(pipeline.execute())
         except (RedisError, OSError) as error:
             raise Unavailable(module="events", retry_after_s=1) from error
 
@@ -71,7 +72,7 @@ class RedisStreams:
 
     async def _join(self, stream: str, group: str) -> None:
         try:
-            await self._redis.xgroup_create(stream, group, id="0", mkstream=True)
+            await _whole(self._redis.xgroup_create(stream, group, id="0", mkstream=True))
         except ResponseError as error:
             if "BUSYGROUP" not in str(error):
                 raise
@@ -83,7 +84,8 @@ class RedisStreams:
             if loop.time() >= reclaim_at:
                 await self._reclaim(stream, subscriber)
                 reclaim_at = loop.time() + self._reclaim_after_s
-            answer = await self._redis.xreadgroup(subscriber.name, self._consumer, {stream: ">"}, count=READ_COUNT, block=BLOCK_MS)
+            wanted = {stream: ">"}
+            answer = await _whole(self._redis.xreadgroup(subscriber.name, self._consumer, wanted, count=READ_COUNT, block=BLOCK_MS))
             for entries in _entries(answer):
                 await self._take(stream, subscriber, entries)
 
@@ -91,8 +93,9 @@ class RedisStreams:
         """Take over what a consumer read and did not live to acknowledge."""
         start = "0-0"
         while True:
-            start, entries, *_ = await self._redis.xautoclaim(
-                stream, subscriber.name, self._consumer, min_idle_time=round(self._reclaim_after_s * 1000), start_id=start, count=READ_COUNT
+            idle_ms = round(self._reclaim_after_s * 1000)
+            start, entries, *_ = await _whole(
+                self._redis.xautoclaim(stream, subscriber.name, self._consumer, min_idle_time=idle_ms, start_id=start, count=READ_COUNT)
             )
             await self._take(stream, subscriber, entries)
             if start in {b"0-0", "0-0"}:
@@ -103,7 +106,20 @@ class RedisStreams:
             return
         envelopes = [envelope for entry_id, fields in entries if fields and (envelope := _opened(stream, entry_id, fields))]
         await subscriber.accept(envelopes)
-        await self._redis.xack(stream, subscriber.name, *[entry_id for entry_id, _ in entries])
+        await _whole(self._redis.xack(stream, subscriber.name, *[entry_id for entry_id, _ in entries]))
+
+
+async def _whole(call: Awaitable[T]) -> T:
+    """Return what the client answers, unless this task was cancelled meanwhile.
+
+    The client sends by `asyncio.wait_for`, which before Python 3.12 swallows a cancellation that comes with the result: what reads
+    on and on would then never stop.
+    """
+    answer = await call
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+    return answer
 
 
 def _opened(stream: str, entry_id: bytes, fields: dict[bytes, bytes]) -> Envelope | None:
