@@ -66,6 +66,22 @@ def settings() -> None:
     print(env_example(installed()), end="")
 
 
+@program.command()
+def contracts(
+    folder: Annotated[Path, typer.Option(file_okay=False, help="Where the files lie.")] = Path("contracts"),
+    *,
+    anyway: Annotated[bool, typer.Option(help="Write them although callers of before would break.")] = False,
+) -> None:
+    """Write down what modules promise one another, as JSON Schema; refuse what would break a caller of before."""
+    from converto.commands.contracts import write
+    from converto.modules import installed
+
+    reasons = write(installed(), folder, anyway=anyway)
+    for reason in reasons:
+        print(f"converto: {reason}", file=sys.stderr)
+    raise typer.Exit(1 if reasons else 0)
+
+
 @events.command("dead")
 def events_dead() -> None:
     """List the events that a subscriber has given up on."""

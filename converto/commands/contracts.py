@@ -1,0 +1,76 @@
+"""What the modules promise one another, as JSON Schema: their interfaces and their events, one file a module."""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from converto.commands.compatibility import broken
+from converto.kernel.event import Event
+from converto.kernel.interface import Operation, operations
+from converto.kernel.manifest import Module
+
+Contract = dict[str, Any]
+
+
+def contract(module: Module) -> Contract:
+    """Return what a module may be asked and what it tells."""
+    asked = operations(module.interface) if module.interface is not None else {}
+    return {
+        "module": module.name,
+        "operations": {name: _operation(operation) for name, operation in sorted(asked.items())},
+        "events": {event.type: _event(event) for event in sorted(module.events, key=lambda event: event.type)},
+    }
+
+
+def _operation(operation: Operation) -> Contract:
+    return {
+        "kind": operation.kind.value,
+        "timeout_s": operation.timeout_s,
+        "arguments": _without_words(operation.arguments.model_json_schema()),
+        # as a caller receives it: what has a default may be absent
+        "result": _without_words(operation.result.json_schema(mode="validation")),
+    }
+
+
+def _event(event: type[Event]) -> Contract:
+    return {"version": event.version, "data": _without_words(TypeAdapter(event).json_schema())}
+
+
+def _without_words(schema: Any) -> Any:
+    """Leave out titles and descriptions: they are documentation, and may change."""
+    if isinstance(schema, list):
+        return [_without_words(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    names = {"properties", "$defs"}  # below these two the keys are names of ours, which may well be `title`
+    return {
+        key: {name: _without_words(part) for name, part in value.items()} if key in names else _without_words(value)
+        for key, value in schema.items()
+        if key not in {"title", "description"} or not isinstance(value, str)
+    }
+
+
+def written(modules: Sequence[Module]) -> Iterator[tuple[str, str]]:
+    """Yield the name and the text of each file; a module that promises nothing has none."""
+    for module in modules:
+        if module.interface is not None or module.events:
+            yield f"{module.name}.json", json.dumps(contract(module), indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+
+
+def write(modules: Sequence[Module], folder: Path, *, anyway: bool = False) -> list[str]:
+    """Write every contract into a folder; returns what would break, and then writes nothing, unless it is wanted anyway."""
+    files = dict(written(modules))
+    reasons = [f"{name}: {reason}" for name, text in files.items() for reason in _broken(folder / name, text)]
+    if reasons and not anyway:
+        return reasons
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        (folder / name).write_text(text)
+    return []
+
+
+def _broken(file: Path, text: str) -> list[str]:
+    return broken(json.loads(file.read_text()), json.loads(text)) if file.exists() else []
