@@ -21,7 +21,9 @@ hypothesis.settings.load_profile("house")
 
 def pytest_configure(config: pytest.Config) -> None:
     # what the developer has set for a server of their own is not what the tests are about, and must not be what they write to
-    for name in [name for name in os.environ if (name.startswith("CONVERTO_") and not name.startswith("CONVERTO_TRIAL_")) or name in OTHER_NAMES]:
+    for name in [
+        name for name in os.environ if (name.startswith("CONVERTO_") and not name.startswith("CONVERTO_TRIAL_")) or name in OTHER_NAMES
+    ]:
         del os.environ[name]
     if not hasattr(config, "workerinput"):
         config.stash[SERVERS] = Servers()
