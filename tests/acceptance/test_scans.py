@@ -37,7 +37,7 @@ async def test_an_upload_answers_202_with_the_place_to_ask_at(aino: Person) -> N
 async def test_who_does_not_wait_finds_the_finished_scan_later(aino: Person) -> None:
     place = (await aino.upload(slip("KUITTI 2"))).headers["location"]
 
-    statuses = []
+    statuses: list[str] = []
     while not statuses or statuses[-1] not in {"completed", "failed"}:
         statuses.append((await aino.get(place)).json()["status"])
 
@@ -214,7 +214,7 @@ async def test_a_document_is_read_anew_in_place(aino: Person) -> None:
         ({"kind": "poem"}, "invalid_request"),
     ],
 )
-async def test_a_wrong_choice_answers_422(aino: Person, form: dict[str, str], code: str) -> None:
+async def test_a_wrong_choice_answers_422(aino: Person, form: dict[str, Any], code: str) -> None:
     answer = await aino.upload(slip("KIELI"), **form)
 
     assert is_problem(answer, 422, code)
