@@ -5,6 +5,7 @@ Both read as many pictures at once as there are cores, with one thread each, in 
 
 import argparse
 import os
+import resource
 import shutil
 import statistics
 import subprocess
@@ -13,6 +14,8 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from bench.measuring.customer import Customer
@@ -30,26 +33,46 @@ AS_NICE = ("setsid", "--wait", "nice", "-n", "10", "sh", "-c", 'echo 10 2>/dev/n
 ENVIRONMENT = {**os.environ, "OMP_THREAD_LIMIT": "1"}
 
 
+@dataclass(frozen=True)
+class Cost:
+    """What it took to read the pictures once: time on the clock, and time of processors."""
+
+    clock_s: float
+    processor_s: float
+
+
 def main() -> None:
     """Measure and print."""
     told = _arguments()
     files = sorted(path for folder in told.pictures for path in folder.iterdir() if path.suffix.lower() in PICTURES)[: told.limit]
+    bare, ours = list[Cost](), list[Cost]()
     with (
         tempfile.TemporaryDirectory(prefix="converto-bench-") as folder,
         Program(Path(folder)) as program,
         Customer(program.url) as customer,
     ):
         _through_product(files[: 2 * CORES], customer, languages=told.languages)  # its readers have started
-        rounds = [_round(files, customer, languages=told.languages, first=number % 2) for number in range(told.rounds)]
-    bare_s, product_s = (sum(times) for times in zip(*rounds, strict=True))
-    ratios = [bare / product for bare, product in rounds]
-    count = len(files) * told.rounds
-    print(f"{len(files)} pictures, {told.rounds} rounds, {CORES} at once, {told.languages}")
-    print(f"tesseract command  {count / bare_s:6.2f} pictures a second")
-    print(f"the whole product  {count / product_s:6.2f} scans a second")
-    print(f"throughput ratio   {bare_s / product_s:6.3f}   goal >= {GOAL} (rounds {min(ratios):.3f} to {max(ratios):.3f},"
-          f" middle {statistics.median(ratios):.3f})")  # fmt: skip
+        for number in range(told.rounds):
+            customer.renew()
+            turns = [(bare, partial(_through_command, files, languages=told.languages), _processor_s)]
+            turns.append((ours, partial(_through_product, files, customer, languages=told.languages), program.processor_s))
+            for costs, way, processor_s in turns if number % 2 else reversed(turns):
+                costs.append(_cost(way, processor_s))
+    _print(bare, ours, pictures=len(files))
     print(f"readings a picture {_readings(files, languages=told.languages) / len(files):6.2f}   of the product; of the command: 1")
+
+
+def _print(bare: Sequence[Cost], ours: Sequence[Cost], *, pictures: int) -> None:
+    bare_s, our_s = (sum(cost.clock_s for cost in costs) for costs in (bare, ours))
+    bare_processor_s, our_processor_s = (sum(cost.processor_s for cost in costs) for costs in (bare, ours))
+    ratios = sorted(one.clock_s / other.clock_s for one, other in zip(bare, ours, strict=True))
+    count = pictures * len(bare)
+    print(f"{pictures} pictures, {len(bare)} rounds, {CORES} at once")
+    print(f"tesseract command  {count / bare_s:6.2f} pictures a second   {bare_processor_s / count:6.3f} s of a processor each")
+    print(f"the whole product  {count / our_s:6.2f} scans a second      {our_processor_s / count:6.3f} s of a processor each")
+    spread = f"rounds {ratios[0]:.3f} to {ratios[-1]:.3f}, middle {statistics.median(ratios):.3f}"
+    print(f"throughput ratio   {bare_s / our_s:6.3f}   goal >= {GOAL} ({spread})")
+    print(f"by processor time  {bare_processor_s / our_processor_s:6.3f}   which others on the machine hardly change")
 
 
 def _arguments() -> argparse.Namespace:
@@ -63,18 +86,16 @@ def _arguments() -> argparse.Namespace:
     return told
 
 
-def _round(files: Sequence[Path], customer: Customer, *, languages: str, first: int) -> tuple[float, float]:
-    customer.renew()
-    ways: list[Callable[[], None]] = [
-        lambda: _through_command(files, languages=languages),
-        lambda: _through_product(files, customer, languages=languages),
-    ]
-    times = [0.0, 0.0]
-    for way in (first, 1 - first):
-        begun = time.perf_counter()
-        ways[way]()
-        times[way] = time.perf_counter() - begun
-    return times[0], times[1]
+def _cost(way: Callable[[], None], processor_s: Callable[[], float]) -> Cost:
+    begun, taken_s = time.perf_counter(), processor_s()
+    way()
+    return Cost(time.perf_counter() - begun, processor_s() - taken_s)
+
+
+def _processor_s() -> float:
+    """Return what the processes have taken that this one started and that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _through_command(files: Sequence[Path], *, languages: str) -> None:
