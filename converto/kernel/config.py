@@ -1,6 +1,5 @@
 """Settings: `CONVERTO_...` in the environment or in a file `.env`, typed and bounded."""
 
-import os
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -22,6 +21,21 @@ class ModuleSettings(BaseSettings):
     """The settings of one module; a subclass names its prefix, `CONVERTO_OCR_`."""
 
     model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True, use_attribute_docstrings=True)
+
+
+class _OtherNames(BaseSettings):
+    """The names that deployments of this kind often use, in the same places as our own."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", env_ignore_empty=True)
+
+    environment: str = ""
+    redis_host: str = ""
+    redis_port: str = "6379"
+    postgres_host: str = ""
+    postgres_port: str = "5432"
+    postgres_user: str = "postgres"
+    postgres_password: SecretStr = SecretStr("")
+    postgres_db: str = "converto"
 
 
 class Settings(ModuleSettings):
@@ -63,14 +77,14 @@ class Settings(ModuleSettings):
     @classmethod
     def _other_names(cls, given: dict[str, Any]) -> dict[str, Any]:
         """Take the names that deployments of this kind often use, where our own are not set."""
-        env = {name.lower(): value for name, value in os.environ.items() if value}
+        found = _OtherNames()
         others: dict[str, Any] = {}
-        if "environment" in env:
-            others["environment"] = env["environment"]
-        if "redis_host" in env:
-            others["events"] = f"redis://{env['redis_host']}:{env.get('redis_port', '6379')}/0"
-        if "postgres_host" in env:
-            who = f"{quote(env.get('postgres_user', 'postgres'), safe='')}:{quote(env.get('postgres_password', ''), safe='')}"
-            where = f"{env['postgres_host']}:{env.get('postgres_port', '5432')}/{env.get('postgres_db', 'converto')}"
-            others["database_url"] = f"postgresql://{who}@{where}"
+        if found.environment:
+            others["environment"] = found.environment
+        if found.redis_host:
+            others["events"] = f"redis://{found.redis_host}:{found.redis_port}/0"
+        if found.postgres_host:
+            password = found.postgres_password.get_secret_value()
+            who = f"{quote(found.postgres_user, safe='')}:{quote(password, safe='')}"
+            others["database_url"] = f"postgresql://{who}@{found.postgres_host}:{found.postgres_port}/{found.postgres_db}"
         return {**others, **given}
