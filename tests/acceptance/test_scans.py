@@ -8,15 +8,24 @@ from PIL import Image, ImageDraw
 from tests.acceptance.people import Person, is_problem, register, sample
 from tests.ocr.pdfs import pdf_of_text
 
+ORIENTATION = 0x0112
+TURNED_RIGHT = 6
 NOBODY_S_SCAN = "01900000-0000-7000-8000-000000000000"
 
 
 def slip(text: str) -> bytes:
-    """Return a small picture that is read fast."""
+    """Return a document that is read fast: its text is in it."""
+    return pdf_of_text([[text]])
+
+
+def turned_picture() -> bytes:
+    """Return a small picture that was taken with the camera on its side."""
     picture = Image.new("L", (420, 90), 255)
-    ImageDraw.Draw(picture).text((20, 20), text, fill=0, font_size=36)
+    ImageDraw.Draw(picture).text((20, 20), "KUITTI 12,00", fill=0, font_size=36)
+    exif = Image.Exif()
+    exif[ORIENTATION] = TURNED_RIGHT
     file = io.BytesIO()
-    picture.save(file, "PNG")
+    picture.transpose(Image.Transpose.ROTATE_90).save(file, "JPEG", exif=exif)
     return file.getvalue()
 
 
@@ -54,7 +63,7 @@ async def test_prefer_wait_answers_200_with_the_finished_scan(aino: Person) -> N
 
 
 async def test_a_wait_that_is_too_short_answers_202_with_the_scan_as_it_stands(aino: Person) -> None:
-    answer = await aino.upload(sample("11-hotel.tif"), "11-hotel.tif", headers={"prefer": "wait=0"})
+    answer = await aino.upload(slip("ODOTA"), headers={"prefer": "wait=0"})
 
     assert (answer.status_code, answer.json()["fields"]) == (202, None)
 
@@ -88,22 +97,24 @@ async def test_text_and_page_pictures_come_with_the_reading(aino: Person) -> Non
     assert is_problem(pages[2], 404, "ocr.unknown_page")
 
 
-async def test_the_page_picture_is_the_document_upright_in_its_own_size(aino: Person) -> None:
-    sent = sample("01-grocery.png")
-    scan = await aino.read(sent)
+async def test_the_page_picture_is_the_document_upright(aino: Person) -> None:
+    scan = await aino.read(turned_picture())
 
     answer = await aino.get(f"/ocr/scans/{scan['id']}/pages/1.png")
 
-    with Image.open(io.BytesIO(answer.content)) as picture, Image.open(io.BytesIO(sent)) as original:
-        assert picture.size == original.size
+    with Image.open(io.BytesIO(answer.content)) as picture:
+        assert (picture.format, picture.size) == ("PNG", (420, 90))
 
 
-async def test_text_that_is_not_read_yet_answers_409(aino: Person) -> None:
-    slow = (await aino.upload(sample("11-hotel.tif"), "hotel.tif")).json()
+async def test_the_text_of_a_document_that_could_not_be_read_answers_409(aino: Person) -> None:
+    picture = sample("07-kiosk.jpg")
+    failed = await aino.read(picture[: len(picture) // 2])
 
-    answer = await aino.get(f"/ocr/scans/{slow['id']}/text")
+    answers = [await aino.get(f"/ocr/scans/{failed['id']}/{part}") for part in ("text", "pages/1.png")]
 
-    assert is_problem(answer, 409, "ocr.not_read_yet")
+    assert (failed["status"], failed["error"]["code"]) == ("failed", "ocr.damaged_file")
+    assert all(is_problem(answer, 409, "ocr.not_read_yet") for answer in answers)
+    assert await listed(aino, "status=failed") == [failed["id"]]
 
 
 async def test_a_list_is_gone_through_page_by_page(aino: Person) -> None:
