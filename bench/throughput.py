@@ -29,7 +29,7 @@ CORES = os.cpu_count() or 1
 # The queue never runs dry while an answer travels.
 UPLOADS_AT_ONCE = 3 * CORES
 # As the product's readers run: on a busy machine both wait alike.
-AS_NICE = ("setsid", "--wait", "nice", "-n", "10", "sh", "-c", 'echo 10 2>/dev/null >/proc/self/autogroup; exec "$@"', "tesseract")
+AS_NICE = ("setsid", "--wait", "nice", "-n", "10", "sh", "-c", 'echo 5 2>/dev/null >/proc/self/autogroup; exec "$@"', "tesseract")
 ENVIRONMENT = {**os.environ, "OMP_THREAD_LIMIT": "1"}
 
 

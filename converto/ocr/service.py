@@ -5,6 +5,7 @@ import hashlib
 import time
 from functools import partial
 from uuid import UUID
+from weakref import WeakValueDictionary
 
 import structlog
 
@@ -45,7 +46,7 @@ log = structlog.get_logger()
 
 FINISHED = (Status.COMPLETED, Status.FAILED)
 LONGEST_WAIT_S = 50.0
-LOOK_AGAIN_S = 0.5
+LOOK_AGAIN_S = 1.0
 """How often a waiting caller looks for a scan that another process may finish."""
 
 
@@ -57,7 +58,8 @@ class OcrService(Ocr):
         self._blobs = blobs
         self._readers = readers
         self._settings = settings
-        self._finished = Bell()
+        # a bell for each scan that somebody waits for, gone with the last who does
+        self._finished: WeakValueDictionary[UUID, Bell] = WeakValueDictionary()
 
     async def submit(self, actor: Actor, upload: Upload) -> Scan:
         """See `Ocr.submit`."""
@@ -96,13 +98,14 @@ class OcrService(Ocr):
         """See `Ocr.finished`."""
         actor.require("ocr:read")
         until = time.monotonic() + min(wait_s, LONGEST_WAIT_S)
+        bell = self._finished.setdefault(scan_id, Bell())
         while True:
-            seen = self._finished.rings
+            seen = bell.rings
             row = await self._row(actor, scan_id)
             left_s = until - time.monotonic()
             if row.status in FINISHED or left_s <= 0:
                 return _scan(row)
-            await self._finished.beyond(seen, timeout_s=min(left_s, LOOK_AGAIN_S))
+            await bell.beyond(seen, timeout_s=min(left_s, LOOK_AGAIN_S))
 
     async def scans(self, actor: Actor, wanted: ScanFilter, *, limit: int = 50, cursor: str | None = None) -> Page[ScanSummary]:
         """See `Ocr.scans`."""
@@ -232,7 +235,8 @@ class OcrService(Ocr):
                 row.status, row.kind, row.reading = Status.COMPLETED, result.kind, result.model_dump(mode="json")
                 await publish(session, _completed(tenant_id, scan_id, result))
         log.info("ocr.finished", scan_id=str(scan_id), status=row.status, code=row.error_code, duration_ms=duration_ms)
-        self._finished.ring()
+        if (bell := self._finished.get(scan_id)) is not None:
+            bell.ring()
 
 
 def _key(tenant_id: UUID, scan_id: UUID) -> str:
