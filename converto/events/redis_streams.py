@@ -8,6 +8,7 @@ import asyncio
 import os
 import socket
 from collections.abc import Awaitable, Sequence
+from datetime import timedelta
 from typing import Any, TypeVar
 
 import orjson
@@ -17,6 +18,7 @@ from pydantic import ValidationError
 from redis.exceptions import RedisError, ResponseError
 
 from converto.events.backend import Subscriber
+from converto.kernel.clock import now
 from converto.kernel.errors import Unavailable
 from converto.kernel.event import Envelope
 
@@ -26,6 +28,9 @@ log = structlog.get_logger()
 READ_COUNT = 200
 BLOCK_MS = 2000
 RECLAIM_AFTER_S = 30.0
+SOCKET_TIMEOUT_S = 10.0
+KEEP = timedelta(days=7)
+"""How long a stream keeps an event, read or not: trimmed by age, never by length."""
 RECONNECT_S = (0.1, 5.0)
 
 
@@ -34,15 +39,19 @@ class RedisStreams:
 
     def __init__(self, url: str, *, reclaim_after_s: float = RECLAIM_AFTER_S) -> None:
         self._reclaim_after_s = reclaim_after_s
-        self._redis: Any = redis.asyncio.Redis.from_url(url, socket_connect_timeout=3, health_check_interval=30)
+        self._redis: Any = redis.asyncio.Redis.from_url(
+            url, socket_connect_timeout=3, socket_timeout=SOCKET_TIMEOUT_S, health_check_interval=30
+        )
         self._consumer = f"{socket.gethostname()}-{os.getpid()}"
 
     async def send(self, envelopes: Sequence[Envelope]) -> None:
         """Add the events to the streams of their modules."""
+        oldest = round((now() - KEEP).timestamp() * 1000)
         try:
             async with self._redis.pipeline(transaction=False) as pipeline:
                 for envelope in envelopes:
-                    pipeline.xadd(f"stream:{envelope.source}", {"envelope": orjson.dumps(envelope.model_dump(mode="json"))})
+                    fields = {"envelope": orjson.dumps(envelope.model_dump(mode="json"))}
+                    pipeline.xadd(f"stream:{envelope.source}", fields, minid=oldest, approximate=True)
                 await _whole(pipeline.execute())
         except (RedisError, OSError) as error:
             raise Unavailable(module="events", retry_after_s=1) from error
@@ -63,12 +72,15 @@ class RedisStreams:
         while True:
             try:
                 await self._join(stream, subscriber.name)
+                await self._take_unfinished(stream, subscriber)
                 pause_s = RECONNECT_S[0]
                 await self._read(stream, subscriber)
             except (RedisError, OSError) as error:
                 log.warning("events.redis_lost", subscriber=subscriber.name, error=str(error), retry_in_s=pause_s)
-                await asyncio.sleep(pause_s)
-                pause_s = min(pause_s * 2, RECONNECT_S[1])
+            except Exception:  # such as a database that cannot write now: no other subscriber stops for it
+                log.exception("events.not_accepted", subscriber=subscriber.name, retry_in_s=pause_s)
+            await asyncio.sleep(pause_s)
+            pause_s = min(pause_s * 2, RECONNECT_S[1])
 
     async def _join(self, stream: str, group: str) -> None:
         try:
@@ -88,6 +100,14 @@ class RedisStreams:
             answer = await _whole(self._redis.xreadgroup(subscriber.name, self._consumer, wanted, count=READ_COUNT, block=BLOCK_MS))
             for entries in _entries(answer):
                 await self._take(stream, subscriber, entries)
+
+    async def _take_unfinished(self, stream: str, subscriber: Subscriber) -> None:
+        """Take in what this process has read, and could not keep then."""
+        entries: Sequence[Any] = [None]
+        while entries:
+            answer = await _whole(self._redis.xreadgroup(subscriber.name, self._consumer, {stream: "0"}, count=READ_COUNT))
+            entries = [entry for entries in _entries(answer) for entry in entries]
+            await self._take(stream, subscriber, entries)
 
     async def _reclaim(self, stream: str, subscriber: Subscriber) -> None:
         """Take over what a consumer read and did not live to acknowledge."""

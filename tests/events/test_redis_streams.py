@@ -1,8 +1,9 @@
 """The streams between processes: a Redis that comes and goes, consumers that die, entries that nobody can read."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 from redis.asyncio import Redis as Client
@@ -87,6 +88,47 @@ async def test_an_entry_that_nobody_can_read_holds_up_no_other(sqlite: Database,
         async with reading(redis_url, subscriber(DiaryService(), sqlite)):
             await until_states(sqlite, due=1)
             await until(lambda: _nothing_pending(redis))
+
+
+async def test_what_could_not_be_taken_in_is_taken_in_as_soon_as_it_can_be(sqlite: Database, redis_url: str) -> None:
+    failures: list[int] = []
+
+    class FullForAWhile(Subscriber):
+        async def accept(self, envelopes: Sequence[Envelope]) -> None:
+            if len(failures) < 2:
+                failures.append(1)
+                msg = "the disk is full"
+                raise LookupError(msg)
+            await super().accept(envelopes)
+
+    who = subscriber(DiaryService(), sqlite)
+    await send(redis_url, *(told(f"words {number}") for number in range(3)))
+    async with reading(redis_url, FullForAWhile(who.subscription, who.service, who.database)):
+        await until_states(sqlite, due=3)
+    assert len(failures) == 2
+
+
+async def test_a_subscriber_that_cannot_take_anything_in_stops_no_other(sqlite: Database, redis_url: str) -> None:
+    class Full(Subscriber):
+        async def accept(self, envelopes: object) -> None:  # noqa: ARG002
+            raise LookupError
+
+    good = subscriber(DiaryService(), sqlite)
+    other = replace(good.subscription, name="other.hears")
+    async with reading(redis_url, Full(other, good.service, good.database), good):
+        for number in range(3):
+            await send(redis_url, told(f"words {number}"))
+            await until_states(sqlite, due=number + 1)
+
+
+async def test_a_stream_is_trimmed_by_age(redis_url: str) -> None:
+    async with Client.from_url(redis_url) as redis:
+        for number in range(500):
+            await redis.xadd(STREAM, {"envelope": b"{}"}, id=f"{number + 1}-0")
+        await send(redis_url, told())
+        assert await redis.xlen(STREAM) < 200
+        newest = await redis.xinfo_stream(STREAM)
+        assert not newest["last-generated-id"].startswith(b"500-")
 
 
 async def test_an_entry_is_acknowledged_only_after_it_was_taken_in(sqlite: Database, redis_url: str) -> None:
