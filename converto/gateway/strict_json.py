@@ -3,7 +3,8 @@
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 from converto.kernel.errors import BadRequest
@@ -13,13 +14,9 @@ LARGEST_INTEGER = 2**63 - 1
 SMALLEST_INTEGER = -(2**63)
 LONGEST_POINTER = 200
 
-# Without an escape, a long run of digits or an exponent, a text bears no odd character and no number out of range.
-_SUSPECT = re.compile(rb"\\u|[0-9]{19}|[0-9][eE]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
-
-Place = tuple["Place", str] | None
-"""Where in a document: the place above, and the key or index below it. Text is made of it only for an answer, for a long key with
-many values below it would fill the memory."""
+Place = Sequence[str | int]
+"""Where in a document: the keys and indices from the top."""
 
 
 class BadJson(BadRequest):
@@ -51,90 +48,123 @@ def check(body: bytes) -> None:
     keys, lone surrogates, NUL characters, and more than 64 levels.
     """
     text = _decoded(body)
-    if not _surely_good(body, text):
-        _walk(_parsed(text))
-
-
-def _surely_good(body: bytes, text: str) -> bool:
-    if _SUSPECT.search(body) or body.count(b"[") + body.count(b"{") > MAX_DEPTH:
-        return False
-    try:
-        json.loads(text, object_pairs_hook=_with_unique_keys, parse_constant=_suspect)
-    except (_Suspect, json.JSONDecodeError):
-        return False
-    return True
+    if not _is_good(text):
+        _find_fault(_parsed(text))
+        raise _bad((), "it is no plain JSON")
 
 
 def _decoded(body: bytes) -> str:
     try:
         text = body.decode()
     except UnicodeDecodeError as error:
-        raise _bad(None, f"byte {error.start} is not UTF-8") from error
+        raise _bad((), f"byte {error.start} is not UTF-8") from error
     if text.startswith("\ufeff"):
-        raise _bad(None, "it begins with a byte order mark")
+        raise _bad((), "it begins with a byte order mark")
     return text
 
 
-def _with_unique_keys(pairs: list[tuple[str, Any]]) -> None:
-    if len(dict(pairs)) != len(pairs):
+def _is_good(text: str) -> bool:
+    """Return whether nothing is wrong, level by level and without keeping the places: that is several times as fast."""
+    try:
+        level = [json.loads(text, object_pairs_hook=_flat, parse_constant=_suspect, parse_int=_good_integer, parse_float=_good_float)]
+    except (_Suspect, json.JSONDecodeError, RecursionError):
+        return False
+    for _ in range(MAX_DEPTH + 1):
+        texts = "".join([node for node in level if type(node) is str])
+        if "\0" in texts or _SURROGATE.search(texts):
+            return False
+        containers = [node for node in level if type(node) is list]
+        if not containers:
+            return True
+        level = list(chain.from_iterable(containers))
+    return False
+
+
+def _flat(pairs: list[tuple[str, Any]]) -> list[Any]:
+    """Return the keys and values of an object in one list. Raises _Suspect where a key stands there twice."""
+    unique = dict(pairs)
+    if len(unique) != len(pairs):
         raise _Suspect
+    return [*unique, *unique.values()]
 
 
 def _suspect(_: str) -> None:
     raise _Suspect
 
 
+def _good_integer(written: str) -> None:
+    if _integer(written) is not None:
+        raise _Suspect
+
+
+def _good_float(written: str) -> None:
+    if _float(written) is not None:
+        raise _Suspect
+
+
 def _parsed(text: str) -> Any:
     try:
         return json.loads(text, object_pairs_hook=_Pairs, parse_constant=_constant, parse_int=_integer, parse_float=_float)
     except json.JSONDecodeError as error:
-        raise _bad(None, f"{error.msg} (line {error.lineno}, column {error.colno})") from error
+        raise _bad((), f"{error.msg} (line {error.lineno}, column {error.colno})") from error
     except RecursionError as error:
-        raise _too_deep(None) from error
+        raise _too_deep(()) from error
 
 
 def _constant(written: str) -> _Fault:
     return _Fault(f"{written} is no number")
 
 
-def _integer(written: str) -> int | _Fault:
+def _integer(written: str) -> _Fault | None:
     # 20 characters hold every integer of 64 bits; int() of very many digits is slow, and beyond 4300 of them fails
     if len(written) <= 20 and SMALLEST_INTEGER <= int(written) <= LARGEST_INTEGER:
-        return 0
+        return None
     return _Fault("the integer does not fit into 64 bits")
 
 
-def _float(written: str) -> float | _Fault:
-    number = float(written)
-    return number if math.isfinite(number) else _Fault("the number is too large")
+def _float(written: str) -> _Fault | None:
+    return None if math.isfinite(float(written)) else _Fault("the number is too large")
 
 
-def _walk(tree: Any) -> None:
-    waiting: list[tuple[Any, Place, int]] = [(tree, None, 0)]
-    while waiting:
-        node, place, depth = waiting.pop()
-        if isinstance(node, _Fault):
-            raise _bad(place, node.detail)
-        if isinstance(node, str):
-            _check_text(node, place)
-        elif isinstance(node, list):
-            if depth == MAX_DEPTH:
-                raise _too_deep(place)
-            waiting += [(value, (place, key), depth + 1) for key, value in _inside(node, place) if isinstance(value, (_Fault, str, list))]
+def _find_fault(tree: Any) -> None:
+    """Raise BadJson for the first fault, in the order in which the document is read."""
+    place: list[str | int] = []
+    above = [_entered(tree, place)]
+    while above:
+        for key, value in above[-1]:
+            if value is None or (value == [] and len(place) < MAX_DEPTH - 1):
+                continue
+            place.append(key)
+            above.append(_entered(value, place))
+            break
+        else:
+            above.pop()
+            del place[-1:]
 
 
-def _inside(node: list[Any], place: Place) -> Iterator[tuple[str, Any]]:
+def _entered(node: Any, place: Place) -> Iterator[tuple[str | int, Any]]:
+    """Check one value, and return what is inside it."""
+    if isinstance(node, _Fault):
+        raise _bad(place, node.detail)
+    if isinstance(node, str):
+        _check_text(node, place)
+    if not isinstance(node, list):
+        return iter(())
+    if len(place) == MAX_DEPTH:
+        raise _too_deep(place)
     if not isinstance(node, _Pairs):
-        for index, value in enumerate(node):
-            yield str(index), value
-        return
+        return iter(enumerate(node))
+    _check_keys(node, place)
+    return iter(node)
+
+
+def _check_keys(pairs: _Pairs, place: Place) -> None:
     seen = set()
-    for key, value in node:
+    for key, _ in pairs:
         _check_text(key, place)
         if key in seen:
-            raise _bad((place, key), "the key stands there twice")
+            raise _bad([*place, key], "the key stands there twice")
         seen.add(key)
-        yield key, value
 
 
 def _check_text(text: str, place: Place) -> None:
@@ -149,13 +179,6 @@ def _too_deep(place: Place) -> BadJson:
 
 
 def _bad(place: Place, detail: str) -> BadJson:
-    pointer = _pointer(place)
+    parts = [str(part)[:LONGEST_POINTER].replace("~", "~0").replace("/", "~1") for part in place]
+    pointer = "".join(f"/{part}" for part in parts)[:LONGEST_POINTER]
     return BadJson(summary=f"at {pointer} {detail}" if pointer else detail, errors=[{"pointer": pointer, "detail": detail}])
-
-
-def _pointer(place: Place) -> str:
-    parts: list[str] = []
-    while place is not None:
-        place, part = place
-        parts.append(part[:LONGEST_POINTER].replace("~", "~0").replace("/", "~1"))
-    return "".join(f"/{part}" for part in reversed(parts))[:LONGEST_POINTER]

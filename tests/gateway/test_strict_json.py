@@ -54,6 +54,7 @@ def test_a_refusal_names_the_place(body: bytes, pointer: str) -> None:
     "body",
     [
         b"[" * 64 + b"]" * 64,
+        b'{"a":' * 64 + b'"x"' + b"}" * 64,
         b"[9223372036854775807, -9223372036854775808]",
         b'{"a": {"k": 1}, "b": {"k": 1}}',
         '"\\ud83e\\uddfe and 🧾"'.encode(),
@@ -63,6 +64,7 @@ def test_a_refusal_names_the_place(body: bytes, pointer: str) -> None:
     ],
     ids=[
         "64 levels",
+        "a text at the lowest level",
         "the ends of 64 bits",
         "a key in two objects",
         "a pair of surrogates",
@@ -91,4 +93,4 @@ def test_the_worst_mebibyte_is_checked_in_seconds(body: bytes) -> None:
     start = time.process_time()
     with contextlib.suppress(BadJson):
         check(body)
-    assert time.process_time() - start < 5
+    assert time.process_time() - start < 2
