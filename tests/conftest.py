@@ -8,6 +8,7 @@ from typing import Any
 
 import hypothesis
 import pytest
+import structlog
 
 from tests.servers import Redis, Servers, ask
 
@@ -25,6 +26,9 @@ def pytest_configure(config: pytest.Config) -> None:
         name for name in os.environ if (name.startswith("CONVERTO_") and not name.startswith("CONVERTO_TRIAL_")) or name in OTHER_NAMES
     ]:
         del os.environ[name]
+    # what structlog does unasked is to draw every local variable beside a traceback, which takes half a second
+    processors = structlog.processors
+    structlog.configure(processors=[processors.add_log_level, processors.format_exc_info, processors.KeyValueRenderer()])
     if not hasattr(config, "workerinput"):
         config.stash[SERVERS] = Servers()
         config.stash[SERVERS].open()
