@@ -38,7 +38,7 @@ bench: setup ## measure against named limits, each in the same run
 	@for measurement in bench/*.py; do echo "== $$measurement"; $(BIN)/python "$$measurement" || exit 1; done
 
 audit: setup ## look the locked packages up among the known vulnerabilities
-	$(BIN)/pip-audit --require-hashes --disable-pip --requirement requirements.lock
+	$(BIN)/pip-audit --strict --require-hashes --disable-pip --requirement requirements.lock
 
 lock: setup ## choose the newest packages that pyproject.toml allows, and write their hashes down
 	@scripts/lock --upgrade
