@@ -26,7 +26,7 @@ CONTENT_TYPE = "application/msgpack"
 TIMEOUT_HEADER = "x-converto-timeout-ms"
 ATTEMPTS = 3
 _LENGTH = struct.Struct(">I")
-_TICK_S = 0.02  # the event loop's clock may be this far behind the real one
+_TICK_S = 0.1  # the event loop's clock may be this far behind the real one
 _encoder = msgspec.msgpack.Encoder(enc_hook=lambda secret: secret.get_secret_value())
 _decoder = msgspec.msgpack.Decoder()
 

@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -132,20 +132,17 @@ async def until_states(database: Database, **wanted: int) -> None:
     await until(so)
 
 
-async def pass_pause(database: Database) -> float:
-    """Return for how many seconds the event waits after its failure, and end that wait."""
+async def hurry_until(database: Database, **wanted: int) -> None:
+    """Return once so many inbox rows are handled, dead or due; what waits after a failure waits no longer."""
 
-    async def paused() -> datetime | None:
-        async with database.reading() as session:
-            row = (await session.execute(select(inbox.c.due_at, inbox.c.leased_until, inbox.c.attempts))).first()
-        failed = row is not None and row.attempts and row.leased_until is None
-        return row.due_at if row is not None and failed and row.due_at is not None and row.due_at > now() else None
+    async def so() -> bool:
+        async with database.writing() as session:
+            paused = (inbox.c.attempts > 0) & inbox.c.leased_until.is_(None) & (inbox.c.due_at > now())
+            await session.execute(update(inbox).where(paused).values(due_at=now() - timedelta(seconds=1)))
+        database.received.ring()
+        return await states(database) == Counter(wanted)
 
-    due_at = await until(paused)
-    async with database.writing() as session:
-        await session.execute(update(inbox).values(due_at=now() - timedelta(seconds=1)))
-    database.received.ring()
-    return float(round((due_at - now()).total_seconds()))
+    await until(so)
 
 
 async def revive(database: Database, event_id: UUID) -> int:

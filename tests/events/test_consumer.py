@@ -3,10 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 from converto.events.backend import Subscriber
-from converto.events.delivery import Consumer
+from converto.events.delivery import Consumer, pause_s
 from converto.events.inbox import Inbox
 from converto.kernel.clock import now
 from converto.kernel.database import Database
@@ -57,9 +58,9 @@ async def test_a_long_job_keeps_its_lease_while_another_looks_on(database: Datab
     diary.takes = gate
     who = subscriber(diary, database)
     await accept(who, event)
-    async with consuming(who, figures), consuming(who, figures):
+    async with consuming(who, figures, lease_s=1.2), consuming(who, figures, lease_s=1.2):
         await gate.reached.wait()
-        for _ in range(5):  # renewals, each a third of a lease after the one before
+        for _ in range(4):  # renewals, each a third of a lease after the one before
             until_when = (await row_of(database, event.id)).leased_until
 
             async def renewed(before: object = until_when) -> bool:
@@ -124,6 +125,30 @@ async def test_an_event_is_buried_although_giving_up_fails(database: Database, f
     async with consuming(who, figures):
         await until_states(database, dead=1)
     assert (await row_of(database, event.id)).last_error == "LookupError: ; giving up failed too: OSError: no ink either"
+
+
+def test_the_pauses_between_attempts_grow_up_to_five_minutes() -> None:
+    assert [pause_s(attempt) for attempt in range(1, 8)] == [1, 4, 16, 64, 256, 300, 300]
+
+
+async def test_a_failed_attempt_waits_for_its_pause(database: Database, figures: EventFigures) -> None:
+    tried: list[datetime] = []
+
+    async def fail(_: Told) -> None:
+        tried.append(now())
+        raise LookupError
+
+    async def failed() -> Any:
+        row = await row_of(database, event.id)
+        return row.last_error and row
+
+    event = told()
+    who = subscriber(DiaryService(takes=fail), database)
+    await accept(who, event)
+    async with consuming(who, figures):
+        row = await until(failed)
+        assert tried[0] + timedelta(seconds=pause_s(1)) <= row.due_at
+    assert (row.last_error, row.dead_at) == ("LookupError: ", None)
 
 
 async def test_no_more_run_at_once_than_wanted(database: Database, figures: EventFigures) -> None:

@@ -78,20 +78,21 @@ async def test_the_time_of_the_operation_ends_it(bound: Bound) -> None:
 
 
 async def test_a_shorter_time_of_the_caller_ends_it(bound: Bound) -> None:
+    await bound.echo.look()  # from here on there is a connection
     bound.service.holds = True
-    with pytest.raises(TimedOut), within(deadline=monotonic() + 0.1):
+    with pytest.raises(TimedOut), within(deadline=monotonic() + 0.5):
         await bound.echo.look()
     await bound.service.left.wait()  # the callee does not go on for nobody
 
 
 async def test_the_callee_is_given_what_is_left_of_the_callers_time(bound: Bound) -> None:
-    with within(deadline=monotonic() + 5):
+    with within(deadline=monotonic() + 20):
         seen = await bound.echo.seen()
-    assert 4 < seen.remaining_s <= 5
+    assert 10 < seen.remaining_s <= 20
 
 
 async def test_without_a_deadline_the_callee_has_the_time_of_the_operation(bound: Bound) -> None:
-    assert 29 < (await bound.echo.seen()).remaining_s <= 30
+    assert 20 < (await bound.echo.seen()).remaining_s <= 30
 
 
 async def test_a_call_inside_a_transaction_is_refused_and_not_made(bound: Bound) -> None:

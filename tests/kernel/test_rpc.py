@@ -4,7 +4,6 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
-from time import monotonic
 
 import httpx2
 import pytest
@@ -14,7 +13,6 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from converto.kernel.binding import bind
-from converto.kernel.context import within
 from converto.kernel.errors import Internal, TimedOut, Unavailable
 from converto.kernel.interface import Interface, query
 from converto.kernel.replicas import FAILURES_TO_OPEN, OPEN_S, Replica, Replicas
@@ -176,13 +174,6 @@ async def test_retries_stay_within_their_budget(ask: Ask) -> None:
             with pytest.raises(Unavailable):
                 await echo.look()
     assert len(cut_off) == 20 + 11  # ten to begin with, and one earned by the first ten calls
-
-
-async def test_the_callee_stops_when_the_callers_time_is_over(ask: Ask, process: Process, service: EchoService) -> None:
-    service.holds = True
-    with pytest.raises(TimedOut), within(deadline=monotonic() + 0.05):
-        await ask(replicas_of(process)).look()
-    await service.left.wait()
 
 
 async def test_a_proxys_page_instead_of_an_answer_is_unavailable(ask: Ask) -> None:
