@@ -12,6 +12,7 @@ from rich.table import Table
 from converto.app import create_app
 from converto.app import migrate as upgrade
 from converto.events.inbox import Inbox
+from converto.events.outbox import Outbox
 from converto.kernel.config import Settings
 from converto.kernel.database import Database
 from converto.kernel.metrics import new_registry
@@ -44,13 +45,13 @@ def openapi(settings: Settings) -> None:
 
 
 def dead(settings: Settings) -> None:
-    """Print the events that a subscriber has given up on."""
+    """Print the events that could not be sent, or that a subscriber has given up on."""
     table = Table("event", "type", "subscriber", "attempts", "last error", "since")
 
     async def collect() -> None:
         async for database in _databases(settings):
             async with database.reading() as session:
-                for event in await Inbox(session).dead():
+                for event in [*await Inbox(session).dead(), *await Outbox(session).dead()]:
                     since = f"{event.dead_at:%Y-%m-%d %H:%M} UTC"
                     table.add_row(str(event.event_id), event.type, event.subscriber, str(event.attempts), event.last_error, since)
 
@@ -65,11 +66,11 @@ def retry(settings: Settings, event_id: UUID) -> None:
         revived = 0
         async for database in _databases(settings):
             async with database.writing() as session:
-                revived += await Inbox(session).revive(event_id)
+                revived += await Inbox(session).revive(event_id) + await Outbox(session).revive(event_id)
         return revived
 
     revived = asyncio.run(revive())
-    print(f"{revived} subscriber(s) will handle it again." if revived else f"No subscriber has given up on {event_id}.")
+    print(f"It goes out again, {revived} time(s)." if revived else f"Nobody has given up on {event_id}.")
     sys.exit(0 if revived else 1)
 
 

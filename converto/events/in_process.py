@@ -3,6 +3,9 @@
 import asyncio
 from collections.abc import Sequence
 
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
 from converto.events.backend import Subscriber
 from converto.kernel.errors import Unavailable
 from converto.kernel.event import Envelope
@@ -15,11 +18,17 @@ class InProcess:
         self._subscribers: Sequence[Subscriber] | None = None
 
     async def send(self, envelopes: Sequence[Envelope]) -> None:
-        """Have every subscriber accept the events. Raises Unavailable before `run` has told who they are."""
+        """Have every subscriber accept the events.
+
+        Raises Unavailable before `run` has told who they are, and where a database does not take them now.
+        """
         if self._subscribers is None:
             raise Unavailable(module="events", retry_after_s=1)
         for subscriber in self._subscribers:
-            await subscriber.accept(envelopes)
+            try:
+                await subscriber.accept(envelopes)
+            except (OperationalError, InterfaceError, PoolTimeout, OSError) as error:  # no fault of the events: they wait
+                raise Unavailable(module="events", retry_after_s=1) from error
 
     async def run(self, subscribers: Sequence[Subscriber]) -> None:
         """Know the subscribers, until cancelled."""

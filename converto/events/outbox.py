@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import CursorResult, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from converto.events.inbox import DeadEvent
 from converto.events.tables import outbox
 from converto.kernel.clock import now
 from converto.kernel.database import Database, after_commit
@@ -85,3 +87,27 @@ class Outbox:
                 dead_at=moment if count >= attempts else None,
             )
         )
+
+    async def dead(self, *, limit: int = 200) -> Sequence[DeadEvent]:
+        """List the events that could not be sent, newest first."""
+        wanted = select(outbox).where(outbox.c.dead_at.is_not(None)).order_by(outbox.c.dead_at.desc()).limit(limit)
+        return [
+            DeadEvent(
+                subscriber="(not sent)",
+                event_id=row.event_id,
+                tenant_id=row.tenant_id,
+                type=row.type,
+                attempts=row.attempts,
+                last_error=row.last_error or "",
+                dead_at=row.dead_at,
+            )
+            for row in await self._session.execute(wanted)
+        ]
+
+    async def revive(self, event_id: UUID) -> int:
+        """Have a dead event sent anew; returns 1, or 0 where it is not dead."""
+        database: Database = self._session.info["database"]
+        after_commit(self._session, database.published.ring)
+        dead = update(outbox).where(outbox.c.event_id == event_id, outbox.c.dead_at.is_not(None))
+        result: CursorResult[Any] = await self._session.execute(dead.values(dead_at=None, due_at=now(), attempts=0))  # type: ignore[assignment]
+        return result.rowcount

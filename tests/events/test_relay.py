@@ -8,8 +8,10 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select, update
+from sqlalchemy.exc import OperationalError
 
 from converto.events.backend import Subscriber
+from converto.events.in_process import InProcess
 from converto.events.outbox import Outbox
 from converto.events.relay import ATTEMPTS, Relay
 from converto.events.tables import outbox
@@ -18,7 +20,7 @@ from converto.kernel.database import Database
 from converto.kernel.errors import Unavailable
 from converto.kernel.event import Envelope
 from converto.kernel.metrics import EventFigures
-from tests.events.diary import tell, told, waiting
+from tests.events.diary import DiaryService, states, subscriber, tell, told, waiting
 
 
 class Carrier:
@@ -76,6 +78,32 @@ async def test_a_backend_that_is_down_costs_no_event_and_no_attempt(database: Da
     assert carrier.sent == {event.id: 1}
 
 
+async def test_a_database_that_cannot_take_events_costs_none_either(sqlite: Database, figures: EventFigures) -> None:
+    disk_full = OperationalError("INSERT", {}, OSError("the disk is full"))
+
+    class Full(Subscriber):
+        is_full = True
+
+        async def accept(self, envelopes: Sequence[Envelope]) -> None:
+            if Full.is_full:
+                raise disk_full
+            await super().accept(envelopes)
+
+    backend, event = InProcess(), told()
+    who = subscriber(DiaryService(), sqlite)
+    knowing = asyncio.create_task(backend.run([Full(who.subscription, who.service, who.database)]))
+    await asyncio.sleep(0)
+    relay = Relay(sqlite, backend, figures)
+    await tell(sqlite, event)
+    for _ in range(2 * ATTEMPTS):
+        assert not await relay.send_due()
+        await make_due(sqlite)
+    Full.is_full = False
+    assert await relay.send_due()
+    knowing.cancel()
+    assert await states(sqlite) == {"due": 1}
+
+
 async def test_an_event_that_is_refused_holds_up_no_other_and_dies_with_its_reason(database: Database, figures: EventFigures) -> None:
     carrier, bad, good = Carrier(), told("bad"), [told("good") for _ in range(5)]
     carrier.refuses = {bad.id}
@@ -88,6 +116,24 @@ async def test_an_event_that_is_refused_holds_up_no_other_and_dies_with_its_reas
     row = await row_of(database, bad.id)
     assert (row.attempts, row.last_error, row.dead_at is None) == (ATTEMPTS, "ValueError: it does not fit", False)
     assert (carrier.sent, await waiting(database)) == (Counter(event.id for event in good), 1)
+
+
+async def test_a_dead_event_of_an_outbox_is_listed_and_can_be_revived(database: Database, figures: EventFigures) -> None:
+    carrier, bad = Carrier(), told("bad")
+    carrier.refuses = {bad.id}
+    relay = Relay(database, carrier, figures)
+    await tell(database, bad)
+    for _ in range(ATTEMPTS):
+        await relay.send_due()
+        await make_due(database)
+    async with database.writing() as session:
+        (dead,) = await Outbox(session).dead()
+        revived = [await Outbox(session).revive(event_id) for event_id in (bad.id, bad.id)]
+    assert (dead.subscriber, dead.event_id, dead.last_error) == ("(not sent)", bad.id, "ValueError: it does not fit")
+    assert revived == [1, 0]
+    carrier.refuses = set()
+    assert await relay.send_due()
+    assert carrier.sent == {bad.id: 1}
 
 
 async def test_several_relays_of_one_outbox_send_each_event_once(database: Database, figures: EventFigures) -> None:
