@@ -7,9 +7,9 @@ import logging
 import sys
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from typing import NamedTuple
 from uuid import UUID
 
+import msgspec
 import orjson
 import structlog
 
@@ -22,7 +22,7 @@ ACTION = "http.answered"
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
-class Answered(NamedTuple):
+class Answered(msgspec.Struct, frozen=True, gc=False):
     """A request that was answered."""
 
     kind: tuple[str, str, int]
