@@ -62,10 +62,9 @@ class AccessLog:
             self._write(lines)
 
     def _line(self, answered: Answered) -> str:
-        kind = answered.kind
-        same = self._kinds.get(kind)
+        same = self._kinds.get(answered.kind)
         if same is None:
-            same = self._kinds[kind] = self._what_is_same(*kind)
+            same = self._kinds[answered.kind] = self._what_is_same(*answered.kind)
         if not same:
             return ""
         duration_ns = int(answered.seconds * 1e9)

@@ -13,8 +13,8 @@ from converto.kernel.clock import new_id
 def new_trace_parent(parent: str | None = None) -> str:
     """Return a W3C `traceparent` for a new span: below the given one, or of a new trace."""
     # such an id is unlike any other, not secret: the system's randomness would cost a system call for each
-    digits = f"{random.getrandbits(192):048x}"
-    return f"00-{parent[3:35] if parent else digits[:32]}-{digits[32:]}-01"
+    digits = f"{random.getrandbits(128):032x}"
+    return f"00-{parent[3:35] if parent else digits}-{digits[16:]}-01"
 
 
 class Context(msgspec.Struct, frozen=True, gc=False):
