@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx2
 
@@ -41,8 +42,10 @@ class Person:
         return await self.ask("POST", "/ocr/scans", files={"file": (filename, content)}, data=form, headers=headers)
 
     async def read(self, content: bytes, filename: str = "receipt.png", **form: str) -> dict[str, Any]:
-        """Send a document and wait for its reading."""
-        answer = await self.upload(content, filename, headers={"prefer": "wait=40"}, **form)
+        """Send a document and wait for its reading, however long others are read before it."""
+        headers = {"prefer": "wait=40", "idempotency-key": str(uuid4())}
+        while (answer := await self.upload(content, filename, headers=headers, **form)).status_code == 202:
+            pass  # the same key asks for the same scan
         assert answer.status_code == 200, answer.text
         scan: dict[str, Any] = answer.json()
         return scan
