@@ -35,7 +35,7 @@ trials: setup ## measure the reader on real receipts
 	$(BIN)/pytest -m trials tests/trials -s
 
 bench: setup ## measure against named limits, each in the same run
-	@for measurement in bench/*.py; do echo "== $$measurement"; $(BIN)/python "$$measurement" || exit 1; done
+	@failed=0; for measurement in bench/*.py; do echo "== $$measurement"; $(BIN)/python "$$measurement" || failed=1; done; exit $$failed
 
 audit: setup ## look the locked packages up among the known vulnerabilities
 	$(BIN)/pip-audit --strict --require-hashes --disable-pip --requirement requirements.lock

@@ -2,7 +2,7 @@
 
 import io
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +36,12 @@ class Client:
         answer = _accepted(self._http.post("/auth/register", json=body)).json()
         self._http.headers["Authorization"] = f"Bearer {answer['access_token']}"
 
-    def read(self, path: Path, *, media_type: str) -> Mapping[str, Any]:
-        """Upload a document and return its finished scan, which may have failed. Raises Refused."""
+    def read(self, path: Path, *, media_type: str, languages: Sequence[str] = ()) -> Mapping[str, Any]:
+        """Upload a document, written in these languages, and return its finished scan, which may have failed. Raises Refused."""
         with path.open("rb") as document:
             files = {"file": (path.name, document, media_type)}
-            scan = _accepted(self._http.post("/ocr/scans", files=files, headers={"Prefer": f"wait={WAIT_S}"})).json()
+            form = {"languages": "+".join(languages)}
+            scan = _accepted(self._http.post("/ocr/scans", files=files, data=form, headers={"Prefer": f"wait={WAIT_S}"})).json()
         deadline = time.monotonic() + GIVE_UP_S
         while scan["status"] in PENDING:
             if time.monotonic() > deadline:

@@ -89,8 +89,11 @@ def _read_all(client: Client, truths: Sequence[Truth], folder: Path, *, console:
 
 
 def _uploads(client: Client, truths: Sequence[Truth], folder: Path) -> Iterator[tuple[str, Scan]]:
+    def upload(truth: Truth) -> tuple[str, Scan]:
+        return truth["file"], client.read(folder / truth["file"], media_type=truth["media_type"], languages=truth["languages"])
+
     with ThreadPoolExecutor(UPLOADS_AT_ONCE) as uploads:
-        yield from uploads.map(lambda truth: (truth["file"], client.read(folder / truth["file"], media_type=truth["media_type"])), truths)
+        yield from uploads.map(upload, truths)
 
 
 def _draw_pictures(client: Client, scans: Sequence[tuple[str, Scan]], folder: Path) -> list[Path]:
