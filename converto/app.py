@@ -13,7 +13,7 @@ from converto.events.traffic import Traffic, open_backend
 from converto.gateway.edge import edge_running, install_edge
 from converto.kernel import schema
 from converto.kernel.config import Settings
-from converto.kernel.manifest import Module
+from converto.kernel.manifest import Companion, Module
 from converto.kernel.metrics import EventFigures, new_registry
 from converto.kernel.runtime import CannotStart, Runtime
 from converto.kernel.web import install_problems
@@ -31,7 +31,8 @@ def create_app(
     Raises CannotStart when the settings do not make an application.
     """
     registry = new_registry()
-    runtime = Runtime(settings, installed() if modules is None else modules, metrics=registry, transport=transport)
+    companions: dict[str, Companion] = {}
+    runtime = Runtime(settings, installed() if modules is None else modules, metrics=registry, transport=transport, companions=companions)
     traffic = Traffic(open_backend(settings.events), EventFigures(registry))
 
     @asynccontextmanager

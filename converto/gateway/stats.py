@@ -94,8 +94,9 @@ def _routes(many: Iterable[Series]) -> dict[str, Figures]:
 
 
 def _module_of(route: str, known: Mapping[str, object]) -> str:
-    parts = route.removeprefix("/internal").split("/")
-    return parts[1] if len(parts) > 1 and parts[1] in known else EDGE
+    module = route.removeprefix("/internal").split("/")[1:2]
+    name = module[0].partition(".")[0] if module else ""  # a companion's route bears the module's name before its own
+    return name if name in known else EDGE
 
 
 def _requests(many: Iterable[Series]) -> int:

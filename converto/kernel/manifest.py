@@ -12,10 +12,18 @@ from sqlalchemy import MetaData
 from converto.kernel.blobs import BlobStore
 from converto.kernel.config import ModuleSettings, Settings
 from converto.kernel.database import Database
-from converto.kernel.event import Event, Subscription
+from converto.kernel.event import Event, Follower, Subscription
 from converto.kernel.interface import Interface
 
 Asked = TypeVar("Asked", bound=Interface)
+
+
+@dataclass(frozen=True, slots=True)
+class Companion:
+    """A second interface beside the own one of every module that keeps something, made of nothing but its database."""
+
+    interface: type[Interface]
+    build: Callable[[Database], Interface]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +37,10 @@ class Parts:
     blobs: BlobStore
     metrics: CollectorRegistry
     others: Mapping[type[Interface], Interface]
+    known_events: Mapping[str, type[Event]] = field(default_factory=dict)
+    """Every event of every module of this installation by its type, wherever the module lives."""
+    companions: Mapping[str, Mapping[str, Interface]] = field(default_factory=dict)
+    """By the companion's name and the module's, wherever the module lives; it fills up as the modules are built."""
 
     def other(self, interface: type[Asked]) -> Asked:
         """Return the caller of a module named in `needs`."""
@@ -59,3 +71,5 @@ class Module:
     """The facts it tells."""
     hears: tuple[Subscription, ...] = field(default=())
     """What it reacts to."""
+    follows: tuple[Follower, ...] = ()
+    """What takes in every event of the installation."""

@@ -48,8 +48,11 @@ class BadCall(Invalid):
 class HttpTransport:
     """Calls a module in another process, choosing among its replicas."""
 
-    def __init__(self, replicas: Replicas, secrets: Sequence[SecretStr], client: httpx2.AsyncClient) -> None:
+    def __init__(
+        self, replicas: Replicas, secrets: Sequence[SecretStr], client: httpx2.AsyncClient, *, companion: str | None = None
+    ) -> None:
         self._replicas = replicas
+        self._path = f"/internal/{route_name(replicas.module, companion)}/"
         self._secrets = secrets
         self._client = client
         self._budget = RetryBudget()
@@ -95,7 +98,7 @@ class HttpTransport:
     def _request(self, operation: Operation, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[str, bytes]:
         given = operation.signature.bind(*args, **kwargs).arguments
         packed = operation.arguments.model_construct(**given).model_dump(mode="python", include=set(given), warnings=False)
-        return f"/internal/{self._replicas.module}/{operation.name}", _encoder.encode(packed)
+        return self._path + operation.name, _encoder.encode(packed)
 
     def _headers(self, path: str, body: bytes) -> dict[str, str]:
         context = current()
@@ -131,6 +134,11 @@ class HttpTransport:
                 raise
         replica.answered(time.monotonic() - start)
         return answer
+
+
+def route_name(module: str, companion: str | None = None) -> str:
+    """Return what a module, or its companion of some name, is called in the path of a call."""
+    return module if companion is None else f"{module}.{companion}"
 
 
 def rpc_route(module: str, interface: type[Interface], bound: Callable[[], Interface], secrets: Sequence[SecretStr]) -> Route:

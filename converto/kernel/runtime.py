@@ -16,9 +16,9 @@ from converto.kernel.blobs import BlobStore, open_blobs
 from converto.kernel.config import Environment, Settings
 from converto.kernel.database import Database, Databases
 from converto.kernel.interface import Interface
-from converto.kernel.manifest import Module, Parts
+from converto.kernel.manifest import Companion, Module, Parts
 from converto.kernel.replicas import Replicas
-from converto.kernel.rpc import HttpTransport, rpc_route
+from converto.kernel.rpc import HttpTransport, route_name, rpc_route
 
 SHORTEST_SECRET = 32
 
@@ -46,6 +46,7 @@ class Runtime:
         *,
         metrics: CollectorRegistry,
         transport: httpx2.AsyncBaseTransport | None = None,
+        companions: Mapping[str, Companion] | None = None,
     ) -> None:
         self.settings = settings
         self.known = {module.name: module for module in modules}
@@ -53,6 +54,8 @@ class Runtime:
         self._transport = transport
         self.hosted: dict[str, Hosted] = {}
         self.interfaces: dict[type[Interface], Interface] = {}
+        self._companions = dict(companions or {})
+        self.companions: dict[str, dict[str, Interface]] = {name: {} for name in self._companions}
         self._check()
         self.here = [module for module in modules if not settings.modules or module.name in settings.modules]
         self.replicas = {
@@ -73,8 +76,17 @@ class Runtime:
     def internal_routes(self) -> list[Route]:
         """Return the routes by which other processes ask the modules of this one; without secrets there are none."""
         secrets = self.settings.rpc_secrets
-        asked = [(module.name, module.interface) for module in self.here if module.interface is not None] if secrets else []
-        return [rpc_route(name, interface, self._local(name), secrets) for name, interface in asked]
+        if not secrets:
+            return []
+        asked = [(module.name, module.interface) for module in self.here if module.interface is not None]
+        beside = [(module.name, name) for module in self.here if module.tables is not None for name in self._companions]
+        return [
+            *(rpc_route(name, interface, self._local(name), secrets) for name, interface in asked),
+            *(
+                rpc_route(route_name(module, name), self._companions[name].interface, self._local_companion(module, name), secrets)
+                for module, name in beside
+            ),
+        ]
 
     def open_databases(self) -> Databases:
         """Return what opens the databases of this process."""
@@ -105,6 +117,8 @@ class Runtime:
                 await self._host(ready, stack, databases=databases, blobs=blobs)
             yield
             self.interfaces.clear()
+            for bound in self.companions.values():
+                bound.clear()
 
     async def _bind_remote(self, stack: AsyncExitStack) -> None:
         client = await stack.enter_async_context(self.client())
@@ -112,6 +126,10 @@ class Runtime:
             interface = self.known[name].interface
             if interface is not None:
                 self.interfaces[interface] = bind(interface, HttpTransport(replicas, self.settings.rpc_secrets, client))
+            if self.known[name].tables is not None:
+                for beside, companion in self._companions.items():
+                    transport = HttpTransport(replicas, self.settings.rpc_secrets, client, companion=beside)
+                    self.companions[beside][name] = bind(companion.interface, transport)
 
     async def _host(self, module: Module, stack: AsyncExitStack, *, databases: Databases, blobs: BlobStore) -> None:
         if module.build is None or module.interface is None:
@@ -123,13 +141,21 @@ class Runtime:
             blobs=blobs,
             metrics=self.metrics,
             others={need: self.interfaces[need] for need in module.needs},
+            known_events={event.type: event for known in self.known.values() for event in known.events},
+            companions=self.companions,
         )
         service = await stack.enter_async_context(module.build(parts))
         self.hosted[module.name] = Hosted(module, service, parts.database)
         self.interfaces[module.interface] = bind(module.interface, LocalTransport(service))
+        if module.tables is not None:
+            for name, companion in self._companions.items():
+                self.companions[name][module.name] = bind(companion.interface, LocalTransport(companion.build(parts.database)))
 
     def _local(self, name: str) -> Any:
         return lambda: self.interfaces[self._interface(name)]
+
+    def _local_companion(self, module: str, name: str) -> Any:
+        return lambda: self.companions[name][module]
 
     def _interface(self, name: str) -> type[Interface]:
         interface = self.known[name].interface
