@@ -35,7 +35,8 @@ trials: setup ## measure the reader on real receipts
 	$(BIN)/pytest -m trials tests/trials -s
 
 bench: setup ## measure against named limits, each in the same run
-	@failed=0; for measurement in bench/*.py; do echo "== $$measurement"; $(BIN)/python "$$measurement" || failed=1; done; exit $$failed
+	@scripts/setup .venv-bench requirements-bench.lock
+	@failed=0; for measurement in bench/*.py; do echo "== $$measurement"; .venv-bench/bin/python "$$measurement" || failed=1; done; exit $$failed
 
 audit: setup ## look the locked packages up among the known vulnerabilities
 	$(BIN)/pip-audit --strict --require-hashes --disable-pip --requirement requirements.lock
@@ -48,4 +49,4 @@ env.example: setup ## write every setting and its default into env.example
 	@mv env.example.new env.example
 
 clean: ## remove what was made, but not data/
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
+	rm -rf .venv .venv-bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
