@@ -12,6 +12,7 @@ import uvloop
 
 from converto.app import create_app, migrate
 from converto.kernel.config import Settings
+from converto.kernel.drain import Drain
 from converto.kernel.runtime import CannotStart
 
 log = structlog.get_logger()
@@ -71,5 +72,18 @@ async def _serve(settings: Settings, listener: socket.socket, *, migrates: bool)
     async with app.router.lifespan_context(app):
         host, port = listener.getsockname()[:2]
         log.info("program.serves", url=f"http://{f'[{host}]' if ':' in host else host}:{port}", modules=list(app.state.runtime.hosted))
-        await uvicorn.Server(config).serve(sockets=[listener])
+        await _Server(config, app.state.runtime.drain).serve(sockets=[listener])
     log.info("program.stopped")
+
+
+class _Server(uvicorn.Server):
+    """Lets go of those who wait before it waits for those who work: an open event stream would hold it up for the whole grace time."""
+
+    def __init__(self, config: uvicorn.Config, drain: Drain) -> None:
+        super().__init__(config)
+        self._drain = drain
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take no more connections, and end those that there are."""
+        self._drain.begin()
+        await super().shutdown(sockets)

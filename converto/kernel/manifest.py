@@ -12,6 +12,7 @@ from sqlalchemy import MetaData
 from converto.kernel.blobs import BlobStore
 from converto.kernel.config import ModuleSettings, Settings
 from converto.kernel.database import Database
+from converto.kernel.drain import Drain
 from converto.kernel.event import Event, Follower, Subscription
 from converto.kernel.interface import Interface
 
@@ -41,6 +42,8 @@ class Parts:
     """Every event of every module of this installation by its type, wherever the module lives."""
     companions: Mapping[str, Mapping[str, Interface]] = field(default_factory=dict)
     """By the companion's name and the module's, wherever the module lives; it fills up as the modules are built."""
+    drain: Drain = field(default_factory=Drain)
+    """Says when this process begins to end: a service that lets callers wait looks at it."""
 
     def other(self, interface: type[Asked]) -> Asked:
         """Return the caller of a module named in `needs`."""

@@ -15,6 +15,7 @@ from converto.kernel.binding import LocalTransport, bind
 from converto.kernel.blobs import BlobStore, open_blobs
 from converto.kernel.config import Environment, Settings
 from converto.kernel.database import Database, Databases
+from converto.kernel.drain import Drain
 from converto.kernel.interface import Interface
 from converto.kernel.manifest import Companion, Module, Parts
 from converto.kernel.replicas import Replicas
@@ -51,6 +52,7 @@ class Runtime:
         self.settings = settings
         self.known = {module.name: module for module in modules}
         self.metrics = metrics
+        self.drain = Drain()
         self._transport = transport
         self.hosted: dict[str, Hosted] = {}
         self.interfaces: dict[type[Interface], Interface] = {}
@@ -143,6 +145,7 @@ class Runtime:
             others={need: self.interfaces[need] for need in module.needs},
             known_events={event.type: event for known in self.known.values() for event in known.events},
             companions=self.companions,
+            drain=self.drain,
         )
         service = await stack.enter_async_context(module.build(parts))
         self.hosted[module.name] = Hosted(module, service, parts.database)
