@@ -40,6 +40,8 @@ class Parts:
     others: Mapping[type[Interface], Interface]
     known_events: Mapping[str, type[Event]] = field(default_factory=dict)
     """Every event of every module of this installation by its type, wherever the module lives."""
+    known_handlers: Mapping[str, type[Event]] = field(default_factory=dict)
+    """What each handler of every module hears, by the handler's name."""
     companions: Mapping[str, Mapping[str, Interface]] = field(default_factory=dict)
     """By the companion's name and the module's, wherever the module lives; it fills up as the modules are built."""
     drain: Drain = field(default_factory=Drain)
