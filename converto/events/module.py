@@ -1,0 +1,80 @@
+"""The public events, as the runtime sees them."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import structlog
+
+from converto.events import handlers
+from converto.events.api import router
+from converto.events.groups import GroupQueues
+from converto.events.interface import Events
+from converto.events.log import Tail
+from converto.events.models import Base
+from converto.events.overview import Overview
+from converto.events.publisher import Publisher
+from converto.events.publishing import Publishing
+from converto.events.service import Desks, EventsService
+from converto.events.settings import EventsSettings
+from converto.events.subscriptions import Subscriptions
+from converto.kernel.event import follow
+from converto.kernel.manifest import Module, Parts
+
+log = structlog.get_logger()
+
+FORGET_AFTER_S = 10.0
+"""After a start; what is not worth a moment of it is done then."""
+FORGET_EVERY_S = 3600.0
+DELIVERY = "delivery"
+"""The companion by which every module's desk of deliveries is asked."""
+
+
+@asynccontextmanager
+async def build(parts: Parts) -> AsyncIterator[EventsService]:
+    """Open the public events."""
+    settings: EventsSettings = parts.settings
+    database, known = parts.database, parts.known_events
+    tail = Tail(database, parts.drain)
+    service = EventsService(
+        database,
+        settings,
+        parts=Desks(
+            publishing=Publishing(database, Publisher(database), known),
+            subscriptions=Subscriptions(database, settings, known),
+            queues=GroupQueues(database),
+            overview=Overview(database, parts.companions.get(DELIVERY, {}), heard=parts.known_handlers, known=known),
+            tail=tail,
+        ),
+        known_events=known,
+        drain=parts.drain,
+        backend="memory" if parts.program.events == "memory" else "redis",
+    )
+    async with tail.watched():
+        task = asyncio.create_task(_forget_old(service), name="old events")
+        try:
+            yield service
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+async def _forget_old(service: EventsService) -> None:
+    await asyncio.sleep(FORGET_AFTER_S)
+    while True:
+        try:
+            await service.forget_old()
+        except Exception as error:  # such as a database that is away: the next time is as good
+            log.warning("events.old_not_forgotten", exc_info=error)
+        await asyncio.sleep(FORGET_EVERY_S)
+
+
+module = Module(
+    name="events",
+    interface=Events,
+    build=build,
+    settings=EventsSettings,
+    tables=Base.metadata,
+    router=router,
+    follows=(follow(handlers.keep),),
+)

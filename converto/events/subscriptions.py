@@ -1,0 +1,158 @@
+"""Consumer groups: made where there is none of their name, looked at, and removed."""
+
+from collections.abc import Iterable, Mapping
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from converto.events.asyncapi import stream_of
+from converto.events.desk import DeliveryDesk, Queue
+from converto.events.groups import known, subscriber_of
+from converto.events.interface import SERVICE, Group, GroupDiffers, Subscribe, Subscribed, TooManyGroups, WrongSubscription
+from converto.events.models import GroupRow
+from converto.events.repository import Groups, Log
+from converto.events.settings import EventsSettings
+from converto.kernel.actor import Actor
+from converto.kernel.clock import new_id, now
+from converto.kernel.database import Database
+from converto.kernel.event import Event
+from converto.kernel.paging import Page, after
+
+NEW, EARLIEST = "new", "earliest"
+Faults = list[dict[str, str]]
+
+
+class Subscriptions:
+    """The consumer groups of all tenants; each sees its own."""
+
+    def __init__(self, database: Database, settings: EventsSettings, known_events: Mapping[str, type[Event]]) -> None:
+        self._database = database
+        self._settings = settings
+        self._types = {name: stream_of(event) for name, event in known_events.items()}
+        self._streams = sorted(set(self._types.values()))
+
+    async def subscribe(self, actor: Actor, wanted: Subscribe) -> Subscribed:
+        """Return the group of a name; it is made where there is none. Raises WrongSubscription, GroupDiffers, TooManyGroups."""
+        faults = [*self._faults(wanted)]
+        if faults:
+            raise _wrong(faults)
+        async with self._database.writing() as session:
+            group = await Groups(session).named(actor.tenant_id, wanted.consumer_group)
+            made = await self._make(session, actor, wanted) if group is None else None
+            if group is None and made is None:  # another process has made it at this moment
+                group = await Groups(session).named(actor.tenant_id, wanted.consumer_group)
+        if made is None and group is not None:
+            _refuse_other(group, wanted)
+        found = known(made or group, new_id())
+        return Subscribed(group=await self._shown(found), is_new=made is not None)
+
+    async def page(self, actor: Actor, *, limit: int, cursor: str | None) -> Page[Group]:
+        """List the groups, newest first. Raises BadCursor."""
+        async with self._database.reading() as session:
+            rows = await Groups(session).page(actor.tenant_id, limit=limit + 1, after=after(cursor))
+        return Page[Group].of([await self._shown(row) for row in rows], limit, cursor=lambda group: group.subscription_id)
+
+    async def one(self, actor: Actor, group_id: UUID) -> Group:
+        """Return one group. Raises UnknownSubscription."""
+        async with self._database.reading() as session:
+            group = known(await Groups(session).get(actor.tenant_id, group_id), group_id)
+        return await self._shown(group)
+
+    async def remove(self, actor: Actor, group_id: UUID) -> None:
+        """Forget a group and all that waits for it. Raises UnknownSubscription."""
+        async with self._database.writing() as session:
+            group = known(await Groups(session).lock(actor.tenant_id, group_id), group_id)
+            await Groups(session).remove(actor.tenant_id, group_id, subscriber=subscriber_of(group))
+
+    def _faults(self, wanted: Subscribe) -> Iterable[dict[str, str]]:
+        for number, name in enumerate(wanted.stream_names):
+            if name not in self._streams:
+                yield {"pointer": f"/stream_names/{number}", "detail": f"there is no stream {name[:100]!r}; {_listed(self._streams)}"}
+        told = sorted(name for name, stream in self._types.items() if stream in wanted.stream_names)
+        for number, name in enumerate(wanted.event_types or ()):
+            if name not in told:
+                yield {"pointer": f"/event_types/{number}", "detail": f"none of these streams tells {name[:100]!r}; {_listed(told)}"}
+
+    async def _make(self, session: AsyncSession, actor: Actor, wanted: Subscribe) -> GroupRow | None:
+        groups = Groups(session)
+        if await groups.count(actor.tenant_id) >= self._settings.max_groups:
+            raise TooManyGroups(max_groups=self._settings.max_groups)
+        every_tenant = SERVICE in actor.scopes
+        row = GroupRow(
+            tenant_id=actor.tenant_id,
+            id=new_id(),
+            name=wanted.consumer_group,
+            every_tenant=every_tenant,
+            stream_names=sorted(set(wanted.stream_names)),
+            event_types=sorted(set(wanted.event_types)) if wanted.event_types is not None else None,
+            lease_s=wanted.lease_seconds or self._settings.lease_s,
+            ordered=wanted.ordered,
+            position=await _begin(Log(session), wanted.start, tenant_id=None if every_tenant else actor.tenant_id),
+            created_at=now(),
+        )
+        return row if await groups.add(row) else None
+
+    async def _shown(self, row: GroupRow) -> Group:
+        async with self._database.reading() as session:
+            lag = await Log(session).lag(row)
+        own = subscriber_of(row)
+        queue = await DeliveryDesk(self._database).queue(own) or Queue(subscriber=own)
+        return Group(
+            subscription_id=row.id,
+            consumer_group=row.name,
+            stream_names=tuple(row.stream_names),
+            event_types=tuple(row.event_types) if row.event_types is not None else None,
+            lease_seconds=row.lease_s,
+            ordered=row.ordered,
+            created_at=row.created_at,
+            read_at=row.read_at,
+            lag=lag + queue.waiting,
+            pending=queue.pending,
+            dead=queue.dead,
+        )
+
+
+async def _begin(log: Log, start: str, *, tenant_id: UUID | None) -> int:
+    if start == EARLIEST:
+        return 0
+    if start == NEW:
+        return await log.end()
+    event_id = _uuid(start)
+    position = await log.position_of(event_id, tenant_id) if event_id is not None else None
+    if position is None:
+        raise _wrong([{"pointer": "/start", "detail": "send new, earliest, or the id of an event that is still kept"}])
+    return position
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+def _refuse_other(group: GroupRow, wanted: Subscribe) -> None:
+    """Go on only with a group that hears what is wanted. Raises GroupDiffers."""
+    existing = {
+        "stream_names": group.stream_names,
+        "event_types": group.event_types,
+        "lease_seconds": group.lease_s,
+        "ordered": group.ordered,
+    }
+    asked = {
+        "stream_names": sorted(set(wanted.stream_names)),
+        "event_types": sorted(set(wanted.event_types)) if wanted.event_types is not None else None,
+        "lease_seconds": wanted.lease_seconds or group.lease_s,
+        "ordered": wanted.ordered,
+    }
+    differs = [name for name, value in existing.items() if asked[name] != value]
+    if differs:
+        raise GroupDiffers(consumer_group=group.name, differs=" and ".join(differs), existing=existing, subscription_id=group.id)
+
+
+def _listed(names: Iterable[str]) -> str:
+    return f"there are {', '.join(names) or 'none'}"
+
+
+def _wrong(faults: Faults) -> WrongSubscription:
+    return WrongSubscription(summary="; ".join(f"{fault['pointer']}: {fault['detail']}" for fault in faults[:3]), errors=faults)
