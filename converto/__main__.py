@@ -98,6 +98,18 @@ def events_retry(event_id: Annotated[UUID, typer.Argument(help="As `converto eve
     administration.retry(_settings(), event_id)
 
 
+@events.command("token")
+def events_token(
+    name: Annotated[str, typer.Argument(help="Which service it is for; it stands in the token.")],
+    *,
+    days: Annotated[int, typer.Option(min=1, max=366, help="For how long it is good.")] = 30,
+) -> None:
+    """Print an access token for a service of yours, which hears and tells the events of every tenant."""
+    from converto.commands.service_tokens import show
+
+    show(_settings(), name, days=days)
+
+
 @program.command()
 def scan(
     files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, help="Pictures or PDF files.")],

@@ -38,7 +38,6 @@ async def build(parts: Parts) -> AsyncIterator[EventsService]:
     tail = Tail(database, parts.drain)
     service = EventsService(
         database,
-        settings,
         parts=Desks(
             publishing=Publishing(database, Publisher(database), known),
             subscriptions=Subscriptions(database, settings, known),
@@ -48,6 +47,7 @@ async def build(parts: Parts) -> AsyncIterator[EventsService]:
         ),
         known_events=known,
         drain=parts.drain,
+        keep_days=parts.program.events_keep_days,
         backend="memory" if parts.program.events == "memory" else "redis",
     )
     async with tail.watched():

@@ -34,7 +34,6 @@ from converto.events.log import Tail
 from converto.events.overview import Overview
 from converto.events.publishing import Publishing
 from converto.events.repository import Groups, Log, Publications
-from converto.events.settings import EventsSettings
 from converto.events.subscriptions import Subscriptions
 from converto.kernel.actor import Actor
 from converto.kernel.clock import now
@@ -69,15 +68,15 @@ class EventsService(Events):
     def __init__(
         self,
         database: Database,
-        settings: EventsSettings,
         *,
         parts: Desks,
         known_events: Mapping[str, type[Event]],
         drain: Drain,
+        keep_days: int,
         backend: Literal["memory", "redis"],
     ) -> None:
         self._database = database
-        self._settings = settings
+        self._keep_days = keep_days
         self._parts = parts
         self._known = known_events
         self._streams = sorted({stream_of(event) for event in known_events.values()})
@@ -201,12 +200,12 @@ class EventsService(Events):
             backend=self._backend,
             streams=len(self._streams),
             types=len(self._known),
-            retention_days=self._settings.retention_days,
+            retention_days=self._keep_days,
         )
 
     async def forget_old(self) -> None:
         """Forget events and keys that are older than the retention, some at a time, so that nobody waits long for the database."""
-        before = now() - timedelta(days=self._settings.retention_days)
+        before = now() - timedelta(days=self._keep_days)
         for kept in (Log, Publications):
             while True:
                 async with self._database.writing() as session:

@@ -85,7 +85,7 @@ class Subscriptions:
             every_tenant=every_tenant,
             stream_names=sorted(set(wanted.stream_names)),
             event_types=sorted(set(wanted.event_types)) if wanted.event_types is not None else None,
-            lease_s=wanted.lease_seconds or self._settings.lease_s,
+            lease_s=wanted.lease_seconds or self._settings.group_lease_s,
             ordered=wanted.ordered,
             position=await _begin(Log(session), wanted.start, tenant_id=None if every_tenant else actor.tenant_id),
             created_at=now(),

@@ -50,7 +50,7 @@ def install_edge(app: FastAPI, runtime: Runtime, traffic: Traffic, *, settings: 
 
     # The last one added is the first to be passed.
     app.add_middleware(JsonBodies)
-    app.add_middleware(Authentication, auth=lambda: _auth(runtime), tokens=tokens)
+    app.add_middleware(Authentication, auth=lambda: _auth(runtime), tokens=tokens, secrets=runtime.settings.rpc_secrets)
     app.add_middleware(Framing, settings=settings)
     app.add_middleware(Failures)
     app.add_middleware(SecurityHeaders)

@@ -2,13 +2,16 @@
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from uuid import UUID
 
+from pydantic import SecretStr
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from converto.auth.interface import Auth
+from converto.kernel import service_token
 from converto.kernel.actor import Actor
+from converto.kernel.clock import now
 from converto.kernel.errors import Error, TimedOut, Unauthenticated, Unavailable
 
 LONGEST_TOKEN = 4096
@@ -53,10 +56,11 @@ class KnownTokens:
 class Authentication:
     """Says in the scope who asks (`converto.actor`), or why nobody knows (`converto.refusal`): the route decides whether it matters."""
 
-    def __init__(self, app: ASGIApp, *, auth: Callable[[], Auth | None], tokens: KnownTokens) -> None:
+    def __init__(self, app: ASGIApp, *, auth: Callable[[], Auth | None], tokens: KnownTokens, secrets: Sequence[SecretStr] = ()) -> None:
         self._app = app
         self._auth = auth
         self._tokens = tokens
+        self._secrets = secrets
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -76,6 +80,8 @@ class Authentication:
                 self._tokens.forget(actor.user_id)  # what it has just changed may be its own session or role
 
     async def _ask(self, token: bytes) -> Actor:
+        if token.startswith(service_token.PREFIX.encode()) and len(token) <= LONGEST_TOKEN and token.isascii():
+            return service_token.actor(self._secrets, token.decode(), at=now())
         auth = self._auth()
         if auth is None:
             raise Unavailable(module="auth", retry_after_s=1)
