@@ -2,12 +2,14 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 import httpx2
 from fastapi import FastAPI
 
 import converto
-from converto.events.backend import Subscriber
+from converto.events.backend import Following, Subscriber
+from converto.events.desk import Deliveries, DeliveryDesk
 from converto.events.tables import tables as delivery_tables
 from converto.events.traffic import Traffic, open_backend
 from converto.gateway.edge import edge_running, install_edge
@@ -20,7 +22,7 @@ from converto.kernel.web import install_problems
 from converto.modules import installed
 
 DELIVERY = "delivery"
-"""The history of the tables that carry events, the same in every module's database."""
+"""The history of the tables that carry events, the same in every module's database; and what is asked of them beside each module."""
 
 
 def create_app(
@@ -31,9 +33,10 @@ def create_app(
     Raises CannotStart when the settings do not make an application.
     """
     registry = new_registry()
-    companions: dict[str, Companion] = {}
+    companions = {DELIVERY: Companion(Deliveries, DeliveryDesk)}  # type: ignore[type-abstract]
     runtime = Runtime(settings, installed() if modules is None else modules, metrics=registry, transport=transport, companions=companions)
-    traffic = Traffic(open_backend(settings.events), EventFigures(registry))
+    keep = timedelta(days=settings.events_keep_days)
+    traffic = Traffic(open_backend(settings), EventFigures(registry), lease_s=settings.events_lease_s, keep=keep)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -41,7 +44,9 @@ def create_app(
             await _refuse_outdated(runtime)
             hosted = [host for host in runtime.hosted.values() if host.module.tables is not None]
             subscribers = [Subscriber(subscription, host.service, host.database) for host in hosted for subscription in host.module.hears]
-            async with traffic.running([host.database for host in hosted], subscribers), edge_running(app):
+            sources = sorted(name for name, module in runtime.known.items() if module.events)
+            following = [Following(follower, host.service, sources) for host in hosted for follower in host.module.follows]
+            async with traffic.running([host.database for host in hosted], subscribers, following), edge_running(app):
                 yield
 
     app = FastAPI(title="Converto", version=converto.__version__, lifespan=lifespan, docs_url=None, redoc_url=None)

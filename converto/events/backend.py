@@ -1,13 +1,36 @@
-"""What carries events from an outbox to the inboxes: two methods, in process or over Redis Streams."""
+"""What carries events from an outbox to whoever hears them: two methods, in process or over Redis Streams."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from converto.events.inbox import Inbox
 from converto.kernel.database import Database
-from converto.kernel.event import Envelope, Subscription
+from converto.kernel.event import Envelope, Follower, Subscription
 from converto.kernel.interface import Interface
+
+
+class Receiver(Protocol):
+    """Whoever takes events in from a backend."""
+
+    @property
+    def name(self) -> str:
+        """The name of its consumer group, for ever."""
+        ...
+
+    @property
+    def sources(self) -> Sequence[str]:
+        """The modules whose events it wants."""
+        ...
+
+    @property
+    def ordered(self) -> bool:
+        """Whether events about one subject must come in the order in which they were sent, over all processes."""
+        ...
+
+    async def accept(self, envelopes: Sequence[Envelope]) -> None:
+        """Take events in durably; the same may come twice."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,21 +46,51 @@ class Subscriber:
         """The name that its inbox rows and its consumer group bear."""
         return self.subscription.name
 
+    @property
+    def sources(self) -> Sequence[str]:
+        """The module that tells what it hears."""
+        return (self.subscription.event.type.partition(".")[0],)
+
+    @property
+    def ordered(self) -> bool:
+        """Whether it handles events about one subject one after another."""
+        return self.subscription.ordered
+
     async def accept(self, envelopes: Sequence[Envelope]) -> None:
         """Take events into the inbox: from here on they are this subscriber's to handle."""
-        wanted = [envelope for envelope in envelopes if envelope.type == self.subscription.event.type]
+        wanted = [envelope for envelope in envelopes if envelope.type == self.subscription.event.type and not envelope.outside]
         if wanted:
             async with self.database.writing() as session:
                 await Inbox(session).accept(self.name, wanted)
 
 
+@dataclass(frozen=True, slots=True)
+class Following:
+    """A follower that lives in this process, with the service it works on."""
+
+    follower: Follower
+    service: Any
+    sources: Sequence[str]
+    """Every module that tells something."""
+    ordered: bool = False
+
+    @property
+    def name(self) -> str:
+        """The name of its consumer group."""
+        return self.follower.name
+
+    async def accept(self, envelopes: Sequence[Envelope]) -> None:
+        """Have the follower take the events."""
+        await self.follower.take(envelopes, self.service)
+
+
 class Backend(Protocol):
-    """Carries events to every subscriber, wherever it lives, at least once."""
+    """Carries events to everyone who hears them, wherever they live, at least once."""
 
     async def send(self, envelopes: Sequence[Envelope]) -> None:
         """Hand events on durably. Raises Unavailable when that is not possible now."""
         ...
 
-    async def run(self, subscribers: Sequence[Subscriber]) -> None:
-        """Bring what is sent to the subscribers of this process, until cancelled."""
+    async def run(self, receivers: Sequence[Receiver]) -> None:
+        """Bring what is sent to the receivers of this process, until cancelled."""
         ...

@@ -1,13 +1,15 @@
-"""Delivery: one event to one handler, at least once; and the loop that does so for all that a subscriber was told."""
+"""Delivery: the loop that has all handled that a subscriber was told, each event at least once."""
 
 import asyncio
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import structlog
 
 from converto.events.backend import Subscriber
-from converto.events.inbox import Delivery, Inbox
+from converto.events.inbox import Delivery, Held, Inbox
+from converto.events.pauses import POLL_S, pause_s
 from converto.kernel.clock import now
 from converto.kernel.context import Context, new_trace_parent, within
 from converto.kernel.errors import Internal
@@ -16,106 +18,148 @@ from converto.kernel.metrics import EventFigures
 log = structlog.get_logger()
 
 LEASE_S = 15.0
-POLL_S = 1.0
-LONGEST_PAUSE_S = 300.0
 
 
 class DiedEachTime(Internal):
-    """A handler whose process ended before it did, as often as it may be tried."""
+    """A handler whose process ended before it did, as often as that may happen."""
 
     code = "events.died_each_time"
-    message = "The process ended in the middle of this {attempts} times."
+    message = "The process ended in the middle of this {times} times."
 
 
-def pause_s(attempt: int) -> float:
-    """Return how long to wait after a failed attempt: 1, 4, 16 ... seconds."""
-    return float(min(4.0 ** (attempt - 1), LONGEST_PAUSE_S))
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A handler raised: its reason, and whether that was the last try."""
+
+    reason: str
+    last: bool
+    failures: int
+
+
+Outcome = Failed | None
+"""What came of a handler; None is success."""
 
 
 class Consumer:
     """Handles what a subscriber was told, up to its concurrency at once.
 
     An event is leased while its handler runs, and the lease is renewed by a heartbeat: a job may take as long as it likes, and one
-    whose process has died is free again within a lease. Whoever lost a lease cannot settle the event any more.
+    whose process has died is free again within a lease. Whoever lost a lease cannot settle the event any more, and its handler is
+    cancelled. Handlers that end while a transaction commits are settled together in the next one, which claims the next events too.
     """
 
     def __init__(self, subscriber: Subscriber, figures: EventFigures, *, lease_s: float = LEASE_S) -> None:
         self._subscriber = subscriber
+        self._database = subscriber.database
         self._figures = figures
         self._lease_s = lease_s
-        self._running: dict[asyncio.Task[None], Delivery] = {}
+        self._running: dict[Held, asyncio.Task[None]] = {}
+        self._outcomes: dict[Held, Outcome] = {}
+        self._stopping = False
 
     async def run(self, *, grace_s: float = 3.0) -> None:
         """Go on until cancelled; then let handlers finish within the grace time, and hand the rest back."""
+        self._stopping = False
+        rounds = asyncio.create_task(self._rounds())
         heartbeat = asyncio.create_task(self._heartbeat())
         try:
-            while True:
-                await self._round()
+            await asyncio.shield(rounds)
         finally:
+            self._stopping = True
+            self._database.received.ring()
+            await asyncio.gather(rounds, return_exceptions=True)  # never in the middle of a claim, whose events nobody would have
             await self._stop(grace_s)
             heartbeat.cancel()
 
-    async def _round(self) -> None:
-        bell = self._subscriber.database.received
-        seen = bell.rings
-        free = self._subscriber.subscription.concurrency - len(self._running)
-        claimed = await self._claim(free) if free else ()
-        for delivery in claimed:
-            task = asyncio.create_task(self._handle(delivery))
-            self._running[task] = delivery
-            task.add_done_callback(self._done)
-        if not claimed or len(claimed) == free:
-            await bell.beyond(seen, timeout_s=POLL_S)
+    async def _rounds(self) -> None:
+        bell = self._database.received
+        well_at = time.monotonic()
+        while not self._stopping:
+            seen = bell.rings
+            try:
+                claimed = await self._turn_over()
+            except Exception as error:
+                if time.monotonic() - well_at > self._lease_s:  # what is running is lost by now
+                    raise
+                log.warning("events.database_failed", subscriber=self._subscriber.name, exc_info=error)
+                await asyncio.sleep(POLL_S)
+                continue
+            well_at = time.monotonic()
+            for delivery in claimed:
+                self._running[delivery.held] = asyncio.create_task(self._handle(delivery))
+            if not self._outcomes:
+                await bell.beyond(seen, timeout_s=POLL_S)
 
-    def _done(self, task: asyncio.Task[None]) -> None:
-        self._running.pop(task, None)
-        self._subscriber.database.received.ring()  # a place is free
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("events.unsettled", subscriber=self._subscriber.name, exc_info=error)
-
-    async def _claim(self, limit: int) -> Sequence[Delivery]:
-        async with self._subscriber.database.reading() as session:
-            if not await Inbox(session).has_due(self._subscriber.name):
+    async def _turn_over(self) -> Sequence[Delivery]:
+        """Settle what has finished and claim as many events as places are free, in one transaction."""
+        outcomes = dict(self._outcomes)
+        free = self._subscriber.subscription.concurrency - len(self._running) + len(outcomes)
+        if not outcomes:
+            if not free:
                 return ()
-        async with self._subscriber.database.writing() as session:
-            return await Inbox(session).claim(self._subscriber.name, limit, lease_s=self._lease_s)
+            async with self._database.reading() as session:
+                if not await Inbox(session).has_due(self._subscriber.name):
+                    return ()
+        async with self._database.writing() as session:
+            inbox = Inbox(session)
+            lost = await self._settle(inbox, outcomes)
+            subscription = self._subscriber.subscription
+            claimed = await inbox.claim(subscription.name, free, lease_s=self._lease_s, ordered=subscription.ordered) if free else ()
+        self._settled(outcomes, lost)
+        return claimed
+
+    async def _settle(self, inbox: Inbox, outcomes: dict[Held, Outcome]) -> set[Held]:
+        lost = await inbox.handled(*[held for held, outcome in outcomes.items() if outcome is None])
+        for held, outcome in outcomes.items():
+            if outcome is None:
+                continue
+            if outcome.last:
+                kept = await inbox.bury(held, outcome.reason)
+            else:
+                kept = await inbox.retry(held, outcome.reason, delay_s=pause_s(outcome.failures))
+            if not kept:
+                lost.add(held)
+        return lost
+
+    def _settled(self, outcomes: dict[Held, Outcome], lost: set[Held]) -> None:
+        for held, outcome in outcomes.items():
+            self._outcomes.pop(held, None)
+            self._running.pop(held, None)
+            if held in lost:
+                self._count("lost")
+            else:
+                self._count("handled" if outcome is None else "dead" if outcome.last else "failed")
 
     async def _handle(self, delivery: Delivery) -> None:
         subscription, envelope = self._subscriber.subscription, delivery.envelope
         self._figures.lag.labels(subscription.name).observe(max(0.0, (now() - envelope.time).total_seconds()))
         start = time.perf_counter()
+        outcome: Outcome = None
         with within(Context(request_id=str(envelope.id), trace_parent=new_trace_parent(envelope.trace_parent))):
             try:
                 await self._attempt(delivery)
             except Exception as error:  # noqa: BLE001 - whatever a handler raises is noted with the event
-                await self._failed(delivery, error)
-            else:
-                async with self._subscriber.database.writing() as session:
-                    kept = await Inbox(session).handled(delivery)
-                self._count("handled" if kept else "lost")
-            finally:
-                self._figures.seconds.labels(subscription.name).observe(time.perf_counter() - start)
+                outcome = await self._failed(delivery, error)
+        self._figures.seconds.labels(subscription.name).observe(time.perf_counter() - start)
+        self._outcomes[delivery.held] = outcome
+        self._database.received.ring()  # it is to be settled, and a place is free
 
     async def _attempt(self, delivery: Delivery) -> None:
         subscription = self._subscriber.subscription
-        if delivery.attempt > subscription.attempts:
-            raise DiedEachTime(attempts=subscription.attempts)
+        died = delivery.attempt - 1 - delivery.failures
+        if died >= subscription.deaths:
+            raise DiedEachTime(times=died)
         await subscription.handler(delivery.envelope.open(subscription.event), self._subscriber.service)
 
-    async def _failed(self, delivery: Delivery, error: Exception) -> None:
-        subscription = self._subscriber.subscription
-        last = delivery.attempt >= subscription.attempts
+    async def _failed(self, delivery: Delivery, error: Exception) -> Failed:
+        failures = delivery.failures + 1
+        last = failures >= self._subscriber.subscription.attempts or isinstance(error, DiedEachTime)
         reason = f"{type(error).__name__}: {error}"[:2000]
-        facts = {"subscriber": self._subscriber.name, "event_id": str(delivery.envelope.id), "attempt": delivery.attempt}
+        facts = {"subscriber": self._subscriber.name, "event_id": str(delivery.envelope.id), "failures": failures}
         log.warning("events.handler_failed", **facts, last=last, exc_info=error)
         if last:
             reason += await self._give_up(delivery, reason)
-        async with self._subscriber.database.writing() as session:
-            if last:
-                await Inbox(session).bury(delivery, reason)
-            else:
-                await Inbox(session).retry(delivery, reason, delay_s=pause_s(delivery.attempt))
-        self._count("dead" if last else "failed")
+        return Failed(reason=reason, last=last, failures=failures)
 
     async def _give_up(self, delivery: Delivery, reason: str) -> str:
         """Tell the module that an event is given up on; returns what went wrong in that, so that it is buried all the same."""
@@ -133,23 +177,46 @@ class Consumer:
         self._figures.handled.labels(self._subscriber.name, outcome).inc()
 
     async def _heartbeat(self) -> None:
+        """Renew the leases, and at once when something was cancelled: what is lost is worked on no longer."""
+        bell = self._database.cancelled
+        seen = bell.rings
         while True:
-            await asyncio.sleep(self._lease_s / 3)
-            if self._running:
-                try:
-                    async with self._subscriber.database.writing() as session:
-                        await Inbox(session).renew(list(self._running.values()), lease_s=self._lease_s)
-                except Exception as error:
-                    log.warning("events.heartbeat_failed", subscriber=self._subscriber.name, exc_info=error)
+            await bell.beyond(seen, timeout_s=self._lease_s / 3)
+            seen = bell.rings
+            working = [held for held in self._running if held not in self._outcomes]
+            if not working:
+                continue
+            try:
+                async with self._database.writing() as session:
+                    lost = await Inbox(session).renew(working, lease_s=self._lease_s)
+            except Exception as error:
+                log.warning("events.heartbeat_failed", subscriber=self._subscriber.name, exc_info=error)
+                continue
+            for held in lost:
+                self._abandon(held)
+
+    def _abandon(self, held: Held) -> None:
+        task = self._running.get(held)
+        if task is not None and held not in self._outcomes:
+            log.warning("events.lease_lost", subscriber=held.subscriber, event_id=str(held.event_id))
+            task.cancel()
+            del self._running[held]
+            self._count("lost")
+            self._database.received.ring()
 
     async def _stop(self, grace_s: float) -> None:
-        if not self._running:
-            return
-        await asyncio.wait(self._running, timeout=grace_s)
-        left = dict(self._running)
-        for task in left:
+        working = [task for task in self._running.values() if not task.done()]
+        if working:
+            await asyncio.wait(working, timeout=grace_s)
+        for task in working:
             task.cancel()
-        await asyncio.gather(*left, return_exceptions=True)
-        async with self._subscriber.database.writing() as session:
-            for delivery in left.values():
-                await Inbox(session).release(delivery)
+        await asyncio.gather(*working, return_exceptions=True)
+        outcomes = dict(self._outcomes)
+        left = [held for held in self._running if held not in outcomes]
+        if outcomes or left:
+            async with self._database.writing() as session:
+                inbox = Inbox(session)
+                lost = await self._settle(inbox, outcomes)
+                await inbox.release(*left)
+            self._settled(outcomes, lost)
+        self._running.clear()

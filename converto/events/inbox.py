@@ -1,29 +1,43 @@
 """The inbox: what a subscriber was told, kept until it is handled and remembered afterwards, so that a second copy is known."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import CursorResult, Update, delete, select, update
+from sqlalchemy import ColumnElement, CursorResult, and_, delete, exists, or_, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from converto.events.tables import inbox
+from converto.events.turns import Turns
 from converto.kernel.clock import now
-from converto.kernel.database import Database, after_commit
+from converto.kernel.database import Database, after_commit, once, take_turns
 from converto.kernel.event import Envelope
+
+CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """An event under a lease: only whoever holds this can settle it."""
+
+    subscriber: str
+    event_id: UUID
+    lease: UUID
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """An event leased to one consumer; only the holder of the lease can settle it."""
+    """An event leased to one consumer."""
 
-    subscriber: str
+    held: Held
     envelope: Envelope
     attempt: int
-    lease: UUID
+    """How often it has been claimed, this time included."""
+    failures: int
+    """How often its handler has failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,79 +58,94 @@ class Inbox:
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
+        self._database: Database = session.info["database"]
 
     async def accept(self, subscriber: str, envelopes: Sequence[Envelope]) -> None:
         """Keep events for a subscriber; one that it already has, handled or not, is ignored."""
+        if not envelopes:
+            return
         moment = now()
+        turns = await Turns.of(self._session, subscriber, envelopes)
         rows = [
             {
                 "subscriber": subscriber,
                 "event_id": envelope.id,
                 "tenant_id": envelope.tenant_id,
                 "type": envelope.type,
+                "subject": envelope.subject,
                 "envelope": envelope.model_dump(mode="json"),
                 "received_at": moment,
+                "turn": turns.next(envelope),
+                "priority": envelope.priority,
                 "due_at": moment,
-                "attempts": 0,
             }
             for envelope in envelopes
         ]
-        database: Database = self._session.info["database"]
-        insert = sqlite.insert if database.is_sqlite else postgresql.insert
+        insert = sqlite.insert if self._database.is_sqlite else postgresql.insert
         await self._session.execute(insert(inbox).on_conflict_do_nothing(), rows)
-        after_commit(self._session, database.received.ring)
+        after_commit(self._session, self._database.received.ring)
 
     async def has_due(self, subscriber: str) -> bool:
-        """Return whether something may be claimed now."""
-        moment = now()
-        due = select(inbox.c.event_id).where(inbox.c.subscriber == subscriber, inbox.c.due_at <= moment)
-        free = inbox.c.leased_until.is_(None) | (inbox.c.leased_until < moment)
-        return await self._session.scalar(due.where(free).limit(1)) is not None
+        """Return whether something may be claimed now, but for order."""
+        return await self._session.scalar(select(inbox.c.event_id).where(_free(subscriber)).limit(1)) is not None
 
-    async def claim(self, subscriber: str, limit: int, *, lease_s: float) -> Sequence[Delivery]:
-        """Lease up to `limit` due events of a subscriber, oldest first. Each claim counts as an attempt."""
+    async def claim(self, subscriber: str, limit: int, *, lease_s: float, ordered: bool = False) -> Sequence[Delivery]:
+        """Lease up to `limit` due events of a subscriber to the caller; each claim counts as an attempt.
+
+        Tenants take turns, and within a tenant the higher priority goes first, then the older. With `ordered`, an event waits until
+        those about the same subject that came before it are handled or dead.
+        """
         moment, lease = now(), uuid4()
-        due = (
-            select(inbox.c.event_id, inbox.c.envelope, inbox.c.attempts)
-            .where(inbox.c.subscriber == subscriber, inbox.c.due_at <= moment)
-            .where(inbox.c.leased_until.is_(None) | (inbox.c.leased_until < moment))
-            .order_by(inbox.c.due_at, inbox.c.event_id)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
+        wanted = select(inbox.c.event_id).where(_free(subscriber))
+        if ordered:
+            await take_turns(self._session, f"inbox:{subscriber}")
+            wanted = wanted.where(~_earlier_of_its_subject())
+        wanted = wanted.order_by(inbox.c.turn, inbox.c.priority.desc(), inbox.c.event_id).limit(limit).with_for_update(skip_locked=True)
+        chosen = once(wanted)
+        claimed = (
+            update(inbox)
+            .where(inbox.c.subscriber == subscriber, inbox.c.event_id.in_(select(chosen.c.event_id)))
+            .values(attempts=inbox.c.attempts + 1, leased_until=moment + timedelta(seconds=lease_s), lease=lease)
+            .returning(inbox.c.turn, inbox.c.priority, inbox.c.event_id, inbox.c.envelope, inbox.c.attempts, inbox.c.failures)
         )
-        rows = (await self._session.execute(due)).all()
-        if rows:
-            await self._session.execute(
-                update(inbox)
-                .where(inbox.c.subscriber == subscriber, inbox.c.event_id.in_([row.event_id for row in rows]))
-                .values(attempts=inbox.c.attempts + 1, leased_until=moment + timedelta(seconds=lease_s), lease=lease)
-            )
+        rows = sorted(await self._session.execute(claimed), key=lambda row: (row.turn, -row.priority, row.event_id))
         return [
-            Delivery(subscriber=subscriber, envelope=Envelope.model_validate(row.envelope), attempt=row.attempts + 1, lease=lease)
+            Delivery(
+                held=Held(subscriber, row.event_id, lease),
+                envelope=Envelope.model_validate(row.envelope),
+                attempt=row.attempts,
+                failures=row.failures,
+            )
             for row in rows
         ]
 
-    async def renew(self, deliveries: Sequence[Delivery], *, lease_s: float) -> None:
-        """Hold on to events that are still being handled."""
-        until = now() + timedelta(seconds=lease_s)
-        for delivery in deliveries:
-            await self._session.execute(self._held(delivery).values(leased_until=until))
+    async def renew(self, held: Iterable[Held], *, lease_s: float) -> set[Held]:
+        """Hold on to events that are still being handled; returns those that are lost, to another or because they were cancelled."""
+        return await self._settle(held, leased_until=now() + timedelta(seconds=lease_s))
 
-    async def handled(self, delivery: Delivery) -> bool:
-        """Mark an event as handled; False when the lease was lost to somebody else."""
-        return await self._settle(delivery, due_at=None, handled_at=now(), last_error=None)
+    async def handled(self, *held: Held) -> set[Held]:
+        """Mark events as handled; returns those whose lease was lost, which stay as they are."""
+        return await self._settle(held, **_FREED, due_at=None, handled_at=now(), last_error=None)
 
-    async def retry(self, delivery: Delivery, error: str, *, delay_s: float) -> bool:
-        """Have an event handled again later."""
-        return await self._settle(delivery, due_at=now() + timedelta(seconds=delay_s), last_error=error)
+    async def retry(self, held: Held, error: str, *, delay_s: float) -> bool:
+        """Have an event handled again later, for it has failed; False when the lease was lost."""
+        due_at = now() + timedelta(seconds=delay_s)
+        return not await self._settle([held], **_FREED, due_at=due_at, failures=inbox.c.failures + 1, last_error=error)
 
-    async def bury(self, delivery: Delivery, error: str) -> bool:
-        """Give up on an event: it lies with the dead ones until somebody retries or purges it."""
-        return await self._settle(delivery, due_at=None, dead_at=now(), last_error=error)
+    async def bury(self, held: Held, error: str) -> bool:
+        """Give up on an event: it lies with the dead ones until somebody retries or purges it; False when the lease was lost."""
+        return not await self._settle([held], **_FREED, due_at=None, failures=inbox.c.failures + 1, dead_at=now(), last_error=error)
 
-    async def release(self, delivery: Delivery) -> bool:
-        """Hand an event back unhandled, because this process stops; this was no attempt."""
-        return await self._settle(delivery, due_at=now(), attempts=inbox.c.attempts - 1)
+    async def release(self, *held: Held) -> set[Held]:
+        """Hand events back unhandled, because this process stops: this was no attempt. Returns those whose lease was lost."""
+        after_commit(self._session, self._database.received.ring)
+        return await self._settle(held, **_FREED, due_at=now(), attempts=inbox.c.attempts - 1)
+
+    async def cancel(self, subscriber: str, subject: str) -> int:
+        """End what waits and what is being handled about a subject: the handler is cancelled, wherever it runs. Returns how many."""
+        after_commit(self._session, self._database.cancelled.ring)
+        ended = update(inbox).where(inbox.c.subscriber == subscriber, inbox.c.subject == subject, inbox.c.due_at.is_not(None))
+        return await self._changed(ended.values(**_FREED, due_at=None, handled_at=now(), last_error=CANCELLED))
 
     async def dead(self, *, limit: int = 200) -> Sequence[DeadEvent]:
         """List the dead events, newest first."""
@@ -136,27 +165,50 @@ class Inbox:
 
     async def revive(self, event_id: UUID) -> int:
         """Have a dead event handled anew by whoever gave up on it; returns by how many."""
-        database: Database = self._session.info["database"]
-        after_commit(self._session, database.received.ring)
-        return await self._changed(
-            update(inbox).where(inbox.c.event_id == event_id, inbox.c.dead_at.is_not(None)).values(dead_at=None, due_at=now(), attempts=0)
-        )
+        after_commit(self._session, self._database.received.ring)
+        dead = update(inbox).where(inbox.c.event_id == event_id, inbox.c.dead_at.is_not(None))
+        return await self._changed(dead.values(dead_at=None, due_at=now(), attempts=0, failures=0))
 
-    async def purge(self, *, handled_before: datetime) -> None:
-        """Forget events handled before a moment; a copy that comes later still would be handled again."""
-        await self._session.execute(delete(inbox).where(inbox.c.handled_at < handled_before))
+    async def purge(self, *, handled_before: datetime, limit: int = 1000) -> int:
+        """Forget up to `limit` events handled before a moment, and return how many; a copy that comes later still is handled again."""
+        old = select(inbox.c.subscriber, inbox.c.event_id).where(inbox.c.handled_at < handled_before).limit(limit)
+        return await self._changed(delete(inbox).where(tuple_(inbox.c.subscriber, inbox.c.event_id).in_(old)))
 
-    async def _settle(self, delivery: Delivery, **values: Any) -> bool:
-        return await self._changed(self._held(delivery).values(leased_until=None, lease=None, **values)) == 1
+    async def _settle(self, held: Iterable[Held], **values: Any) -> set[Held]:
+        """Change the rows under these leases; returns those whose lease is not there any more."""
+        left = set(held)
+        for subscriber in {one.subscriber for one in left}:
+            keys = [(one.event_id, one.lease) for one in left if one.subscriber == subscriber]
+            row_key = tuple_(inbox.c.event_id, inbox.c.lease)
+            # the lease as it was: RETURNING gives a row as it is after the change
+            changed = update(inbox).where(inbox.c.subscriber == subscriber, row_key.in_(keys)).values(**values).returning(inbox.c.event_id)
+            leases = dict(keys)
+            for event_id in await self._session.scalars(changed):
+                left.discard(Held(subscriber, event_id, leases[event_id]))
+        return left
 
-    async def _changed(self, statement: Update) -> int:
+    async def _changed(self, statement: Any) -> int:
         result: CursorResult[Any] = await self._session.execute(statement)  # type: ignore[assignment]
         return result.rowcount
 
-    @staticmethod
-    def _held(delivery: Delivery) -> Update:
-        return update(inbox).where(
-            inbox.c.subscriber == delivery.subscriber,
-            inbox.c.event_id == delivery.envelope.id,
-            inbox.c.lease == delivery.lease,
-        )
+
+_FREED: dict[str, Any] = {"leased_until": None, "lease": None}
+
+
+def _free(subscriber: str) -> ColumnElement[bool]:
+    moment = now()
+    return and_(
+        inbox.c.subscriber == subscriber,
+        inbox.c.due_at <= moment,
+        or_(inbox.c.leased_until.is_(None), inbox.c.leased_until < moment),
+    )
+
+
+def _earlier_of_its_subject() -> ColumnElement[bool]:
+    earlier = inbox.alias("earlier")
+    return exists().where(
+        earlier.c.subscriber == inbox.c.subscriber,
+        earlier.c.subject == inbox.c.subject,
+        earlier.c.event_id < inbox.c.event_id,
+        earlier.c.due_at.is_not(None),
+    )

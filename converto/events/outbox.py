@@ -1,70 +1,77 @@
 """The outbox: a fact and its event are written in one transaction, or neither is."""
 
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CursorResult, delete, insert, select, update
+from sqlalchemy import ColumnElement, CursorResult, and_, delete, exists, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from converto.events.inbox import DeadEvent
 from converto.events.tables import outbox
 from converto.kernel.clock import now
-from converto.kernel.database import Database, after_commit
+from converto.kernel.database import Database, after_commit, once, take_turns
 from converto.kernel.event import Envelope, Event
 
 
-async def publish(session: AsyncSession, event: Event) -> None:
-    """Tell a fact: it goes out if this transaction commits, and only then."""
-    envelope = Envelope.around(event)
-    row = {
-        "event_id": envelope.id,
-        "tenant_id": envelope.tenant_id,
-        "type": envelope.type,
-        "envelope": envelope.model_dump(mode="json"),
-        "due_at": envelope.time,
-        "attempts": 0,
-    }
-    await session.execute(insert(outbox).values(row))
+async def publish(session: AsyncSession, event: Event, *, priority: int = 0) -> None:
+    """Tell a fact: it goes out if this transaction commits, and only then. A higher priority overtakes what its tenant has waiting."""
+    await session.execute(insert(outbox).values(row_of(Envelope.around(event, priority=priority))))
     database: Database = session.info["database"]
     after_commit(session, database.published.ring)
 
 
+def row_of(envelope: Envelope) -> dict[str, Any]:
+    """Return the row that has an event sent."""
+    return {
+        "event_id": envelope.id,
+        "tenant_id": envelope.tenant_id,
+        "type": envelope.type,
+        "subject": envelope.subject,
+        "envelope": envelope.model_dump(mode="json"),
+        "told_at": envelope.time,
+        "due_at": envelope.time,
+        "attempts": 0,
+    }
+
+
 class Outbox:
-    """What waits to be sent from one module's database."""
+    """What one module has told: waiting to be sent, or sent and kept for a while."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
+        self._database: Database = session.info["database"]
 
     async def has_due(self) -> bool:
         """Return whether something may be claimed now."""
-        moment = now()
-        due = select(outbox.c.event_id).where(outbox.c.due_at <= moment, outbox.c.dead_at.is_(None))
-        free = outbox.c.leased_until.is_(None) | (outbox.c.leased_until < moment)
-        return await self._session.scalar(due.where(free).limit(1)) is not None
+        return await self._session.scalar(select(outbox.c.event_id).where(_free(now())).limit(1)) is not None
 
     async def claim(self, limit: int, *, lease_s: float) -> Sequence[Envelope]:
-        """Lease up to `limit` due events to the caller, oldest first."""
+        """Lease up to `limit` due events to the caller, oldest first, and none while an earlier one about its subject is held up."""
         moment = now()
-        due = (
-            select(outbox.c.event_id, outbox.c.envelope)
-            .where(outbox.c.due_at <= moment, outbox.c.dead_at.is_(None))
-            .where(outbox.c.leased_until.is_(None) | (outbox.c.leased_until < moment))
-            .order_by(outbox.c.due_at, outbox.c.event_id)
+        await take_turns(self._session, "outbox")  # so that two who claim see each other's leases
+        wanted = (
+            select(outbox.c.event_id)
+            .where(_free(moment), or_(outbox.c.subject.is_(None), ~_earlier_held_up(moment)))
+            .order_by(outbox.c.event_id)
             .limit(limit)
-            .with_for_update(skip_locked=True)
         )
-        rows = (await self._session.execute(due)).all()
-        if rows:
-            ids = [row.event_id for row in rows]
-            leased = update(outbox).where(outbox.c.event_id.in_(ids)).values(leased_until=moment + timedelta(seconds=lease_s))
-            await self._session.execute(leased)
+        chosen = once(wanted)
+        claimed = (
+            update(outbox)
+            .where(outbox.c.event_id.in_(select(chosen.c.event_id)))
+            .values(leased_until=moment + timedelta(seconds=lease_s))
+            .returning(outbox.c.event_id, outbox.c.envelope)
+        )
+        rows = sorted(await self._session.execute(claimed), key=lambda row: row.event_id)
         return [Envelope.model_validate(row.envelope) for row in rows]
 
     async def sent(self, event_ids: Sequence[UUID]) -> None:
-        """Forget events that have gone out."""
-        await self._session.execute(delete(outbox).where(outbox.c.event_id.in_(event_ids)))
+        """Mark events that have gone out; they are kept, so that they can be sent again."""
+        if event_ids:
+            gone = update(outbox).where(outbox.c.event_id.in_(event_ids)).values(sent_at=now(), leased_until=None)
+            await self._session.execute(gone)
 
     async def put_back(self, event_ids: Sequence[UUID], *, delay_s: float) -> None:
         """Give up the lease: nothing could be sent, which is no fault of these events."""
@@ -88,6 +95,17 @@ class Outbox:
             )
         )
 
+    async def send_again(self, *, told_from: datetime) -> int:
+        """Have everything that was told since a moment sent once more; who has it already ignores it. Returns how many."""
+        after_commit(self._session, self._database.published.ring)
+        gone = update(outbox).where(outbox.c.told_at >= told_from, outbox.c.sent_at.is_not(None))
+        return await self._changed(gone.values(sent_at=None, due_at=now(), leased_until=None))
+
+    async def purge(self, *, sent_before: datetime, limit: int = 1000) -> int:
+        """Forget up to `limit` events that went out before a moment, and return how many."""
+        old = select(outbox.c.event_id).where(outbox.c.told_at < sent_before, outbox.c.sent_at < sent_before).limit(limit)
+        return await self._changed(delete(outbox).where(outbox.c.event_id.in_(old)))
+
     async def dead(self, *, limit: int = 200) -> Sequence[DeadEvent]:
         """List the events that could not be sent, newest first."""
         wanted = select(outbox).where(outbox.c.dead_at.is_not(None)).order_by(outbox.c.dead_at.desc()).limit(limit)
@@ -106,8 +124,31 @@ class Outbox:
 
     async def revive(self, event_id: UUID) -> int:
         """Have a dead event sent anew; returns 1, or 0 where it is not dead."""
-        database: Database = self._session.info["database"]
-        after_commit(self._session, database.published.ring)
+        after_commit(self._session, self._database.published.ring)
         dead = update(outbox).where(outbox.c.event_id == event_id, outbox.c.dead_at.is_not(None))
-        result: CursorResult[Any] = await self._session.execute(dead.values(dead_at=None, due_at=now(), attempts=0))  # type: ignore[assignment]
+        return await self._changed(dead.values(dead_at=None, due_at=now(), attempts=0))
+
+    async def _changed(self, statement: Any) -> int:
+        result: CursorResult[Any] = await self._session.execute(statement)  # type: ignore[assignment]
         return result.rowcount
+
+
+def _free(moment: datetime) -> ColumnElement[bool]:
+    return and_(
+        outbox.c.sent_at.is_(None),
+        outbox.c.dead_at.is_(None),
+        outbox.c.due_at <= moment,
+        or_(outbox.c.leased_until.is_(None), outbox.c.leased_until < moment),
+    )
+
+
+def _earlier_held_up(moment: datetime) -> ColumnElement[bool]:
+    """Whether an event about the same subject that was told before is being sent by another, or waits after a failure."""
+    earlier = outbox.alias("earlier")
+    return exists().where(
+        earlier.c.subject == outbox.c.subject,
+        earlier.c.event_id < outbox.c.event_id,
+        earlier.c.sent_at.is_(None),
+        earlier.c.dead_at.is_(None),
+        or_(earlier.c.due_at > moment, earlier.c.leased_until >= moment),
+    )

@@ -1,12 +1,13 @@
 """The relay: sends what lies in an outbox, again and again until it is gone."""
 
 from collections.abc import Sequence
+from uuid import UUID
 
 import structlog
 
 from converto.events.backend import Backend
-from converto.events.delivery import POLL_S, pause_s
 from converto.events.outbox import Outbox
+from converto.events.pauses import POLL_S, pause_s
 from converto.kernel.database import Database
 from converto.kernel.errors import Unavailable
 from converto.kernel.event import Envelope
@@ -14,18 +15,23 @@ from converto.kernel.metrics import EventFigures
 
 log = structlog.get_logger()
 
-BATCH = 100
-LEASE_S = 30.0
+BATCH = 200
+LEASE_S = 10.0
+"""How long a batch is a relay's own; another takes it up after that, so what is sent twice is known to whoever hears it."""
 ATTEMPTS = 5
 
 
 class Relay:
-    """Takes events from one module's outbox to the backend. Several may work on one outbox: rows are leased."""
+    """Takes events from one module's outbox to the backend. Several may work on one outbox: rows are leased.
+
+    What went out is marked as sent in the transaction that claims the next batch, so that a busy outbox costs one commit a batch.
+    """
 
     def __init__(self, database: Database, backend: Backend, figures: EventFigures) -> None:
         self._database = database
         self._backend = backend
         self._figures = figures
+        self._gone: list[UUID] = []
 
     async def run(self) -> None:
         """Go on until cancelled."""
@@ -37,40 +43,57 @@ class Relay:
 
     async def send_due(self) -> bool:
         """Send one batch; returns whether there was one that went out."""
-        async with self._database.reading() as session:
-            if not await Outbox(session).has_due():
-                return False
-        async with self._database.writing() as session:
-            envelopes = await Outbox(session).claim(BATCH, lease_s=LEASE_S)
+        envelopes = await self._claim()
         if not envelopes:
             return False
         try:
             await self._backend.send(envelopes)
         except Unavailable as error:
             log.warning("events.backend_unavailable", module=self._database.module, error=str(error))
-            async with self._database.writing() as session:
-                await Outbox(session).put_back([envelope.id for envelope in envelopes], delay_s=POLL_S)
+            await self._put_back(envelopes)
             return False
         except Exception as error:
             log.warning("events.batch_refused", module=self._database.module, exc_info=error)
-            for envelope in envelopes:
-                await self._send_one(envelope)
+            await self._one_by_one(envelopes)
             return True
-        await self._sent(envelopes)
+        self._sent(envelopes)
         return True
 
-    async def _send_one(self, envelope: Envelope) -> None:
+    async def _claim(self) -> Sequence[Envelope]:
+        if not self._gone:
+            async with self._database.reading() as session:
+                if not await Outbox(session).has_due():
+                    return ()
+        async with self._database.writing() as session:
+            await Outbox(session).sent(self._gone)
+            envelopes = await Outbox(session).claim(BATCH, lease_s=LEASE_S)
+        self._gone.clear()
+        return envelopes
+
+    async def _one_by_one(self, envelopes: Sequence[Envelope]) -> None:
+        held_up: set[str | None] = set()
+        for envelope in envelopes:
+            if envelope.subject is not None and envelope.subject in held_up:
+                await self._put_back([envelope])  # it must not overtake the one that failed
+            elif not await self._send_one(envelope):
+                held_up.add(envelope.subject)
+
+    async def _send_one(self, envelope: Envelope) -> bool:
         try:
             await self._backend.send([envelope])
         except Exception as error:
             log.exception("events.refused", event_id=str(envelope.id), type=envelope.type)
             async with self._database.writing() as session:
                 await Outbox(session).failed(envelope.id, f"{type(error).__name__}: {error}", pause_s=pause_s, attempts=ATTEMPTS)
-        else:
-            await self._sent([envelope])
+            return False
+        self._sent([envelope])
+        return True
 
-    async def _sent(self, envelopes: Sequence[Envelope]) -> None:
+    async def _put_back(self, envelopes: Sequence[Envelope]) -> None:
         async with self._database.writing() as session:
-            await Outbox(session).sent([envelope.id for envelope in envelopes])
+            await Outbox(session).put_back([envelope.id for envelope in envelopes], delay_s=POLL_S)
+
+    def _sent(self, envelopes: Sequence[Envelope]) -> None:
+        self._gone += [envelope.id for envelope in envelopes]
         for envelope in envelopes:
             self._figures.sent.labels(envelope.type).inc()

@@ -3,42 +3,47 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
-from converto.events.backend import Backend, Subscriber
-from converto.events.delivery import Consumer
+from converto.events.backend import Backend, Following, Subscriber
+from converto.events.delivery import LEASE_S, Consumer
 from converto.events.in_process import InProcess
 from converto.events.inbox import Inbox
+from converto.events.outbox import Outbox
 from converto.events.relay import Relay
 from converto.kernel.clock import now
+from converto.kernel.config import Settings
 from converto.kernel.database import Database
 from converto.kernel.metrics import EventFigures
 
 log = structlog.get_logger()
 
 RESTART_S = 1.0
-PURGE_EVERY_S = 3600.0
-REMEMBER = timedelta(days=7)
-"""How long a handled event is remembered, so that a second copy of it is known."""
+KEEP = timedelta(days=7)
+PURGE_EVERY_S = 600.0
+PURGE_SLICE = 1000
 
 
-def open_backend(setting: str) -> Backend:
+def open_backend(settings: Settings) -> Backend:
     """Return the backend that `CONVERTO_EVENTS` names: memory, or a Redis by its URL."""
-    if setting == "memory":
+    if settings.events == "memory":
         return InProcess()
     from converto.events.redis_streams import RedisStreams  # noqa: PLC0415 - an extra, wanted only where it is configured
 
-    return RedisStreams(setting)
+    return RedisStreams(settings.events, keep=timedelta(days=settings.events_keep_days), reclaim_after_s=settings.events_lease_s)
 
 
 class Traffic:
     """Starts and stops the loops, brings a crashed one back, and knows whether all of them run."""
 
-    def __init__(self, backend: Backend, figures: EventFigures) -> None:
+    def __init__(self, backend: Backend, figures: EventFigures, *, lease_s: float = LEASE_S, keep: timedelta = KEEP) -> None:
+        """Take the backend, how long a job is its process's own, and how long sent and handled events are kept."""
         self._backend = backend
         self._figures = figures
+        self._lease_s = lease_s
+        self._keep_for = keep
         self._crashed: set[str] = set()
 
     @property
@@ -47,12 +52,14 @@ class Traffic:
         return not self._crashed
 
     @asynccontextmanager
-    async def running(self, databases: Sequence[Database], subscribers: Sequence[Subscriber]) -> AsyncIterator[None]:
-        """Move events for the given outboxes and subscribers while the block runs."""
-        loops: dict[str, Callable[[], Awaitable[None]]] = {"backend": lambda: self._backend.run(subscribers)}
-        loops |= {f"consumer of {s.name}": Consumer(s, self._figures).run for s in subscribers}
+    async def running(
+        self, databases: Sequence[Database], subscribers: Sequence[Subscriber], following: Sequence[Following] = ()
+    ) -> AsyncIterator[None]:
+        """Move events for the given outboxes, subscribers and followers while the block runs."""
+        loops: dict[str, Callable[[], Awaitable[None]]] = {"backend": lambda: self._backend.run([*subscribers, *following])}
+        loops |= {f"consumer of {s.name}": Consumer(s, self._figures, lease_s=self._lease_s).run for s in subscribers}
         loops |= {f"relay of {d.module}": Relay(d, self._backend, self._figures).run for d in databases}
-        loops["purge"] = lambda: _purge(databases)
+        loops["purge"] = lambda: self._purge(databases)
         tasks = [asyncio.create_task(self._keep(name, loop), name=name) for name, loop in loops.items()]
         try:
             yield
@@ -71,10 +78,19 @@ class Traffic:
             await asyncio.sleep(RESTART_S)
             self._crashed.discard(name)
 
+    async def _purge(self, databases: Sequence[Database]) -> None:
+        """Forget what is older than events are kept, in slices, so that nobody waits long for the database."""
+        while True:
+            for database in databases:
+                before = now() - self._keep_for
+                more = True
+                while more:
+                    more = await _purge_slice(database, before)
+            await asyncio.sleep(PURGE_EVERY_S)
 
-async def _purge(databases: Sequence[Database]) -> None:
-    while True:
-        for database in databases:
-            async with database.writing() as session:
-                await Inbox(session).purge(handled_before=now() - REMEMBER)
-        await asyncio.sleep(PURGE_EVERY_S)
+
+async def _purge_slice(database: Database, before: datetime) -> bool:
+    async with database.writing() as session:
+        handled = await Inbox(session).purge(handled_before=before, limit=PURGE_SLICE)
+        sent = await Outbox(session).purge(sent_before=before, limit=PURGE_SLICE)
+    return PURGE_SLICE in {handled, sent}

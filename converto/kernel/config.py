@@ -55,10 +55,16 @@ class Settings(ModuleSettings):
     """Where documents lie instead of the data folder: s3://bucket/prefix (keys and endpoint by AWS_... variables)."""
     events: str = "memory"
     """How events travel: memory (in this process), or redis://host:6379/0."""
+    events_lease_s: float = Field(default=15, ge=1, le=600)
+    """Within so many seconds and one, the job of a process that has died is given to another."""
+    events_keep_days: int = Field(default=7, ge=1, le=365)
+    """How long events are kept after they have gone out: by then a copy is known, and what Redis has lost can be sent again."""
     modules: Annotated[tuple[str, ...], NoDecode] = ()
     """The modules that live in this process, with commas; empty means all of them."""
     remote: dict[str, str] = Field(default_factory=dict)
-    """Where a module lives that is not here: CONVERTO_REMOTE__OCR=http://ocr:8002 (several addresses with commas)."""
+    """Where a module lives that is not here: CONVERTO_REMOTE__OCR=http://ocr:8002 (several with commas, or a name of several addresses)."""
+    discovery_every_s: float = Field(default=5.0, gt=0, le=300)
+    """The seconds between two looks at which addresses the names of CONVERTO_REMOTE__... have."""
     rpc_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = ()
     """The secrets that sign calls between our processes, with commas: the first signs, all are accepted."""
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")

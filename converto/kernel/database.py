@@ -1,12 +1,14 @@
 """A module's database: an SQLite file of its own, or a schema of its own in one PostgreSQL."""
 
 import asyncio
+import zlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import event
+import orjson
+from sqlalchemy import CTE, Select, event, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import Session
 
@@ -18,10 +20,17 @@ SQLITE_PRAGMAS = ("busy_timeout=5000", "journal_mode=WAL", "synchronous=NORMAL",
 _BEGIN = "converto_begin"
 
 
+def _to_json(value: Any) -> str:
+    return orjson.dumps(value).decode()
+
+
+JSON_CODEC: dict[str, Any] = {"json_serializer": _to_json, "json_deserializer": orjson.loads}
+
+
 def sqlite_engine(file: Path) -> AsyncEngine:
     """Return an engine for one SQLite file, which is made where it does not exist."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    engine = create_async_engine(f"sqlite+aiosqlite:///{file}")
+    engine = create_async_engine(f"sqlite+aiosqlite:///{file}", **JSON_CODEC)
 
     @event.listens_for(engine.sync_engine, "connect")
     def configure(connection: Any, _: Any) -> None:
@@ -41,7 +50,7 @@ def sqlite_engine(file: Path) -> AsyncEngine:
 def postgres_engine(url: str, *, pool_size: int) -> AsyncEngine:
     """Return an engine with one pool for a whole process."""
     _, _, rest = url.partition("://")
-    return create_async_engine(f"postgresql+asyncpg://{rest}", pool_size=pool_size, max_overflow=0, pool_pre_ping=True)
+    return create_async_engine(f"postgresql+asyncpg://{rest}", pool_size=pool_size, max_overflow=0, pool_pre_ping=True, **JSON_CODEC)
 
 
 class Database:
@@ -59,6 +68,8 @@ class Database:
         """Rung when a transaction that told a fact has committed."""
         self.received = Bell()
         """Rung when a transaction that took a fact in has committed."""
+        self.cancelled = Bell()
+        """Rung when a transaction that cancelled what is being handled has committed."""
         self._turn = asyncio.Lock()
         info = {"database": self}
         self._reading = async_sessionmaker(self.engine, expire_on_commit=False, info=info)
@@ -102,6 +113,22 @@ def after_commit(session: AsyncSession, then: Callable[[], None]) -> None:
             then()
 
     event.listen(session.sync_session, "after_commit", committed)
+
+
+def once(wanted: Select[Any]) -> CTE:
+    """Have a choice of rows made once: PostgreSQL may repeat a subquery for each row, and its LIMIT would hold for each time."""
+    return wanted.cte().prefix_with("MATERIALIZED", dialect="postgresql")
+
+
+async def take_turns(session: AsyncSession, name: str) -> None:
+    """Wait until no other transaction of this module holds the name, and hold it until this one ends.
+
+    On SQLite writers take turns anyway.
+    """
+    database: Database = session.info["database"]
+    if not database.is_sqlite:
+        key = zlib.crc32(f"{database.module}:{name}".encode())
+        await session.execute(select(func.pg_advisory_xact_lock(key)))
 
 
 class Databases:

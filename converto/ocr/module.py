@@ -38,5 +38,5 @@ module = Module(
     tables=Base.metadata,
     router=router,
     events=(ScanRequested, ScanStarted, ScanCompleted, ScanFailed),
-    hears=(hear(ScanRequested, handlers.read_scan, concurrency=READS_AT_ONCE, attempts=TRIES, given_up=handlers.give_up),),
+    hears=(hear(ScanRequested, handlers.read_scan, concurrency=READS_AT_ONCE, attempts=TRIES, deaths=TRIES, given_up=handlers.give_up),),
 )

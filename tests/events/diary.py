@@ -76,12 +76,14 @@ def told(words: str = "good morning") -> Told:
     return Told(tenant_id=TENANT, words=words)
 
 
-def subscription(*, attempts: int = 5, concurrency: int = 8) -> Subscription:
-    return hear(Told, write_down, attempts=attempts, concurrency=concurrency, given_up=give_up)
+def subscription(*, attempts: int = 5, deaths: int = 10, concurrency: int = 8, ordered: bool = False) -> Subscription:
+    return hear(Told, write_down, attempts=attempts, deaths=deaths, concurrency=concurrency, ordered=ordered, given_up=give_up)
 
 
-def subscriber(diary: DiaryService, database: Database, *, attempts: int = 5, concurrency: int = 8) -> Subscriber:
-    return Subscriber(subscription(attempts=attempts, concurrency=concurrency), diary, database)
+def subscriber(
+    diary: DiaryService, database: Database, *, attempts: int = 5, deaths: int = 10, concurrency: int = 8, ordered: bool = False
+) -> Subscriber:
+    return Subscriber(subscription(attempts=attempts, deaths=deaths, concurrency=concurrency, ordered=ordered), diary, database)
 
 
 async def tell(database: Database, *events: Event) -> None:
@@ -99,7 +101,7 @@ async def accept(who: Subscriber, *events: Event) -> None:
 async def waiting(database: Database) -> int:
     """Return how many events have not been sent."""
     async with database.reading() as session:
-        return len((await session.execute(select(outbox.c.event_id))).all())
+        return len((await session.execute(select(outbox.c.event_id).where(outbox.c.sent_at.is_(None)))).all())
 
 
 async def states(database: Database) -> Counter[str]:

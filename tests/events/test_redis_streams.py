@@ -12,6 +12,7 @@ from converto.events.backend import Subscriber
 from converto.events.inbox import Inbox
 from converto.events.redis_streams import RedisStreams
 from converto.events.traffic import Traffic, open_backend
+from converto.kernel.config import Settings
 from converto.kernel.database import Database
 from converto.kernel.errors import Unavailable
 from converto.kernel.event import Envelope, Event
@@ -39,11 +40,11 @@ async def send(url: str, *events: Event) -> None:
     try:
         await backend.send([Envelope.around(event) for event in events])
     finally:
-        await backend._redis.aclose()
+        await backend._connection.close()
 
 
 def test_a_setting_opens_the_streams(redis_url: str) -> None:
-    assert isinstance(open_backend(redis_url), RedisStreams)
+    assert isinstance(open_backend(Settings(events=redis_url)), RedisStreams)
 
 
 async def test_a_redis_that_is_gone_is_unavailable(own_redis: Redis) -> None:

@@ -1,0 +1,14 @@
+"""How long to wait before something is tried again, or looked at again."""
+
+import random
+
+POLL_S = 1.0
+"""How often a loop looks by itself; usually a bell wakes it before."""
+LONGEST_PAUSE_S = 300.0
+JITTER = 0.25
+
+
+def pause_s(failures: int) -> float:
+    """Return how long to wait after so many failures: 1, 4, 16 ... seconds, and up to a quarter more, so that not all come back at once."""
+    pause = float(min(4.0 ** (failures - 1), LONGEST_PAUSE_S))
+    return pause * (1 + JITTER * random.random())  # noqa: S311 - spreads load, keeps no secret

@@ -1,0 +1,46 @@
+"""Turns in a subscriber's line: tenants go one after another, however much one of them has waiting.
+
+Each event that arrives gets a turn: one after the last that its tenant has waiting, and never before the turn that is now being served.
+So a tenant with a thousand files has the turns 1 to 1,000, and another's single file, which comes when 100 of them are done, has turn 101.
+Priorities have lines of their own: what is urgent overtakes the rest of its tenant, and nobody else's.
+"""
+
+from collections.abc import Sequence
+from typing import Self
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from converto.events.tables import inbox
+from converto.kernel.clock import now
+from converto.kernel.event import Envelope
+
+Line = tuple[UUID, int]
+"""A tenant and a priority."""
+
+
+class Turns:
+    """Gives turns to events that arrive together."""
+
+    def __init__(self, last: dict[Line, int]) -> None:
+        self._last = last
+
+    @classmethod
+    async def of(cls, session: AsyncSession, subscriber: str, envelopes: Sequence[Envelope]) -> Self:
+        """Look up where the lines of these events end."""
+        unfinished = inbox.c.due_at.is_not(None)
+        serving = select(func.min(inbox.c.turn)).where(inbox.c.subscriber == subscriber, unfinished, inbox.c.due_at <= now())
+        floor = (await session.scalar(serving) or 1) - 1
+        last: dict[Line, int] = {}
+        for tenant_id, priority in {(envelope.tenant_id, envelope.priority) for envelope in envelopes}:
+            own = (inbox.c.tenant_id == tenant_id) & (inbox.c.priority == priority)
+            end = select(func.max(inbox.c.turn)).where(inbox.c.subscriber == subscriber, unfinished, own)
+            last[tenant_id, priority] = max(floor, await session.scalar(end) or 0)
+        return cls(last)
+
+    def next(self, envelope: Envelope) -> int:
+        """Return the turn of one event."""
+        line = (envelope.tenant_id, envelope.priority)
+        self._last[line] += 1
+        return self._last[line]
