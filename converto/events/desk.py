@@ -35,9 +35,10 @@ class DeadDelivery(Value):
 
 
 class Queue(Value):
-    """How many events a subscriber has before it."""
+    """How many events of one stream a subscriber has before it."""
 
     subscriber: str
+    stream: str
     waiting: int = 0
     pending: int = 0
     dead: int = 0
@@ -53,7 +54,7 @@ class Deliveries(Interface, Protocol):
 
     @query
     async def queues(self, tenant_id: UUID | None) -> tuple[Queue, ...]:
-        """Count what each subscriber has before it."""
+        """Count what each subscriber has before it, stream by stream; who has nothing is left out."""
         ...
 
     @command
@@ -85,31 +86,24 @@ class DeliveryDesk(Deliveries):
         """See `Deliveries.queues`."""
         return await self._queues(_seen_by(inbox, tenant_id))
 
-    async def queue(self, subscriber: str) -> Queue | None:
-        """Count what one subscriber has before it; None is nothing."""
-        return next(iter(await self._queues(inbox.c.subscriber == subscriber)), None)
+    async def queues_of(self, subscriber: str) -> tuple[Queue, ...]:
+        """Count what one subscriber has before it."""
+        return await self._queues(inbox.c.subscriber == subscriber)
 
     async def _queues(self, seen: ColumnElement[bool]) -> tuple[Queue, ...]:
-        held = inbox.c.leased_until >= now()
-        is_pending = case((held, 1), else_=0)
-        unfinished = (
-            select(inbox.c.subscriber, func.sum(1 - is_pending), func.sum(is_pending), literal(0))
-            .where(inbox.c.due_at.is_not(None), seen)
-            .group_by(inbox.c.subscriber)
-        )
-        dead = (
-            select(inbox.c.subscriber, literal(0), literal(0), func.count())
-            .where(inbox.c.dead_at.is_not(None), seen)
-            .group_by(inbox.c.subscriber)
-        )
-        counted: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0])
+        is_pending = case((inbox.c.leased_until >= now(), 1), else_=0)
+        row_key = (inbox.c.subscriber, inbox.c.type)
+        unfinished = select(*row_key, func.sum(1 - is_pending), func.sum(is_pending), literal(0)).where(inbox.c.due_at.is_not(None), seen)
+        dead = select(*row_key, literal(0), literal(0), func.count()).where(inbox.c.dead_at.is_not(None), seen)
+        counted: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0, 0])
         async with self._database.reading() as session:
             for wanted in (unfinished, dead):
-                for subscriber, *counts in await session.execute(wanted):
-                    counted[subscriber] = [have + int(more) for have, more in zip(counted[subscriber], counts, strict=True)]
+                for subscriber, kind, *counts in await session.execute(wanted.group_by(*row_key)):
+                    line = (subscriber, f"stream:{kind.partition('.')[0]}")
+                    counted[line] = [have + int(more) for have, more in zip(counted[line], counts, strict=True)]
         return tuple(
-            Queue(subscriber=name, waiting=waiting, pending=pending, dead=dead)
-            for name, (waiting, pending, dead) in sorted(counted.items())
+            Queue(subscriber=name, stream=stream, waiting=waiting, pending=pending, dead=dead)
+            for (name, stream), (waiting, pending, dead) in sorted(counted.items())
         )
 
     async def retry(self, event_id: UUID, *, tenant_id: UUID | None) -> int:

@@ -44,14 +44,15 @@ class Overview:
             groups = await Groups(session).every(tenant_id)
             lags = {group.id: await Log(session).lag(group) for group in groups}
         answers, unavailable = await self._ask(lambda desk: desk.queues(tenant_id))
-        queues = {queue.subscriber: queue for answer in answers.values() for queue in answer}
+        queues = {(queue.subscriber, queue.stream): queue for answer in answers.values() for queue in answer}
         hearers: dict[str, list[StreamGroup]] = defaultdict(list)
         for name, event in sorted(self._heard.items()):
-            hearers[stream_of(event)].append(_handler(queues.get(name) or Queue(subscriber=name)))
+            stream = stream_of(event)
+            hearers[stream].append(_handler(queues.get((name, stream)) or Queue(subscriber=name, stream=stream)))
         for group in groups:
-            queue = queues.get(subscriber_of(group)) or Queue(subscriber=group.name)
             for stream in group.stream_names:
-                hearers[stream].append(_consumer_group(group, queue, lag=lags[group.id]))
+                queue = queues.get((subscriber_of(group), stream)) or Queue(subscriber=subscriber_of(group), stream=stream)
+                hearers[stream].append(_consumer_group(group, queue, lag=lags[group.id].get(stream, 0)))
         names = sorted({*self._streams, *lengths})
         items = tuple(Stream(name=name, length=lengths.get(name, 0), groups=tuple(hearers[name])) for name in names)
         return Streams(items=items, unavailable=unavailable)

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, CursorResult, and_, delete, func, select, true, tuple_
+from sqlalchemy import ColumnElement, CursorResult, Select, and_, delete, func, select, true, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -63,15 +63,14 @@ class Log:
         rows = await self._session.execute(wanted.order_by(EventRow.position).limit(limit))
         return [(row.position, Envelope.model_validate(row.envelope)) for row in rows]
 
-    async def lag(self, group: GroupRow) -> int:
-        """Return how many events that a group hears come after its position."""
-        wanted = select(func.count()).select_from(EventRow).where(_heard_by(group), EventRow.position > group.position)
-        return await self._session.scalar(wanted) or 0
+    async def lag(self, group: GroupRow) -> dict[str, int]:
+        """Return how many events of each stream that a group hears come after its position."""
+        ahead = _counted(and_(_heard_by(group), EventRow.position > group.position))
+        return {row.stream: row.kept for row in await self._session.execute(ahead)}
 
     async def lengths(self, tenant_id: UUID | None) -> dict[str, int]:
         """Return how many events are kept of each stream; no tenant means all of them."""
-        counted = select(EventRow.stream, func.count().label("kept")).where(_of(tenant_id)).group_by(EventRow.stream)
-        return {row.stream: row.kept for row in await self._session.execute(counted)}
+        return {row.stream: row.kept for row in await self._session.execute(_counted(_of(tenant_id)))}
 
     async def purge(self, *, kept_before: datetime, limit: int) -> int:
         """Forget up to `limit` events that came before a moment, and return how many."""
@@ -177,6 +176,10 @@ def _of(tenant_id: UUID | None) -> ColumnElement[bool]:
 def _heard_by(group: GroupRow) -> ColumnElement[bool]:
     heard = and_(_of(None if group.every_tenant else group.tenant_id), EventRow.stream.in_(group.stream_names))
     return heard if group.event_types is None else and_(heard, EventRow.type.in_(group.event_types))
+
+
+def _counted(these: ColumnElement[bool]) -> Select[str, int]:
+    return select(EventRow.stream, func.count().label("kept")).where(these).group_by(EventRow.stream)
 
 
 async def _changed(session: AsyncSession, statement: Any) -> int:

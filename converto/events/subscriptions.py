@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from converto.events.asyncapi import stream_of
-from converto.events.desk import DeliveryDesk, Queue
+from converto.events.desk import DeliveryDesk
 from converto.events.groups import known, subscriber_of
 from converto.events.interface import SERVICE, Group, GroupDiffers, Subscribe, Subscribed, TooManyGroups, WrongSubscription
 from converto.events.models import GroupRow
@@ -95,8 +95,7 @@ class Subscriptions:
     async def _shown(self, row: GroupRow) -> Group:
         async with self._database.reading() as session:
             lag = await Log(session).lag(row)
-        own = subscriber_of(row)
-        queue = await DeliveryDesk(self._database).queue(own) or Queue(subscriber=own)
+        queues = await DeliveryDesk(self._database).queues_of(subscriber_of(row))
         return Group(
             subscription_id=row.id,
             consumer_group=row.name,
@@ -106,9 +105,9 @@ class Subscriptions:
             ordered=row.ordered,
             created_at=row.created_at,
             read_at=row.read_at,
-            lag=lag + queue.waiting,
-            pending=queue.pending,
-            dead=queue.dead,
+            lag=sum(lag.values()) + sum(queue.waiting for queue in queues),
+            pending=sum(queue.pending for queue in queues),
+            dead=sum(queue.dead for queue in queues),
         )
 
 
