@@ -1,11 +1,8 @@
 """The manifest of auth."""
 
-import os
-import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from pathlib import Path
 
 from converto.auth.api import router
 from converto.auth.events import SessionRevoked, UserLoggedIn, UserRegistered
@@ -16,20 +13,20 @@ from converto.auth.passwords import PasswordHasher
 from converto.auth.service import AuthService
 from converto.auth.settings import AuthSettings
 from converto.auth.signing import Signing
-from converto.kernel.config import Environment
+from converto.kernel.config import Settings
+from converto.kernel.kept_secret import SHORTEST_SECRET, installation_secret
 from converto.kernel.manifest import Module, Parts
 from converto.kernel.runtime import CannotStart
 from converto.kernel.schema import behind
 
 SECRET_FILE = "auth.secret"  # noqa: S105 - the name of a file
-SHORTEST_SECRET = 32
 
 
 @asynccontextmanager
 async def opened(parts: Parts) -> AsyncIterator[Auth]:
     """Open the service. Raises CannotStart without a good secret, or with another one than the keys were sealed with."""
     settings: AuthSettings = parts.settings
-    seal = Seal(_secret(settings, parts.program.environment, parts.program.data_dir))
+    seal = Seal(_secret(settings, parts.program))
     signing = Signing(
         parts.database,
         seal,
@@ -49,28 +46,13 @@ async def opened(parts: Parts) -> AsyncIterator[Auth]:
         hasher.close()
 
 
-def _secret(settings: AuthSettings, environment: Environment, data_dir: Path) -> str:
+def _secret(settings: AuthSettings, program: Settings) -> str:
     """Return the secret that seals the signing keys; outside production one is made once and kept in the data folder."""
-    given = settings.secret_key.get_secret_value() if settings.secret_key is not None else ""
-    if environment is Environment.PRODUCTION and len(given) < SHORTEST_SECRET:
+    secret = installation_secret(settings.secret_key, program, file=SECRET_FILE)
+    if secret is None:
         msg = f"In production the signing keys need a secret: set JWT_SECRET_KEY to {SHORTEST_SECRET} random characters or more."
         raise CannotStart(msg)
-    return given or _kept_secret(data_dir / SECRET_FILE)
-
-
-def _kept_secret(file: Path) -> str:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    draft = file.with_name(f"{file.name}.{os.getpid()}")
-    if not file.exists():
-        draft.touch(mode=0o600)
-        draft.write_text(secrets.token_urlsafe(48))
-        try:
-            os.link(draft, file)  # of two processes that start at once one wins, and nobody reads half a file
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink()
-    return file.read_text()
+    return secret
 
 
 module = Module(

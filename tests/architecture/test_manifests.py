@@ -8,9 +8,10 @@ import pytest
 from converto.kernel.interface import Interface
 from converto.kernel.manifest import Module
 from converto.modules import installed
-from tests.architecture.source import PROGRAM, python_files, tree
+from tests.architecture.source import PROGRAM, module_name, python_files, tree
 
-PACKAGES = sorted(file.parent.name for file in PROGRAM.glob("*/module.py"))
+HOMES = {file.parent.name: module_name(file) for file in sorted(PROGRAM.rglob("module.py"))}
+PACKAGES = sorted(HOMES)
 
 
 def test_every_package_with_a_manifest_is_installed_under_its_name() -> None:
@@ -21,21 +22,28 @@ def test_every_package_with_a_manifest_is_installed_under_its_name() -> None:
 @pytest.mark.parametrize("package", PACKAGES)
 def test_a_module_needs_exactly_the_interfaces_that_it_imports(package: str) -> None:
     needed = {interface.__name__ for interface in _manifest(package).needs}
-    assert needed == _imported_interfaces(PROGRAM / package)
+    assert needed == _imported_interfaces(_folder(package), package)
 
 
 def _manifest(package: str) -> Module:
-    module = importlib.import_module(f"converto.{package}.module").module
+    module = importlib.import_module(HOMES[package]).module
     assert isinstance(module, Module)
     return module
 
 
-def _imported_interfaces(package: Path) -> set[str]:
-    """Return the interfaces of other modules that the files of a package import."""
+def _folder(package: str) -> Path:
+    return PROGRAM.parent.joinpath(*HOMES[package].split(".")[:-1])
+
+
+def _imported_interfaces(folder: Path, package: str) -> set[str]:
+    """Return the interfaces of other modules that the files of a package import; a module inside it answers for itself."""
     found = set()
-    for file in python_files(package):
+    inside = {_folder(other) for other in PACKAGES} - {folder}
+    for file in python_files(folder):
+        if inside & set(file.parents) - set(folder.parents):
+            continue
         for node in ast.walk(tree(file)):
-            if isinstance(node, ast.ImportFrom) and _is_another_modules_interface(node.module, package.name):
+            if isinstance(node, ast.ImportFrom) and _is_another_modules_interface(node.module, package):
                 home = importlib.import_module(str(node.module))
                 found |= {alias.name for alias in node.names if _is_interface(getattr(home, alias.name))}
     return found
@@ -43,7 +51,7 @@ def _imported_interfaces(package: Path) -> set[str]:
 
 def _is_another_modules_interface(module: str | None, package: str) -> bool:
     parts = (module or "").split(".")
-    return len(parts) == 3 and parts[0] == "converto" and parts[2] == "interface" and parts[1] not in (package, "kernel")
+    return len(parts) > 2 and parts[0] == "converto" and parts[-1] == "interface" and parts[-2] not in (package, "kernel")
 
 
 def _is_interface(thing: object) -> bool:
