@@ -19,7 +19,8 @@ from converto.kernel.event import Envelope
 log = structlog.get_logger()
 
 READ_COUNT = 200
-BLOCK_MS = 2000
+BLOCK_MS = 500
+RECLAIM_EVERY_S = 0.5
 RECONNECT_S = (0.1, 5.0)
 LEAD_S = 10.0
 """How long the one process that reads for an ordered receiver stays the one without saying so again."""
@@ -97,13 +98,13 @@ class RedisReader:
         for stream in streams:
             await self._take_unfinished(stream)
             await self._reclaim(stream, idle_s=self._reclaim_after_s if lock is None else 0)
-        reclaim_at = loop.time() + self._reclaim_after_s / 3
+        reclaim_at = loop.time() + RECLAIM_EVERY_S
         wanted = dict.fromkeys(streams, ">")
         while True:
             if lock is None and loop.time() >= reclaim_at:
                 for stream in streams:
                     await self._reclaim(stream, idle_s=self._reclaim_after_s)
-                reclaim_at = loop.time() + self._reclaim_after_s / 3
+                reclaim_at = loop.time() + RECLAIM_EVERY_S
             answer = await whole(client.xreadgroup(self._receiver.name, self._consumer, wanted, count=READ_COUNT, block=BLOCK_MS))
             if lock is not None:
                 await whole(lock.reacquire())  # raises where another has become the reader, before anything is taken

@@ -16,7 +16,7 @@ IDLE_CONSUMER_MS = 24 * 3600 * 1000
 LAG_WORTH_A_WARNING = 100_000
 
 
-async def trim(client: Any, stream: str, *, keep: timedelta) -> int:
+async def trim(client: Any, stream: str, *, keep: timedelta, idle_consumer_ms: int = IDLE_CONSUMER_MS) -> int:
     """Delete what is older than `keep` and no group needs any more; returns how many entries that were.
 
     A group that reads no longer holds everything back, so that it finds it when it returns; how far it lags is logged.
@@ -24,7 +24,7 @@ async def trim(client: Any, stream: str, *, keep: timedelta) -> int:
     oldest = (round((now() - keep).timestamp() * 1000), 0)
     for group in await whole(client.xinfo_groups(stream)):
         oldest = min(oldest, await _needed_by(client, stream, group))
-        await _forget_consumers(client, stream, group["name"])
+        await _forget_consumers(client, stream, group["name"], idle_ms=idle_consumer_ms)
     trimmed = 0
     while gone := await whole(client.xtrim(stream, minid=f"{oldest[0]}-{oldest[1]}", approximate=True)):
         trimmed += gone
@@ -43,10 +43,10 @@ async def _needed_by(client: Any, stream: str, group: dict[str, Any]) -> EntryId
     return (milliseconds, number + 1)
 
 
-async def _forget_consumers(client: Any, stream: str, group: Any) -> None:
+async def _forget_consumers(client: Any, stream: str, group: Any, *, idle_ms: int) -> None:
     """Let go of processes that are no more; each start of one leaves a name behind."""
     for consumer in await whole(client.xinfo_consumers(stream, group)):
-        if not consumer["pending"] and consumer["idle"] > IDLE_CONSUMER_MS:
+        if not consumer["pending"] and consumer["idle"] > idle_ms:
             await whole(client.xgroup_delconsumer(stream, group, consumer["name"]))
 
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from redis.asyncio import Redis as Client
@@ -11,6 +12,7 @@ from redis.asyncio import Redis as Client
 from converto.events.backend import Subscriber
 from converto.events.inbox import Inbox
 from converto.events.redis_streams import RedisStreams
+from converto.events.redis_trim import trim
 from converto.events.traffic import Traffic, open_backend
 from converto.kernel.config import Settings
 from converto.kernel.database import Database
@@ -71,7 +73,7 @@ async def test_what_a_dead_consumer_read_and_did_not_take_in_is_taken_over(sqlit
     async with Client.from_url(redis_url) as redis:
         await redis.xgroup_create(STREAM, GROUP, id="0")
         await redis.xreadgroup(GROUP, "a process that is no more", {STREAM: ">"})
-        async with reading(redis_url, subscriber(DiaryService(), sqlite), reclaim_after_s=0.0):
+        async with reading(redis_url, subscriber(DiaryService(), sqlite), reclaim_after_s=0.2):
             await until_states(sqlite, due=1)
             await until(lambda: _nothing_pending(redis))
 
@@ -124,12 +126,49 @@ async def test_a_subscriber_that_cannot_take_anything_in_stops_no_other(sqlite: 
 
 async def test_a_stream_is_trimmed_by_age(redis_url: str) -> None:
     async with Client.from_url(redis_url) as redis:
-        for number in range(500):
-            await redis.xadd(STREAM, {"envelope": b"{}"}, id=f"{number + 1}-0")
+        await old_entries(redis, 500)
         await send(redis_url, told())
+        await trim(redis, STREAM, keep=timedelta(days=7))
         assert await redis.xlen(STREAM) < 200
         newest = await redis.xinfo_stream(STREAM)
         assert not newest["last-generated-id"].startswith(b"500-")
+
+
+async def test_nothing_is_trimmed_that_a_group_has_not_read(redis_url: str) -> None:
+    async with Client.from_url(redis_url) as redis:
+        await old_entries(redis, 500)
+        await redis.xgroup_create(STREAM, "reads.all", id="0")
+        await redis.xgroup_create(STREAM, "reads.nothing", id="0")
+        await redis.xreadgroup("reads.all", "one", {STREAM: ">"}, count=500, noack=True)
+        assert (await trim(redis, STREAM, keep=timedelta(days=7)), await redis.xlen(STREAM)) == (0, 500)
+        await redis.xgroup_destroy(STREAM, "reads.nothing")
+        assert await trim(redis, STREAM, keep=timedelta(days=7)) > 300
+
+
+async def test_nothing_is_trimmed_that_a_group_has_not_acknowledged(redis_url: str) -> None:
+    async with Client.from_url(redis_url) as redis:
+        await old_entries(redis, 500)
+        await redis.xgroup_create(STREAM, "reads.all", id="0")
+        await redis.xreadgroup("reads.all", "one", {STREAM: ">"}, count=500)
+        await redis.xack(STREAM, "reads.all", *[f"{number + 1}-0" for number in range(500) if number != 249])
+        await trim(redis, STREAM, keep=timedelta(days=7))
+        (oldest,) = await redis.xrange(STREAM, count=1)
+        assert (oldest[0] <= b"250-0", await redis.xrange(STREAM, "250-0", "250-0") != []) == (True, True)
+
+
+async def test_a_consumer_that_is_long_gone_is_forgotten_and_one_that_holds_entries_is_not(redis_url: str) -> None:
+    async with Client.from_url(redis_url) as redis:
+        await old_entries(redis, 2)
+        await redis.xgroup_create(STREAM, "reads.all", id="0")
+        await redis.xreadgroup("reads.all", "holds", {STREAM: ">"}, count=1)
+        await redis.xgroup_createconsumer(STREAM, "reads.all", "gone")
+        await trim(redis, STREAM, keep=timedelta(days=7), idle_consumer_ms=-1)
+        assert [consumer["name"] for consumer in await redis.xinfo_consumers(STREAM, "reads.all")] == [b"holds"]
+
+
+async def old_entries(redis: Client, count: int) -> None:
+    for number in range(count):
+        await redis.xadd(STREAM, {"envelope": b"{}"}, id=f"{number + 1}-0")
 
 
 async def test_an_entry_is_acknowledged_only_after_it_was_taken_in(sqlite: Database, redis_url: str) -> None:
@@ -143,7 +182,7 @@ async def test_an_entry_is_acknowledged_only_after_it_was_taken_in(sqlite: Datab
     async with Client.from_url(redis_url) as redis:
         async with reading(redis_url, Full(good.subscription, good.service, good.database)):
             await until(lambda: _is_pending(redis))
-        async with reading(redis_url, good, reclaim_after_s=0.0):
+        async with reading(redis_url, good, reclaim_after_s=0.2):
             await until_states(sqlite, due=1)
 
 
