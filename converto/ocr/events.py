@@ -12,6 +12,7 @@ class ScanRequested(Event):
     """A document waits to be read."""
 
     type: ClassVar[str] = "ocr.requested"
+    subject_field: ClassVar[str | None] = "scan_id"
 
     scan_id: UUID
 
@@ -20,6 +21,7 @@ class ScanStarted(Event):
     """A document is being read."""
 
     type: ClassVar[str] = "ocr.started"
+    subject_field: ClassVar[str | None] = "scan_id"
 
     scan_id: UUID
 
@@ -28,6 +30,7 @@ class ScanCompleted(Event):
     """A document has been read; ask the reader for all that is on it."""
 
     type: ClassVar[str] = "ocr.completed"
+    subject_field: ClassVar[str | None] = "scan_id"
 
     scan_id: UUID
     kind: Kind
@@ -40,6 +43,7 @@ class ScanFailed(Event):
     """A document could not be read."""
 
     type: ClassVar[str] = "ocr.failed"
+    subject_field: ClassVar[str | None] = "scan_id"
 
     scan_id: UUID
     error: Failure
