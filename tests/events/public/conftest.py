@@ -1,0 +1,116 @@
+"""The public events behind HTTP, deployed in two ways: all in one, and the events on a machine of their own."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from fastapi import FastAPI
+from pydantic import SecretStr
+
+from converto.app import create_app, migrate
+from converto.kernel.config import Environment, Settings
+from converto.kernel.database import Database
+from tests.acceptance.people import Person, register
+from tests.servers import ask
+
+SECRETS = (SecretStr("a secret of the tests, long enough"),)
+
+
+class ByHost(httpx2.AsyncBaseTransport):
+    """Brings a call to the application of its host: processes of one installation ask one another."""
+
+    def __init__(self) -> None:
+        self.apps: dict[str, FastAPI] = {}
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        return await httpx2.ASGITransport(self.apps[request.url.host]).handle_async_request(request)
+
+
+@dataclass(frozen=True)
+class House:
+    """An installation: where its REST is asked, and what lives in which application."""
+
+    http: httpx2.AsyncClient
+    apps: Mapping[str, FastAPI]
+
+    def database(self, module: str) -> Database:
+        """Return the database of a module, wherever it lives."""
+        found: Database = self._hosting(module).state.runtime.hosted[module].database
+        return found
+
+    def service(self, module: str) -> Any:
+        """Return the service of a module, wherever it lives."""
+        return self._hosting(module).state.runtime.hosted[module].service
+
+    def _hosting(self, module: str) -> FastAPI:
+        return next(app for app in self.apps.values() if module in app.state.runtime.hosted)
+
+
+@asynccontextmanager
+async def opened(apps: Mapping[str, Settings]) -> AsyncIterator[House]:
+    """Run the applications of an installation; the first is its edge."""
+    transport = ByHost()
+    async with AsyncExitStack() as stack:
+        for name, settings in reversed(apps.items()):
+            await migrate(settings)
+            transport.apps[name] = app = create_app(settings, transport=transport)
+            await stack.enter_async_context(app.router.lifespan_context(app))
+        edge = httpx2.ASGITransport(transport.apps[next(iter(apps))])
+        yield House(
+            await stack.enter_async_context(httpx2.AsyncClient(transport=edge, base_url="http://converto", timeout=60)), transport.apps
+        )
+
+
+@asynccontextmanager
+async def together(folder: Path) -> AsyncIterator[House]:
+    """Run everything in one application, on files and with events in memory."""
+    settings = Settings(environment=Environment.TEST, data_dir=folder, rpc_secrets=SECRETS, modules=("auth", "events", "gateway", "ocr"))
+    async with opened({"edge": settings}) as house:
+        yield house
+
+
+@asynccontextmanager
+async def apart(folder: Path) -> AsyncIterator[House]:
+    """Run the events as an application of their own, on PostgreSQL and Redis."""
+    url = ask("postgres")
+    common = Settings(
+        environment=Environment.TEST,
+        data_dir=folder,
+        database_url=SecretStr(url),
+        database_pool=5,
+        events=ask("redis"),
+        rpc_secrets=SECRETS,
+    )
+    edge = common.model_copy(update={"modules": ("auth", "gateway", "ocr"), "remote": {"events": "http://events"}})
+    events = common.model_copy(update={"modules": ("events",), "remote": {"ocr": "http://edge", "auth": "http://edge"}})
+    try:
+        async with opened({"edge": edge, "events": events}) as house:
+            yield house
+    finally:
+        ask("drop", url.rpartition("/")[2])
+
+
+DEPLOYMENTS = {"together": together, "apart": apart}
+
+
+@pytest.fixture(scope="module", params=DEPLOYMENTS)
+async def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
+    """Return an installation; the tests of a module share it, and each brings a company of its own."""
+    async with DEPLOYMENTS[request.param](tmp_path_factory.mktemp(request.param)) as house:
+        yield house
+
+
+@pytest.fixture
+async def aino(house: House) -> Person:
+    """Return somebody with a company of her own."""
+    return await register(house.http)
+
+
+@pytest.fixture
+async def boris(house: House) -> Person:
+    """Return somebody of another company."""
+    return await register(house.http)
