@@ -11,10 +11,11 @@ import httpx2
 import structlog
 
 from converto.kernel.database import Database
+from converto.kernel.discovery import watch
 from converto.kernel.errors import Unavailable
 from converto.kernel.interface import Value
 from converto.kernel.replicas import Replica
-from converto.kernel.runtime import Runtime, watch
+from converto.kernel.runtime import Runtime
 
 log = structlog.get_logger()
 DATABASE_TIMEOUT_S = 2.0
@@ -48,7 +49,12 @@ class ReplicaHealth(Value):
     """One address of a module: how it is, and when it last answered."""
 
     url: str
+    address: str | None = None
+    """The address that the name in the URL has, where it is one of several or may become so."""
     status: ModuleStatus
+    version: str | None = None
+    problem: str | None = None
+    """Why it did not answer the last time."""
     breaker: Literal["closed", "open", "half-open"]
     latency_ms: float | None
     last_seen: datetime | None
@@ -124,6 +130,9 @@ def _replica(replica: Replica) -> ReplicaHealth:
     answers = ModuleStatus.UNKNOWN if replica.last_seen is None else ModuleStatus.OK
     return ReplicaHealth(
         url=replica.url,
+        address=replica.address,
+        version=replica.version,
+        problem=replica.problem,
         status=ModuleStatus.DOWN if replica.failures else answers,
         breaker=replica.breaker,
         latency_ms=None if replica.latency_s is None else round(replica.latency_s * 1000, 2),

@@ -82,7 +82,7 @@ def stats(runtime: Runtime, figures: RequestFigures, tokens: KnownTokens) -> Sta
             "size": _requests([series for series in everything if series.status == 413]),
             "rate": _requests([series for series in everything if series.status == 429]),
         },
-        breakers={name: {replica.url: replica.breaker for replica in replicas.all} for name, replicas in runtime.replicas.items()},
+        breakers={name: {replica.label: replica.breaker for replica in replicas.all} for name, replicas in runtime.replicas.items()},
     )
 
 

@@ -106,8 +106,6 @@ def _guarded(label: str, operation: Operation) -> Iterator[float]:
         raise
     except TimeoutError as error:
         raise TimedOut(operation=label, timeout_s=round(timeout_s, 3)) from error
-    except CalledInTransaction:
-        raise
     except Exception as error:
         log.exception("interface.failed", operation=label)
         raise Internal from error

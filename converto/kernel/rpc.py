@@ -1,34 +1,35 @@
-"""Calls between processes: `POST {base}/internal/{module}/{operation}`, msgpack bodies, signed; streams are frames one after another."""
+"""Calls between processes: `POST {base}/internal/{module}/{operation}`, signed; streams are messages one after another."""
 
 import asyncio
-import struct
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
 import httpx2
-import msgspec
 import structlog
 from pydantic import BaseModel, SecretStr, ValidationError
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from converto.kernel.context import Context, current, new_trace_parent, within
+from converto.kernel.discovery import why
 from converto.kernel.errors import Error, Internal, Invalid, NotFound, Unavailable, WireError, from_wire, to_wire
 from converto.kernel.interface import Interface, Kind, Operation, operations
 from converto.kernel.replicas import Replica, Replicas, RetryBudget
-from converto.kernel.signature import HEADER, sign, verify
+from converto.kernel.signature import DIGEST_HEADER, HEADER, BadSignature, Digest, sign, verify
+from converto.kernel.wire import Incoming, Malformed, Message
 
 log = structlog.get_logger()
 
-CONTENT_TYPE = "application/msgpack"
+CONTENT_TYPE = "application/vnd.converto.call"
 TIMEOUT_HEADER = "x-converto-timeout-ms"
 ATTEMPTS = 3
-_LENGTH = struct.Struct(">I")
+IN_LOOP_BYTES = 1024 * 1024
+"""The digest of a longer body is made in a thread: of 20 MB it takes some 50 ms."""
 _TICK_S = 0.1  # the event loop's clock may be this far behind the real one
-_encoder = msgspec.msgpack.Encoder(enc_hook=lambda secret: secret.get_secret_value())
-_decoder = msgspec.msgpack.Decoder()
+_WHOLE_TIME = 0.9  # of what an operation may take
 
 
 class UnknownOperation(NotFound):
@@ -45,6 +46,25 @@ class BadCall(Invalid):
     message = "The arguments do not fit {operation}: {reason}"
 
 
+class _Call:
+    """One call, ready to be sent to any replica, as often as it takes."""
+
+    def __init__(self, path: str, message: Message) -> None:
+        self.path = path
+        self.message = message
+        self.digest = Digest()
+
+    async def prepared(self) -> "_Call":
+        if self.message.length > IN_LOOP_BYTES:
+            self.digest = await asyncio.to_thread(Digest, self.message.pieces())
+        else:
+            self.digest = Digest(self.message.pieces())
+        return self
+
+    def content(self) -> bytes | AsyncIterator[bytes]:
+        return _one_by_one(self.message) if self.message.large else self.message.whole()
+
+
 class HttpTransport:
     """Calls a module in another process, choosing among its replicas."""
 
@@ -58,82 +78,111 @@ class HttpTransport:
         self._budget = RetryBudget()
 
     async def call(self, operation: Operation, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Make one call; a query may be retried on another replica, a command only where the connection was refused."""
-        path, body = self._request(operation, args, kwargs)
+        """Make one call; a query may be retried on another replica, a command only where no connection could be made."""
+        call = await self._call(operation, args, kwargs)
         tried: list[Replica] = []
         self._budget.called()
         while True:
             replica = self._replicas.choose(but=tried)
             tried.append(replica)
             try:
-                return self._result(operation, await self._post(replica, path, body))
+                async with self._answer(replica, operation, call) as answer:
+                    return _result(operation, answer, await _only(answer.aiter_raw()))
             except httpx2.TransportError as error:
-                again = operation.kind is Kind.QUERY or isinstance(error, httpx2.ConnectError)
+                again = operation.kind is Kind.QUERY or isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout)
                 if not again or len(tried) >= ATTEMPTS or not self._budget.spend():
                     raise Unavailable(module=self._replicas.module, retry_after_s=1) from error
             await asyncio.sleep(0.02 * 2 ** len(tried))
 
     async def stream(self, operation: Operation, args: tuple[Any, ...], kwargs: dict[str, Any]) -> AsyncIterator[Any]:
-        """Make one call and yield its frames; a stream that breaks off is Unavailable, never a quiet end."""
-        path, body = self._request(operation, args, kwargs)
-        replica = self._replicas.choose()
-        with replica.busy():
-            try:
-                async with self._client.stream("POST", replica.url + path, content=body, headers=self._headers(path, body)) as answer:
-                    replica.answered()
-                    if answer.status_code != 200:
-                        await answer.aread()
-                        self._result(operation, answer)
-                    async for kind, payload in _frames(answer.aiter_bytes()):
-                        if kind == "end":
-                            return
-                        if kind == "error":
-                            raise from_wire(WireError.model_validate(payload))
-                        yield operation.result.validate_python(payload)
-            except httpx2.TransportError as error:
-                replica.failed()
-                raise Unavailable(module=self._replicas.module, retry_after_s=1) from error
+        """Make one call and yield its values; a stream that breaks off is Unavailable, never a quiet end."""
+        call = await self._call(operation, args, kwargs)
+        try:
+            async with self._answer(self._replicas.choose(), operation, call) as answer:
+                if answer.status_code != 200:
+                    _result(operation, answer, await _only(answer.aiter_raw()))
+                incoming = Incoming(answer.aiter_raw())
+                while (message := await incoming.message()) is not None:
+                    kind, payload = message.value()
+                    if kind == "end":
+                        return
+                    if kind == "error":
+                        raise from_wire(WireError.model_validate(payload))
+                    yield operation.result.validate_python(payload)
+        except httpx2.TransportError as error:
+            raise Unavailable(module=self._replicas.module, retry_after_s=1) from error
         raise Unavailable(module=self._replicas.module, retry_after_s=1)
 
-    def _request(self, operation: Operation, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[str, bytes]:
+    async def _call(self, operation: Operation, args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Call:
         given = operation.signature.bind(*args, **kwargs).arguments
         packed = operation.arguments.model_construct(**given).model_dump(mode="python", include=set(given), warnings=False)
-        return self._path + operation.name, _encoder.encode(packed)
+        return await _Call(self._path + operation.name, Message.of(packed)).prepared()
 
-    def _headers(self, path: str, body: bytes) -> dict[str, str]:
+    def _headers(self, replica: Replica, call: _Call) -> dict[str, str]:
         context = current()
         left_s = context.remaining_s()
         return {
             "content-type": CONTENT_TYPE,
-            HEADER: sign(self._secrets, path, body),
+            "content-length": str(call.digest.length),
+            DIGEST_HEADER: str(call.digest),
+            HEADER: sign(self._secrets, call.path, call.digest),
             "x-request-id": context.request_id,
             "traceparent": new_trace_parent(context.trace_parent),
-            **({} if left_s is None else {TIMEOUT_HEADER: str(round(left_s * 1000))}),
+            **({} if left_s is None else {TIMEOUT_HEADER: str(int(left_s * 1000))}),
+            **replica.headers,
         }
 
-    def _result(self, operation: Operation, answer: httpx2.Response) -> Any:
-        if answer.headers.get("content-type") != CONTENT_TYPE:  # something between us answers, such as a proxy
-            raise Unavailable(module=self._replicas.module, retry_after_s=1)
-        content = _decoder.decode(answer.content)
-        if answer.status_code != 200:
-            raise from_wire(WireError.model_validate(content))
-        return operation.result.validate_python(content)
-
-    async def _post(self, replica: Replica, path: str, body: bytes) -> httpx2.Response:
-        start = time.monotonic()
+    @asynccontextmanager
+    async def _answer(self, replica: Replica, operation: Operation, call: _Call) -> AsyncIterator[httpx2.Response]:
+        """Send a call to one replica, note whether it answers, and give its answer, of which only the head has been read."""
+        request = self._client.build_request(
+            "POST", replica.base + call.path, content=call.content(), headers=self._headers(replica, call), extensions=replica.extensions
+        )
         with replica.busy():
             try:
-                answer = await self._client.post(replica.url + path, content=body, headers=self._headers(path, body))
-            except httpx2.TransportError:
-                replica.failed()
+                async with aclosing(await self._send(request, replica, operation)) as answer:
+                    if answer.headers.get("content-type") != CONTENT_TYPE:  # something between us answers, such as a proxy
+                        msg = f"what answers there ({answer.status_code}) is none of our processes"
+                        raise httpx2.RemoteProtocolError(msg, request=answer.request)
+                    replica.answered()
+                    yield answer
+            except httpx2.TransportError as error:
+                replica.failed(why(error))
+                if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout):
+                    self._replicas.missed.ring()
                 raise
-            except asyncio.CancelledError:
-                left_s = current().remaining_s()
-                if left_s is not None and left_s < _TICK_S:
-                    replica.failed()  # our own deadline ended the call: as good as no answer
-                raise
-        replica.answered(time.monotonic() - start)
-        return answer
+
+    async def _send(self, request: httpx2.Request, replica: Replica, operation: Operation) -> httpx2.Response:
+        given_s = current().remaining_s()
+        try:
+            return await self._client.send(request, stream=True)
+        except asyncio.CancelledError:
+            left_s = current().remaining_s()
+            has_run_out = left_s is not None and left_s < _TICK_S
+            # who gave less than the operation's own time cannot tell a slow callee from a dead one
+            if has_run_out and given_s is not None and given_s > _WHOLE_TIME * operation.timeout_s:
+                replica.failed("it takes too long to answer")
+            raise
+
+
+async def _one_by_one(message: Message) -> AsyncIterator[bytes]:
+    for piece in message.pieces():
+        yield piece
+
+
+async def _only(chunks: AsyncIterator[bytes]) -> Message:
+    """Return the only message, and read to the end: a connection is used again only then. Raises Malformed."""
+    incoming = Incoming(chunks)
+    message = await incoming.message()
+    if message is None or await incoming.message() is not None:
+        raise Malformed
+    return message
+
+
+def _result(operation: Operation, answer: httpx2.Response, message: Message) -> Any:
+    if answer.status_code != 200:
+        raise from_wire(WireError.model_validate(message.value()))
+    return operation.result.validate_python(message.value())
 
 
 def route_name(module: str, companion: str | None = None) -> str:
@@ -146,29 +195,45 @@ def rpc_route(module: str, interface: type[Interface], bound: Callable[[], Inter
     known = operations(interface)
 
     async def endpoint(request: Request) -> Response:
-        path, body = request.scope["path"], await request.body()
         try:
-            verify(secrets, request.headers.get(HEADER, ""), path, body)
+            content = await _signed_content(request, secrets)
             operation = known.get(request.path_params["operation"])
             if operation is None:
                 raise UnknownOperation(module=module, operation=request.path_params["operation"])
-            arguments = _arguments(operation, body)
+            arguments = _arguments(operation, content)
+        except ClientDisconnect:
+            return Response(status_code=400)  # nobody reads it
         except Error as error:
-            return _failure(error)
+            # where the signature is bad the body lies unread
+            return _answer(error.status, to_wire(error).model_dump(), then_close=isinstance(error, BadSignature))
         context = _context(request.headers)
         if operation.kind is Kind.STREAM:
-            return StreamingResponse(_answer_frames(operation, bound(), arguments, context=context), media_type=CONTENT_TYPE)
-        try:
-            with within(context):
-                result = await getattr(bound(), operation.name)(**arguments)
-            return Response(_encoder.encode(operation.result.dump_python(result)), media_type=CONTENT_TYPE)
-        except Error as error:
-            return _failure(error)
-        except Exception:
-            log.exception("rpc.failed", module=module, operation=operation.name)
-            return _failure(Internal())
+            return StreamingResponse(_answer_values(operation, bound(), arguments, context=context), media_type=CONTENT_TYPE)
+        return await _answer_value(operation, bound, arguments, context=context)
 
     return Route(f"/internal/{module}/{{operation}}", endpoint, methods=["POST"], include_in_schema=False)
+
+
+async def _signed_content(request: Request, secrets: Sequence[SecretStr]) -> Any:
+    """Return what a call bears. Raises BadSignature, before the body is read where the headers are not signed; BadCall."""
+    length, digest = request.headers.get("content-length", ""), request.headers.get(DIGEST_HEADER, "")
+    verify(secrets, request.headers.get(HEADER, ""), request.scope["path"], length=length, digest=digest)
+    found = Digest()
+
+    async def chunks() -> AsyncIterator[bytes]:
+        async for chunk in request.stream():
+            found.add(chunk)
+            if found.length > int(length):
+                raise BadSignature
+            yield chunk
+
+    try:
+        message = await _only(chunks())
+        if str(found) != digest:
+            raise BadSignature
+        return message.value()
+    except Malformed:
+        raise BadCall(operation=request.path_params["operation"], reason="the body is no message") from None
 
 
 def _context(headers: Mapping[str, str]) -> Context:
@@ -180,11 +245,9 @@ def _context(headers: Mapping[str, str]) -> Context:
     )
 
 
-def _arguments(operation: Operation, body: bytes) -> dict[str, Any]:
+def _arguments(operation: Operation, content: Any) -> dict[str, Any]:
     try:
-        model: BaseModel = operation.arguments.model_validate(_decoder.decode(body))
-    except msgspec.DecodeError as error:
-        raise BadCall(operation=operation.name, reason="the body is not msgpack") from error
+        model: BaseModel = operation.arguments.model_validate(content)
     except ValidationError as error:
         # never the values: a password may be among them
         reason = "; ".join(f"{'.'.join(map(str, wrong['loc']))}: {wrong['msg']}" for wrong in error.errors(include_input=False))
@@ -192,39 +255,44 @@ def _arguments(operation: Operation, body: bytes) -> dict[str, Any]:
     return {name: getattr(model, name) for name in operation.signature.parameters if name in model.model_fields_set}
 
 
+def _answer(status: int, content: Any, *, then_close: bool = False) -> Response:
+    message = Message.of(content)
+    headers = {"content-length": str(message.length)} | ({"connection": "close"} if then_close else {})
+    if message.large:
+        return StreamingResponse(_one_by_one(message), status_code=status, headers=headers, media_type=CONTENT_TYPE)
+    return Response(message.whole(), status_code=status, headers=headers, media_type=CONTENT_TYPE)
+
+
 def _failure(error: Error) -> Response:
-    return Response(_encoder.encode(to_wire(error).model_dump()), status_code=error.status, media_type=CONTENT_TYPE)
+    return _answer(error.status, to_wire(error).model_dump())
 
 
-async def _answer_frames(operation: Operation, bound: Interface, arguments: dict[str, Any], *, context: Context) -> AsyncIterator[bytes]:
-    values = getattr(bound, operation.name)(**arguments)
-    end = object()
+async def _answer_value(operation: Operation, bound: Callable[[], Interface], arguments: dict[str, Any], *, context: Context) -> Response:
     try:
-        while True:
-            with within(context):  # a generator's body runs in its consumer's context
-                value = await anext(values, end)
-            if value is end:
-                break
-            yield _frame("value", operation.result.dump_python(value))
+        with within(context):
+            result = await getattr(bound(), operation.name)(**arguments)
+        return _answer(200, operation.result.dump_python(result))
     except Error as error:
-        yield _frame("error", to_wire(error).model_dump())
-    else:
-        yield _frame("end", None)
+        return _failure(error)
+    except Exception:
+        log.exception("rpc.failed", operation=operation.name)
+        return _failure(Internal())
 
 
-def _frame(kind: str, payload: Any) -> bytes:
-    packed = _encoder.encode([kind, payload])
-    return _LENGTH.pack(len(packed)) + packed
-
-
-async def _frames(chunks: AsyncIterator[bytes]) -> AsyncIterator[tuple[str, Any]]:
-    buffer = bytearray()
-    async for chunk in chunks:
-        buffer += chunk
-        while len(buffer) >= _LENGTH.size:
-            end = _LENGTH.size + _LENGTH.unpack_from(buffer)[0]
-            if len(buffer) < end:
-                break
-            kind, payload = _decoder.decode(bytes(buffer[_LENGTH.size : end]))
-            del buffer[:end]
-            yield kind, payload
+async def _answer_values(operation: Operation, bound: Interface, arguments: dict[str, Any], *, context: Context) -> AsyncIterator[bytes]:
+    end = object()
+    async with aclosing(getattr(bound, operation.name)(**arguments)) as values:
+        kind = "value"
+        while kind == "value":
+            try:
+                with within(context):  # a generator's body runs in its consumer's context
+                    value = await anext(values, end)
+                kind = "end" if value is end else "value"
+                message = Message.of([kind, None if value is end else operation.result.dump_python(value)])
+            except Error as error:
+                kind, message = "error", Message.of(["error", to_wire(error).model_dump()])
+            except Exception:
+                log.exception("rpc.failed", operation=operation.name)
+                kind, message = "error", Message.of(["error", to_wire(Internal()).model_dump()])
+            for piece in message.pieces():
+                yield piece

@@ -1,6 +1,5 @@
 """The runtime: what lives in this process, what lives elsewhere, and who can be asked."""
 
-import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from converto.kernel.binding import LocalTransport, bind
 from converto.kernel.blobs import BlobStore, open_blobs
 from converto.kernel.config import Environment, Settings
 from converto.kernel.database import Database, Databases
+from converto.kernel.discovery import Discovery
 from converto.kernel.drain import Drain
 from converto.kernel.interface import Interface
 from converto.kernel.manifest import Companion, Module, Parts
@@ -22,6 +22,8 @@ from converto.kernel.replicas import Replicas
 from converto.kernel.rpc import HttpTransport, route_name, rpc_route
 
 SHORTEST_SECRET = 32
+CONNECT_TIMEOUT_S = 2.0
+"""Within one installation a connection takes milliseconds; an address that nobody has any more would not answer at all."""
 
 
 class CannotStart(Exception):
@@ -99,7 +101,12 @@ class Runtime:
         """Return a client for the other processes of this installation, to be closed by whoever asked for it."""
         # idle connections go before the callee would end them (after 5 s), or a command might be sent on one that is just ending
         limits = httpx2.Limits(max_connections=200, max_keepalive_connections=50, keepalive_expiry=3)
-        return httpx2.AsyncClient(timeout=None, limits=limits, trust_env=False, transport=self._transport)
+        timeout = httpx2.Timeout(None, connect=CONNECT_TIMEOUT_S)
+        return httpx2.AsyncClient(timeout=timeout, limits=limits, trust_env=False, transport=self._transport)
+
+    def discovery(self) -> Discovery:
+        """Return what finds the replicas of the modules elsewhere; where a transport of our own reaches them, names are only names."""
+        return Discovery([] if self._transport else list(self.replicas.values()), every_s=self.settings.discovery_every_s)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -123,6 +130,7 @@ class Runtime:
                 bound.clear()
 
     async def _bind_remote(self, stack: AsyncExitStack) -> None:
+        await stack.enter_async_context(self.discovery().running())
         client = await stack.enter_async_context(self.client())
         for name, replicas in self.replicas.items():
             interface = self.known[name].interface
@@ -144,6 +152,7 @@ class Runtime:
             metrics=self.metrics,
             others={need: self.interfaces[need] for need in module.needs},
             known_events={event.type: event for known in self.known.values() for event in known.events},
+            known_handlers={heard.name: heard.event for known in self.known.values() for heard in known.hears},
             companions=self.companions,
             drain=self.drain,
         )
@@ -214,15 +223,3 @@ def _addresses(name: str, urls: str) -> None:
 def _long_enough(secrets: Sequence[SecretStr]) -> None:
     if any(len(secret.get_secret_value()) < SHORTEST_SECRET for secret in secrets):
         _refuse(f"In production each of CONVERTO_RPC_SECRETS needs at least {SHORTEST_SECRET} characters.")
-
-
-async def watch(replicas: Replicas, client: httpx2.AsyncClient) -> None:
-    """Ask every replica of a module once whether it lives, and note the answer."""
-    for replica in replicas.all:
-        start = time.monotonic()
-        try:
-            await client.get(f"{replica.url}/health/live", timeout=2.0)
-        except httpx2.TransportError:
-            replica.failed()
-        else:
-            replica.answered(time.monotonic() - start)

@@ -14,6 +14,7 @@ import uvicorn
 from pydantic import SecretStr
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute
+from starlette.types import Receive, Scope, Send
 
 from converto.kernel.binding import LocalTransport, bind
 from converto.kernel.context import current
@@ -58,6 +59,7 @@ class Seen(Value):
 
     request_id: str
     trace_id: str
+    span_id: str
     remaining_s: float
 
 
@@ -97,6 +99,21 @@ class Echo(Interface, Protocol):
     @query
     async def unspeakable(self) -> int: ...
 
+    @query
+    async def swallow(self, content: bytes) -> int: ...
+
+    @query
+    async def give(self, size: int) -> bytes: ...
+
+    @query(timeout_s=5)
+    async def slow(self) -> None: ...
+
+    @query
+    async def through(self, *, hops: int) -> tuple[Seen, ...]: ...
+
+    @stream
+    def pages(self, number: int, *, size: int) -> AsyncIterator[bytes]: ...
+
     @stream
     def count(self, upto: int, *, then: str = "end") -> AsyncIterator[int]: ...
 
@@ -113,6 +130,8 @@ class EchoService(Echo):
         self.holds = False
         self.entered, self.go_on, self.left = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self.database = database
+        self.next: Echo | None = None
+        """Whom to ask for the rest of the way."""
 
     async def _hold(self) -> None:
         self.entered.set()
@@ -140,7 +159,8 @@ class EchoService(Echo):
 
     async def seen(self) -> Seen:
         context = current()
-        return Seen(request_id=context.request_id, trace_id=context.trace_id, remaining_s=context.remaining_s() or -1)
+        span_id = context.trace_parent.split("-")[2]
+        return Seen(request_id=context.request_id, trace_id=context.trace_id, span_id=span_id, remaining_s=context.remaining_s() or -1)
 
     async def patient(self) -> None:
         await asyncio.Event().wait()
@@ -163,6 +183,26 @@ class EchoService(Echo):
     async def unspeakable(self) -> int:
         return 2**80
 
+    async def swallow(self, content: bytes) -> int:
+        return len(content)
+
+    async def give(self, size: int) -> bytes:
+        return bytes(size)
+
+    async def slow(self) -> None:
+        await asyncio.Event().wait()
+
+    async def through(self, *, hops: int) -> tuple[Seen, ...]:
+        here = await self.seen()
+        if not hops:
+            return (here,)
+        assert self.next is not None
+        return (here, *await self.next.through(hops=hops - 1))
+
+    async def pages(self, number: int, *, size: int) -> AsyncIterator[bytes]:
+        for each in range(number):
+            yield bytes([each % 256]) * size
+
     async def count(self, upto: int, *, then: str = "end") -> AsyncIterator[int]:
         try:
             for number in range(1, upto + 1):
@@ -179,22 +219,32 @@ class EchoService(Echo):
 class Process:
     """A server of its own on loopback, that can be stopped, killed and started again on the same port."""
 
-    def __init__(self, *routes: BaseRoute) -> None:
+    def __init__(self, *routes: BaseRoute, host: str = "127.0.0.1", port: int = 0) -> None:
         self._app = Starlette(routes=routes)
+        self._host = host
         with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self._port = int(probe.getsockname()[1])
-        self.url = f"http://127.0.0.1:{self._port}"
+            probe.bind((host, port))
+            self.port = int(probe.getsockname()[1])
+        self.url = f"http://{host}:{self.port}"
+        self.asked: list[dict[str, str]] = []
+        """The headers of every request."""
         self._server: uvicorn.Server | None = None
 
     @classmethod
-    def of(cls, service: Echo, *secrets: SecretStr) -> "Process":
+    def of(cls, service: Echo, *secrets: SecretStr, host: str = "127.0.0.1", port: int = 0) -> "Process":
         """Return a process that hosts the module."""
-        return cls(rpc_route("echo", ECHO, lambda: bind(ECHO, LocalTransport(service)), secrets or (SECRET,)))
+        route = rpc_route("echo", ECHO, lambda: bind(ECHO, LocalTransport(service)), secrets or (SECRET,))
+        return cls(route, host=host, port=port)
+
+    async def _noting(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.asked.append({name.decode(): value.decode() for name, value in scope["headers"]})
+        await self._app(scope, receive, send)
 
     async def start(self) -> None:
         """Return once it listens."""
-        config = uvicorn.Config(self._app, host="127.0.0.1", port=self._port, log_config=None, lifespan="off", access_log=False)
+        config = uvicorn.Config(
+            self._noting, host=self._host, port=self.port, interface="asgi3", log_config=None, lifespan="off", access_log=False
+        )
         config.load()
         self._server = uvicorn.Server(config)
         self._server.lifespan = config.lifespan_class(config)

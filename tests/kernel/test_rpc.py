@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 
@@ -13,11 +14,13 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from converto.kernel.binding import bind
+from converto.kernel.context import within
 from converto.kernel.errors import Internal, TimedOut, Unavailable
 from converto.kernel.interface import Interface, query
 from converto.kernel.replicas import FAILURES_TO_OPEN, OPEN_S, Replica, Replicas
 from converto.kernel.rpc import BadCall, HttpTransport, UnknownOperation
-from converto.kernel.signature import BadSignature, sign
+from converto.kernel.signature import DIGEST_HEADER, HEADER, BadSignature, Digest, sign
+from converto.kernel.wire import Message
 from tests.kernel.echo import ECHO, SECRET, Echo, EchoService, Process
 
 Ask = Callable[[Replicas], Echo]
@@ -141,6 +144,23 @@ async def test_a_process_that_hangs_past_the_deadline_counts_as_failed(ask: Ask,
     assert replicas.all[0].failures == 1
 
 
+async def test_a_caller_in_a_hurry_says_nothing_of_the_callee(ask: Ask, process: Process) -> None:
+    replicas = replicas_of(process)
+    for _ in range(FAILURES_TO_OPEN):
+        with pytest.raises(TimedOut), within(deadline=time.monotonic() + 0.05):
+            await ask(replicas).slow()
+    assert (replicas.all[0].failures, replicas.all[0].breaker) == (0, "closed")
+
+
+async def test_a_callee_that_one_caller_found_silent_is_closed_to_none_by_hurried_ones(ask: Ask, process: Process) -> None:
+    replicas = replicas_of(process)
+    with pytest.raises(TimedOut):
+        await ask(replicas).patient()
+    with pytest.raises(TimedOut), within(deadline=time.monotonic() + 0.05):
+        await ask(replicas).slow()
+    assert replicas.all[0].failures == 1
+
+
 async def test_a_caller_that_goes_away_is_no_failure_of_the_callee(ask: Ask, process: Process, service: EchoService) -> None:
     service.holds = True
     replicas = replicas_of(process)
@@ -182,10 +202,12 @@ async def test_a_proxys_page_instead_of_an_answer_is_unavailable(ask: Ask) -> No
 
     proxy = Process(Route("/internal/{rest:path}", page, methods=["POST"]))
     await proxy.start()
+    replicas = replicas_of(proxy)
     with pytest.raises(Unavailable) as caught:
-        await ask(replicas_of(proxy)).look()
+        await ask(replicas).note("once")
     await proxy.kill()
     assert caught.value.details["module"] == "echo"
+    assert (replicas.all[0].failures, len(proxy.asked)) == (1, 1)
 
 
 async def test_an_answer_of_another_shape_is_internal(client: httpx2.AsyncClient, process: Process) -> None:
@@ -210,16 +232,58 @@ async def test_a_caller_newer_than_its_callee_is_told_so(client: httpx2.AsyncCli
         await bind(Newer, HttpTransport(replicas_of(process), [SECRET], client)).fetch()
 
 
-@pytest.mark.parametrize("body", [b"", b"\xc1", b"\x80", b"\x81\xa4text\x01\x00", b"[]", b"\x93\x01\x02\x03"])
-async def test_a_signed_body_that_does_not_fit_is_refused(client: httpx2.AsyncClient, process: Process, body: bytes) -> None:
+def signed(path: str, body: bytes) -> dict[str, str]:
+    """Return the headers of a call as one of our processes would send it."""
+    digest = Digest([body])
+    return {HEADER: sign([SECRET], path, digest), DIGEST_HEADER: str(digest)}
+
+
+BODIES = {
+    "nothing": b"",
+    "too short": b"\0\0\0",
+    "no msgpack": Message(b"\xc1", []).whole(),
+    "a list": Message.of([1, 2, 3]).whole(),
+    "no argument": Message.of({}).whole(),
+    "an argument of another type": Message.of({"text": 1}).whole(),
+    "two messages": Message.of({"text": "a"}).whole() * 2,
+    "a message and a rest": Message.of({"text": "a"}).whole() + b"\0",
+    "large bytes that do not come": b"\0\0\0\1\0\1\xff\xff\xff\xff\xff\xff\xff\xff\x80",
+}
+
+
+@pytest.mark.parametrize("what", BODIES)
+async def test_a_signed_body_that_does_not_fit_is_refused(
+    client: httpx2.AsyncClient, process: Process, service: EchoService, what: str
+) -> None:
     path = "/internal/echo/note"
-    answer = await client.post(process.url + path, content=body, headers={"x-converto-signature": sign([SECRET], path, body)})
+    answer = await client.post(process.url + path, content=BODIES[what], headers=signed(path, BODIES[what]))
     assert (answer.status_code, BadCall.code.encode() in answer.content) == (422, True)
+    assert not service.calls
 
 
-async def test_an_unsigned_call_is_refused_before_its_body_is_read(client: httpx2.AsyncClient, process: Process) -> None:
-    answer = await client.post(f"{process.url}/internal/echo/note", content=b"\xc1")
+async def test_another_body_than_the_signed_one_is_refused(client: httpx2.AsyncClient, process: Process, service: EchoService) -> None:
+    path, mine, theirs = "/internal/echo/note", Message.of({"text": "a"}).whole(), Message.of({"text": "b"}).whole()
+    answer = await client.post(process.url + path, content=theirs, headers=signed(path, mine))
     assert (answer.status_code, BadSignature.code.encode() in answer.content) == (401, True)
+    assert not service.calls
+
+
+UNSIGNED = {
+    "no signature": {"content-length": "100000000000"},
+    "no length": {**signed("/internal/echo/note", b"x"), "transfer-encoding": "chunked"},
+    "another length": {**signed("/internal/echo/note", b"x"), "content-length": "100000000000"},
+}
+
+
+@pytest.mark.parametrize("what", UNSIGNED)
+async def test_a_call_whose_headers_are_not_signed_is_refused_before_its_body_is_read(process: Process, what: str) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", process.port)
+    head = "".join(f"{name}: {value}\r\n" for name, value in UNSIGNED[what].items())
+    writer.write(f"POST /internal/echo/note HTTP/1.1\r\nhost: echo\r\n{head}\r\n".encode())
+    answer = await reader.read()  # to the end: nobody waits for the body
+    writer.close()
+    assert answer.startswith(b"HTTP/1.1 401")
+    assert BadSignature.code.encode() in answer
 
 
 async def test_secrets_are_rotated_without_a_gap(client: httpx2.AsyncClient, service: EchoService) -> None:

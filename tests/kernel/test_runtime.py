@@ -5,7 +5,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import pytest
 
 from converto.kernel.config import Environment, Settings
@@ -13,8 +12,7 @@ from converto.kernel.errors import Unavailable
 from converto.kernel.interface import Interface, query
 from converto.kernel.manifest import Module, Parts
 from converto.kernel.metrics import new_registry
-from converto.kernel.replicas import Replicas
-from converto.kernel.runtime import CannotStart, Runtime, watch
+from converto.kernel.runtime import CannotStart, Runtime
 from tests.kernel.echo import ECHO, SECRET, EchoService, Process
 
 LONG_SECRET = "a secret of the tests with more than 32 characters"
@@ -182,15 +180,3 @@ def test_the_edge_serves_the_rest_of_every_module(modules: str, is_edge: bool, r
 
 def test_the_edge_serves_the_rest_of_a_module_that_lives_elsewhere() -> None:
     assert {module.name for module in runtime(Settings(**REMOTE_ECHO)).routed()} == {"asker", "echo", "gateway"}
-
-
-@pytest.mark.parametrize(("alive", "failures"), [(True, 0), (False, 1)])
-async def test_a_look_at_the_replicas_notes_who_lives(client: httpx2.AsyncClient, alive: bool, failures: int) -> None:  # noqa: FBT001
-    process = Process()
-    await process.start()
-    replicas = Replicas("echo", [process.url])
-    if not alive:
-        await process.kill()
-    await watch(replicas, client)
-    await process.kill()
-    assert (replicas.all[0].failures, replicas.all[0].last_seen is not None) == (failures, alive)
