@@ -16,6 +16,8 @@ from converto.kernel.database import Database
 
 SHOWN_ATTEMPTS = 20
 REPLAYED_AT_ONCE = 10_000
+_UNSEEN = {"synchronize_session": False}
+"""What is changed in bulk is not looked up among the rows that the session holds."""
 
 
 class Endpoints:
@@ -66,7 +68,8 @@ class Endpoints:
     async def remove(self, tenant_id: UUID, webhook_id: UUID) -> bool:
         """Forget an endpoint; False where there is none."""
         gone = delete(WebhookRow).where(WebhookRow.tenant_id == tenant_id, WebhookRow.id == webhook_id)
-        return await _count(self._session, gone) == 1
+        result: CursorResult[Any] = await self._session.execute(gone, execution_options=_UNSEEN)  # type: ignore[assignment]
+        return result.rowcount == 1
 
 
 class Deliveries:
@@ -129,7 +132,9 @@ class Deliveries:
             chosen = chosen.where(DeliveryRow.status == wanted.status)
         ids = chosen.order_by(DeliveryRow.id).limit(REPLAYED_AT_ONCE).cte("chosen")
         anew = update(DeliveryRow).where(DeliveryRow.tenant_id == tenant_id, DeliveryRow.id.in_(select(ids.c.id)))
-        return await _count(self._session, anew.values(_anew(at)))
+        # counted from what comes back: SQLite's driver does not count what begins with a common table expression
+        changed = await self._session.scalars(anew.values(_anew(at)).returning(DeliveryRow.id), execution_options=_UNSEEN)
+        return len(changed.all())
 
     async def remove_of(self, tenant_id: UUID, webhook_id: UUID, *, limit: int) -> int:
         """Forget up to `limit` deliveries of an endpoint; returns how many."""
@@ -156,8 +161,3 @@ class Deliveries:
 
 def _anew(at: datetime) -> dict[str, Any]:
     return {"status": DeliveryStatus.PENDING, "due_at": at, "lease": None, "failures": 0, "delivered_at": None}
-
-
-async def _count(session: AsyncSession, statement: Any) -> int:
-    result: CursorResult[Any] = await session.execute(statement, execution_options={"synchronize_session": False})  # type: ignore[assignment]
-    return result.rowcount
