@@ -4,11 +4,13 @@ import signal
 import socket
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx2
 import pytest
 
+from converto.commands.events import moment
 from tests.commands.waiting import until_ready
 
 RECEIPT = Path("samples/documents/01-grocery.png").resolve()
@@ -81,6 +83,23 @@ def test_openapi_is_a_document_of_every_module(data_dir: Path) -> None:
 
     paths = json.loads(done.stdout)["paths"]
     assert {"/auth/login", "/ocr/scans", "/health"} <= set(paths)
+
+
+def test_nothing_has_to_be_sent_again_at_first(data_dir: Path) -> None:
+    assert converto("migrate", data_dir=data_dir).returncode == 0
+    again = converto("events", "relay", "--from", "2h", data_dir=data_dir)
+    assert (again.returncode, again.stdout.partition(" events")[0]) == (0, "0")
+
+
+@pytest.mark.parametrize("given", ["yesterday", "2026-11-23T08:00:00", "2w", ""])
+def test_a_moment_that_is_none_is_refused_with_what_to_write(given: str, data_dir: Path) -> None:
+    refused = converto("events", "relay", "--from", given, data_dir=data_dir)
+    assert (refused.returncode, "90m, 12h or 3d" in " ".join(refused.stderr.replace("│", " ").split())) == (2, True)
+
+
+@pytest.mark.parametrize("given", ["2026-11-23T08:00:00Z", "2026-11-23T10:00:00+02:00"])
+def test_a_moment_is_read_in_any_zone(given: str) -> None:
+    assert moment(given) == datetime(2026, 11, 23, 8, tzinfo=UTC)
 
 
 def test_no_event_is_dead_at_first_and_none_can_be_retried(data_dir: Path) -> None:
