@@ -1,0 +1,89 @@
+"""How long an event takes from its publishing to its handler at 500 a second, against XADD -> XREADGROUP by redis-py alone.
+
+Publisher and handler share one process and one clock; Redis runs beside them. The limit, in the middle: 1.5 times the bare one.
+"""
+
+import argparse
+import asyncio
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from statistics import quantiles
+from uuid import UUID
+
+import uvloop
+
+from bench.measuring.ours import Converto
+from bench.measuring.rounds import Round, Table, before_others, verdict
+from bench.measuring.sale import SaleMade, sale
+from bench.rivals.carrier import Carrier
+from bench.rivals.fast_stream import FastStreamRedis
+from bench.rivals.raw_redis import BatchedRedis
+from bench.rivals.task_iq import TaskiqRedis
+from tests.servers import Redis
+
+LIMIT = 1.5
+PER_S = 500
+EVENTS = 1000
+WARM_UP = 100
+
+
+async def latencies_ms(carrier: Carrier) -> list[float]:
+    """Return how long each event took."""
+    await carrier.empty()
+    told_at: dict[UUID, float] = {}
+    taken_ms: list[float] = []
+    done = asyncio.Event()
+
+    async def handle(event: SaleMade) -> None:
+        taken_ms.append((time.perf_counter() - told_at[event.id]) * 1000)
+        if len(taken_ms) == EVENTS:
+            done.set()
+
+    async with carrier.heard(handle):
+        begun = time.perf_counter()
+        for number in range(EVENTS):
+            event = sale(number)
+            await asyncio.sleep(max(0.0, begun + number / PER_S - time.perf_counter()))
+            told_at[event.id] = time.perf_counter()
+            await carrier.publish(event)
+        await done.wait()
+    return taken_ms[WARM_UP:]
+
+
+def contestant(carrier: Carrier, late: Table) -> Round:
+    """Return a round of one carrier: the middle of what its events took; the slowest of a hundred goes to the other table."""
+
+    async def play() -> float:
+        percentiles = quantiles(await latencies_ms(carrier), n=100)
+        late.note(carrier.name, percentiles[98])
+        return percentiles[49]
+
+    return play
+
+
+async def main() -> int:
+    """Print the figures of each, and return 1 where the limit does not hold."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    rounds = parser.parse_args().rounds
+    before_others()
+    p50, p99 = Table("ms p50", digits=3), Table("ms p99", digits=3)
+    with Redis() as server:
+        async with AsyncExitStack() as connected:
+            bare = BatchedRedis(server.url)
+            carriers: list[Carrier] = [bare, Converto(server.url), FastStreamRedis(server.url), TaskiqRedis(server.url)]
+            for carrier in carriers:
+                await connected.enter_async_context(carrier)
+            contestants: Mapping[str, Round] = {carrier.name: contestant(carrier, p99) for carrier in carriers}
+            await p50.play(contestants, rounds=rounds)
+    for table in (p50, p99):
+        table.show(list(contestants), beside=bare.name)
+    holds = verdict("latency in the middle, beside the bare one", p50.ratio("Converto", bare.name), at_most=LIMIT)
+    print(f"  {p50.spread('Converto', bare.name)}")
+    return not holds
+
+
+if __name__ == "__main__":
+    sys.exit(uvloop.run(main()))
