@@ -1,11 +1,8 @@
-"""The commands of whoever runs an installation: migrations, modules, settings."""
+"""The commands of whoever runs an installation: migrations, the OpenAPI document."""
 
 import asyncio
 import json
 import sys
-
-from rich.console import Console
-from rich.table import Table
 
 from converto.app import create_app
 from converto.app import migrate as upgrade
@@ -20,17 +17,6 @@ def migrate(settings: Settings) -> None:
     asyncio.run(upgrade(settings))
     names = [module.name for module in Runtime(settings, installed(), metrics=new_registry()).here if module.tables is not None]
     print(f"The databases of {', '.join(names)} are at their newest revision.")
-
-
-def modules(settings: Settings) -> None:
-    """Print which modules there are and where each lives."""
-    runtime = Runtime(settings, installed(), metrics=new_registry())
-    table = Table("module", "lives", "needs")
-    for name, module in runtime.known.items():
-        where = settings.remote.get(name) or ("here" if module in runtime.here else "nowhere")
-        owners = {other.interface: other.name for other in runtime.known.values() if other.interface is not None}
-        table.add_row(name, where, ", ".join(owners[need] for need in module.needs))
-    Console().print(table)
 
 
 def openapi(settings: Settings) -> None:

@@ -69,15 +69,6 @@ def test_an_account_is_opened_once_though_registration_is_closed(data_dir: Path)
     assert "There is an account with this e-mail" in second.stderr
 
 
-def test_modules_shows_where_each_lives(data_dir: Path) -> None:
-    elsewhere = {"CONVERTO_REMOTE__OCR": "http://ocr:8002", "CONVERTO_RPC_SECRETS": "x" * 32, "CONVERTO_EVENTS": "redis://redis"}
-
-    done = converto("modules", data_dir=data_dir, CONVERTO_MODULES="gateway,auth", **elsewhere)
-
-    assert done.returncode == 0, done.stderr
-    assert "http://ocr:8002" in done.stdout
-
-
 def test_openapi_is_a_document_of_every_module(data_dir: Path) -> None:
     done = converto("openapi", data_dir=data_dir)
 
