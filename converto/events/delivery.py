@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,6 +19,9 @@ from converto.kernel.metrics import EventFigures
 log = structlog.get_logger()
 
 LEASE_S = 15.0
+AHEAD_S = 0.1
+"""Short work is claimed ahead: as much as is done within this time. A job that takes longer is claimed when a place is free for it."""
+MOST_AHEAD = 200
 
 
 class DiedEachTime(Internal):
@@ -53,13 +57,18 @@ class Consumer:
         self._database = subscriber.database
         self._figures = figures
         self._lease_s = lease_s
+        self._ready: deque[Delivery] = deque()
         self._running: dict[Held, asyncio.Task[None]] = {}
         self._outcomes: dict[Held, Outcome] = {}
         self._stopping = False
+        self._seconds = AHEAD_S  # that a handler takes: a mean over the last few
 
     async def run(self, *, grace_s: float = 3.0) -> None:
         """Go on until cancelled; then let handlers finish within the grace time, and hand the rest back."""
         self._stopping = False
+        self._ready.clear()
+        self._running.clear()
+        self._outcomes.clear()
         rounds = asyncio.create_task(self._rounds())
         heartbeat = asyncio.create_task(self._heartbeat())
         try:
@@ -77,7 +86,7 @@ class Consumer:
         while not self._stopping:
             seen = bell.rings
             try:
-                claimed = await self._turn_over()
+                self._ready += await self._turn_over()
             except Exception as error:
                 if time.monotonic() - well_at > self._lease_s:  # what is running is lost by now
                     raise
@@ -85,17 +94,29 @@ class Consumer:
                 await asyncio.sleep(POLL_S)
                 continue
             well_at = time.monotonic()
-            for delivery in claimed:
-                self._running[delivery.held] = asyncio.create_task(self._handle(delivery))
+            self._start()
             if not self._outcomes:
                 await bell.beyond(seen, timeout_s=POLL_S)
+
+    def _start(self) -> None:
+        """Have handlers take what is ready, where places are free."""
+        while self._ready and len(self._running) - len(self._outcomes) < self._subscriber.subscription.concurrency:
+            delivery = self._ready.popleft()
+            self._running[delivery.held] = asyncio.create_task(self._handle(delivery))
+
+    def _room(self, settling: int) -> int:
+        """Return how many events to claim: for the places that are free, and for those that will be in a moment."""
+        concurrency = self._subscriber.subscription.concurrency
+        free = concurrency - len(self._running) + settling
+        ahead = min(MOST_AHEAD, int(concurrency * (AHEAD_S / self._seconds - 1)))
+        return max(0, free + max(0, ahead) - len(self._ready))
 
     async def _turn_over(self) -> Sequence[Delivery]:
         """Settle what has finished and claim as many events as places are free, in one transaction."""
         outcomes = dict(self._outcomes)
-        free = self._subscriber.subscription.concurrency - len(self._running) + len(outcomes)
+        room = self._room(len(outcomes))
         if not outcomes:
-            if not free:
+            if not room:
                 return ()
             async with self._database.reading() as session:
                 if not await Inbox(session).has_due(self._subscriber.name):
@@ -104,7 +125,7 @@ class Consumer:
             inbox = Inbox(session)
             lost = await self._settle(inbox, outcomes)
             subscription = self._subscriber.subscription
-            claimed = await inbox.claim(subscription.name, free, lease_s=self._lease_s, ordered=subscription.ordered) if free else ()
+            claimed = await inbox.claim(subscription.name, room, lease_s=self._lease_s, ordered=subscription.ordered) if room else ()
         self._settled(outcomes, lost)
         return claimed
 
@@ -140,9 +161,12 @@ class Consumer:
                 await self._attempt(delivery)
             except Exception as error:  # noqa: BLE001 - whatever a handler raises is noted with the event
                 outcome = await self._failed(delivery, error)
-        self._figures.seconds.labels(subscription.name).observe(time.perf_counter() - start)
+        seconds = time.perf_counter() - start
+        self._figures.seconds.labels(subscription.name).observe(seconds)
+        self._seconds = max(1e-4, self._seconds + 0.2 * (seconds - self._seconds))
         self._outcomes[delivery.held] = outcome
-        self._database.received.ring()  # it is to be settled, and a place is free
+        self._start()
+        self._database.received.ring()  # it is to be settled
 
     async def _attempt(self, delivery: Delivery) -> None:
         subscription = self._subscriber.subscription
@@ -183,7 +207,7 @@ class Consumer:
         while True:
             await bell.beyond(seen, timeout_s=self._lease_s / 3)
             seen = bell.rings
-            working = [held for held in self._running if held not in self._outcomes]
+            working = [held for held in self._running if held not in self._outcomes] + [delivery.held for delivery in self._ready]
             if not working:
                 continue
             try:
@@ -196,6 +220,7 @@ class Consumer:
                 self._abandon(held)
 
     def _abandon(self, held: Held) -> None:
+        self._ready = deque(delivery for delivery in self._ready if delivery.held != held)
         task = self._running.get(held)
         if task is not None and held not in self._outcomes:
             log.warning("events.lease_lost", subscriber=held.subscriber, event_id=str(held.event_id))
@@ -205,6 +230,8 @@ class Consumer:
             self._database.received.ring()
 
     async def _stop(self, grace_s: float) -> None:
+        left = [delivery.held for delivery in self._ready]
+        self._ready.clear()
         working = [task for task in self._running.values() if not task.done()]
         if working:
             await asyncio.wait(working, timeout=grace_s)
@@ -212,7 +239,7 @@ class Consumer:
             task.cancel()
         await asyncio.gather(*working, return_exceptions=True)
         outcomes = dict(self._outcomes)
-        left = [held for held in self._running if held not in outcomes]
+        left += [held for held in self._running if held not in outcomes]
         if outcomes or left:
             async with self._database.writing() as session:
                 inbox = Inbox(session)
