@@ -1,7 +1,11 @@
 """Whether a contract still holds what an older one promised.
 
 Callees are deployed before callers: a new module must take every argument that an old caller sends, and an old caller must be able to
-read every answer and event of a new module. One more value of an enumeration counts as additive in both directions.
+read every answer and event of a new module. Events are kept, so a new module must read those of before as well.
+
+One more value of an enumeration is an addition where it is asked for, and breaks an old caller where it is answered: it knows no such
+value. Unless the enumeration is open (`Open[Colour]`, in a schema the enumeration or any text): then the old caller keeps the text.
+Opening an enumeration breaks nobody, and a value may be added in the release after it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -37,7 +41,8 @@ def _events(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
         if after is None:
             yield f"{name}: the event is gone"
         elif before["version"] == after["version"]:
-            yield from _Comparison(before["data"], after["data"], is_sent_by_old=False).of_whole(name)
+            found = list(_Comparison(before["data"], after["data"], is_sent_by_old=False).of_whole(name))
+            yield from found or _Comparison(before["data"], after["data"], is_sent_by_old=True).of_whole(name)
 
 
 @dataclass(frozen=True)
@@ -58,7 +63,7 @@ class _Comparison:
                 return
             seen |= {refs}
         sent, read = self._sides(_alternatives(old, self.old), _alternatives(new, self.new))
-        for alternative in sent:
+        for alternative in sent if self.is_sent_by_old else _as_if_closed(sent):
             found = [list(self._single(*self._sides(alternative, candidate), where, seen)) for candidate in read]
             if [] not in found:
                 fitting = [reasons for reasons, candidate in zip(found, read, strict=True) if _type(candidate) == _type(alternative)]
@@ -75,14 +80,20 @@ class _Comparison:
         if _type(old) != _type(new):
             yield f"{where}: was {_type(old)}, is {_type(new)}"
             return
-        gone = [value for value in _values(old) if _values(new) and value not in _values(new)]
-        if gone or (_values(new) and not _values(old)):
-            yield f"{where}: {', '.join(map(str, gone)) or 'every other value'} is gone"
+        yield from self._enumeration(_values(old), _values(new), where)
         yield from self._bounds(old, new, where)
         yield from self._properties(old, new, where, seen)
         for key in NESTED:
             if isinstance(old.get(key), Mapping) and isinstance(new.get(key), Mapping):
                 yield from self._compare(old[key], new[key], f"{where}[]", seen)
+
+    def _enumeration(self, old: Sequence[Any], new: Sequence[Any], where: str) -> Iterator[str]:
+        gone = [value for value in old if new and value not in new]
+        if gone or (new and not old and self.is_sent_by_old):
+            yield f"{where}: {', '.join(map(str, gone)) or 'every other value'} is gone"
+        added = [value for value in new if value not in old]
+        if old and not self.is_sent_by_old and (added or not new):
+            yield f"{where}: {', '.join(map(str, added)) or 'any value'} is new, and an old caller cannot read it unless it is Open"
 
     def _bounds(self, old: Schema, new: Schema, where: str) -> Iterator[str]:
         sent, read = self._sides(old, new)
@@ -114,6 +125,16 @@ def _alternatives(schema: Schema, root: Schema) -> Sequence[Schema]:
     if several is None:
         return [schema]
     return [alternative for part in several for alternative in _alternatives(part, root)]
+
+
+def _as_if_closed(alternatives: Sequence[Schema]) -> Sequence[Schema]:
+    """Leave out the text that stands for values to come: for now only those of the enumeration beside it are sent."""
+    types = {_type(alternative) for alternative in alternatives if _values(alternative)}
+    return [
+        alternative
+        for alternative in alternatives
+        if _values(alternative) or alternative.keys() != {"type"} or _type(alternative) not in types
+    ]
 
 
 def _type(schema: Schema) -> str:

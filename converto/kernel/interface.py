@@ -13,11 +13,17 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from types import MappingProxyType
-from typing import Any, Protocol, TypeVar, get_args, get_origin, overload
+from typing import Annotated, Any, Protocol, TypeVar, get_args, get_origin, overload
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, create_model
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, create_model
 
 F = TypeVar("F", bound=Callable[..., Any])
+E = TypeVar("E", bound=StrEnum)
+
+Open = Annotated[E | str, Field(union_mode="left_to_right")]
+"""One of an enumeration that may grow: `Open[Colour]`. A caller from before a value was added gets it as plain text, where it would
+otherwise fail to read the whole answer."""
+
 DEFAULT_TIMEOUT_S = 30.0
 _MARK = "__converto_operation__"
 

@@ -1,5 +1,6 @@
 import json
 from collections.abc import Callable
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -7,11 +8,13 @@ import pytest
 
 from converto.commands.compatibility import broken
 from converto.commands.contracts import contract, write, written
+from converto.kernel.interface import Open, Value
 from converto.modules import installed
 from tests.architecture.source import ROOT
 
 FOLDER = ROOT / "contracts"
 CONTRACTS = {file.stem: json.loads(file.read_text()) for file in sorted(FOLDER.glob("*.json"))}
+PREVIOUS = {file.stem: json.loads(file.read_text()) for file in sorted((FOLDER / "previous").glob("*.json"))}
 HINT = "; an addition is written down by `converto contracts`, everything else is a new operation, field or version for one release"
 
 PARCEL = {
@@ -62,7 +65,13 @@ def test_a_module_keeps_what_it_promised(module: str) -> None:
 
 
 def test_the_contracts_are_written_down() -> None:
-    assert {file.name: file.read_text() for file in FOLDER.iterdir()} == dict(written(installed())), "run `converto contracts`"
+    assert {file.name: file.read_text() for file in FOLDER.glob("*.json")} == dict(written(installed())), "run `converto contracts`"
+
+
+@pytest.mark.parametrize("module", PREVIOUS)
+def test_a_module_keeps_what_the_previous_version_promised(module: str) -> None:
+    now = {one.name: contract(one) for one in installed()}
+    assert broken(PREVIOUS[module], now[module]) == [], f"callers of the previous version are broken{HINT}"
 
 
 def test_an_unchanged_contract_holds() -> None:
@@ -113,7 +122,24 @@ ANSWERS: dict[str, tuple[Change, str]] = {
         ".size: may now be null",
     ),
     "a looser bound": (lambda s: s["properties"]["size"].update(maximum=11), ".size: maximum was 10, is 11"),
+    "one more value": (
+        lambda s: s["$defs"]["Colour"]["enum"].append("green"),
+        ".colour: green is new, and an old caller cannot read it unless it is Open",
+    ),
+    "one more value of an enumeration that opens only now": (
+        lambda s: [change(s) for change in (open_colour, lambda s: s["$defs"]["Colour"]["enum"].append("green"))],
+        ".colour: green is new, and an old caller cannot read it unless it is Open",
+    ),
+    "any text where there was an enumeration": (
+        lambda s: s["properties"].update(colour={"type": "string"}),
+        ".colour: any value is new, and an old caller cannot read it unless it is Open",
+    ),
 }
+
+
+def open_colour(schema: dict[str, Any]) -> None:
+    """Do what `Open[Colour]` does to a schema."""
+    schema["properties"]["colour"] = {"anyOf": [{"$ref": "#/$defs/Colour"}, {"type": "string"}]}
 
 
 @pytest.mark.parametrize("where", ["result", "event"])
@@ -130,7 +156,7 @@ def test_the_same_is_an_addition_in_arguments(what: str) -> None:
 
 ADDITIONS: dict[str, Change] = {
     "an optional field": lambda s: s["properties"].update(to={"type": "string", "default": ""}),
-    "one more value": lambda s: s["$defs"]["Colour"]["enum"].append("green"),
+    "an enumeration that opens": open_colour,
     "another default": lambda s: s["properties"]["note"].update(default="-"),
 }
 
@@ -139,6 +165,46 @@ ADDITIONS: dict[str, Change] = {
 @pytest.mark.parametrize("what", ADDITIONS)
 def test_an_addition_holds(what: str, where: str) -> None:
     assert changed(ADDITIONS[what], where) == []
+
+
+def test_a_value_more_of_an_open_enumeration_is_an_addition_everywhere() -> None:
+    before, after = again(), again()
+    for contract_of in (before, after):
+        for schema in (
+            *(contract_of["operations"]["send"][part] for part in ("arguments", "result")),
+            contract_of["events"]["post.sent"]["data"],
+        ):
+            open_colour(schema)
+            if contract_of is after:
+                schema["$defs"]["Colour"]["enum"].append("green")
+    assert broken(before, after) == []
+
+
+def test_an_open_enumeration_that_closes_refuses_what_old_callers_may_send() -> None:
+    before, after = again(), again()
+    open_colour(before["operations"]["send"]["arguments"])
+    (found,) = broken(before, after)
+    assert found == "send, arguments.colour: every other value is gone"
+
+
+def test_what_an_open_enumeration_is_written_as_is_what_counts_as_open() -> None:
+    class Colour(StrEnum):
+        RED = "red"
+        BLUE = "blue"
+
+    class Pot(Value):
+        colour: Open[Colour]
+
+    schema, written_by_hand = Pot.model_json_schema(), again()["events"]["post.sent"]["data"]
+    open_colour(written_by_hand)
+    alternatives = [{name: part for name, part in each.items() if name != "title"} for each in schema["properties"]["colour"]["anyOf"]]
+    assert alternatives == written_by_hand["properties"]["colour"]["anyOf"]
+
+
+@pytest.mark.parametrize("what", ["a new required argument", "an argument that becomes required"])
+def test_an_event_must_be_readable_as_it_was_told_before(what: str) -> None:
+    change, reason = ARGUMENTS[what]
+    assert [found.endswith(reason) for found in changed(change, "event")] == [True]
 
 
 def test_a_removed_operation_or_event_is_refused() -> None:

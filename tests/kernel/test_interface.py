@@ -5,8 +5,8 @@ import pytest
 from pydantic import ValidationError
 
 from converto.kernel.binding import LocalTransport, bind
-from converto.kernel.interface import DEFAULT_TIMEOUT_S, Interface, Kind, Value, command, operations, query, stream
-from tests.kernel.echo import ECHO, EchoService
+from converto.kernel.interface import DEFAULT_TIMEOUT_S, Interface, Kind, Open, Value, command, operations, query, stream
+from tests.kernel.echo import ECHO, Colour, EchoService
 
 
 def test_the_operations_of_an_interface_are_its_marked_methods() -> None:
@@ -129,3 +129,20 @@ def test_a_value_of_a_newer_module_may_say_more() -> None:
         x: int
 
     assert Point.model_validate({"x": 1, "y": 2}) == Point(x=1)
+
+
+class Pot(Value):
+    colour: Open[Colour]
+
+
+def test_a_value_that_an_open_enumeration_has_is_its_member_and_any_other_one_stays_text() -> None:
+    red, green = (Pot.model_validate({"colour": name}).colour for name in ("red", "green"))
+    assert (red is Colour.RED, green, isinstance(green, Colour)) == (True, "green", False)
+
+
+def test_a_value_that_a_closed_enumeration_lacks_cannot_be_read() -> None:
+    class Closed(Value):
+        colour: Colour
+
+    with pytest.raises(ValidationError):
+        Closed.model_validate({"colour": "green"})
