@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -16,6 +17,8 @@ from converto.kernel.errors import BadRequest
 MOST = 500
 """So many CloudEvents may come together."""
 JSON = "application/json"
+EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+"""Times that every zone can tell."""
 _CLOUD_NAMES = {"event_type": "type", "source_service": "source", "tenant_id": "tenantid"}
 
 
@@ -45,7 +48,7 @@ class IncomingCloudEvent(BaseModel):
     id: str = Field(min_length=1, max_length=255)
     source: str = Field(max_length=100, description="The module that tells events of this type.", examples=["ocr"])
     type: str = Field(max_length=100, examples=["ocr.completed"])
-    time: AwareDatetime | None = None
+    time: Annotated[AwareDatetime, Field(ge=EARLIEST, le=LATEST)] | None = None
     datacontenttype: Annotated[str, Field(pattern=r"^application/json(;.*)?$")] | None = None
     tenantid: UUID | None = Field(default=None, description="Your own company, which is the default.")
     data: dict[str, Any]
@@ -57,7 +60,7 @@ class IncomingCloudEvent(BaseModel):
             source_service=self.source,
             tenant_id=self.tenantid or tenant_id,
             data=self.data,
-            time=self.time,
+            time=self.time.astimezone(UTC) if self.time else None,
             key=key or f"the CloudEvents id {self.id} of {self.source}",
         )
 

@@ -55,7 +55,7 @@ async def opened(apps: Mapping[str, Settings]) -> AsyncIterator[House]:
     """Run the applications of an installation; the first is its edge."""
     transport = ByHost()
     async with AsyncExitStack() as stack:
-        for name, settings in reversed(apps.items()):
+        for name, settings in list(apps.items())[::-1]:  # an edge looks at once for those it asks
             await migrate(settings)
             transport.apps[name] = app = create_app(settings, transport=transport)
             await stack.enter_async_context(app.router.lifespan_context(app))
@@ -113,4 +113,10 @@ async def aino(house: House) -> Person:
 @pytest.fixture
 async def boris(house: House) -> Person:
     """Return somebody of another company."""
+    return await register(house.http)
+
+
+@pytest.fixture(scope="module")
+async def somebody(house: House) -> Person:
+    """Return a person whom the tests of a module share that leave nothing behind."""
     return await register(house.http)
