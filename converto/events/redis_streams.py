@@ -5,6 +5,7 @@ inbox's affair, the same as in process. So a long job holds no pending entry, an
 """
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -24,6 +25,10 @@ MOST_TOGETHER = 500
 KEEP = timedelta(days=7)
 RECLAIM_AFTER_S = 15.0
 TRIM_EVERY_S = 60.0
+
+
+ADD_ALL = "for number = 1, #ARGV do redis.call('XADD', KEYS[1], '*', 'envelope', ARGV[number]) end"
+"""Adds a batch by one command with one answer: the client takes 40 microseconds for each command of a pipeline, and 6 for an argument."""
 
 
 def stream_of(module: str) -> str:
@@ -90,13 +95,13 @@ class RedisStreams:
 
     async def _add(self, envelopes: Sequence[Envelope]) -> None:
         client = await self._connection.client()
-        pipeline = client.pipeline() if self._connection.is_cluster else client.pipeline(transaction=False)
-        async with pipeline:
-            for envelope in envelopes:
-                stream = stream_of(envelope.source)
-                self._streams.add(stream)
-                pipeline.xadd(stream, {"envelope": envelope.model_dump_json()})
-            await whole(pipeline.execute())
+        add = client.register_script(ADD_ALL)
+        by_stream: dict[str, list[str]] = defaultdict(list)
+        for envelope in envelopes:
+            by_stream[stream_of(envelope.source)].append(envelope.model_dump_json())
+        self._streams.update(by_stream)
+        for stream, told in by_stream.items():
+            await whole(add(keys=[stream], args=told))
 
     async def _trim(self) -> None:
         while True:
