@@ -74,6 +74,14 @@ def redis_url() -> str:
 
 
 @pytest.fixture
+def cluster_url() -> Iterator[str]:
+    """Return the URL of an empty Redis cluster, which no other test uses meanwhile."""
+    url = ask("cluster")
+    yield url
+    ask("cluster back", url)
+
+
+@pytest.fixture
 def own_redis() -> Iterator[Redis]:
     """Return a Redis that the test may stop and start again."""
     with Redis() as server:

