@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
 from converto.events.inbox import Inbox
 from converto.kernel.database import Database
 from converto.kernel.event import Envelope, Follower, Subscription
@@ -82,6 +85,10 @@ class Following:
     async def accept(self, envelopes: Sequence[Envelope]) -> None:
         """Have the follower take the events."""
         await self.follower.take(envelopes, self.service)
+
+
+CANNOT_NOW = (OperationalError, InterfaceError, PoolTimeout, OSError)
+"""What a database raises that does not answer or is full: no fault of an event, so it waits."""
 
 
 class Backend(Protocol):

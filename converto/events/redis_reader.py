@@ -5,13 +5,14 @@ import os
 import socket
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 import structlog
 from pydantic import ValidationError
 from redis.asyncio.lock import Lock
 from redis.exceptions import LockError, RedisError, ResponseError
 
-from converto.events.backend import Receiver
+from converto.events.backend import CANNOT_NOW, Receiver
 from converto.events.redis_connection import RedisConnection, whole
 from converto.kernel.clock import new_id
 from converto.kernel.event import Envelope
@@ -114,11 +115,14 @@ class RedisReader:
     async def _take_unfinished(self, stream: str) -> None:
         """Take in what this process has read, and could not keep then."""
         client = await self._connection.client()
-        entries: Sequence[Any] = [None]
-        while entries:
-            answer = await whole(client.xreadgroup(self._receiver.name, self._consumer, {stream: "0"}, count=READ_COUNT))
+        start: Any = "0"
+        while True:
+            answer = await whole(client.xreadgroup(self._receiver.name, self._consumer, {stream: start}, count=READ_COUNT))
             entries = [entry for _, entries in _by_stream(answer) for entry in entries]
+            if not entries:
+                return
             await self._take(stream, entries)
+            start = entries[-1][0]
 
     async def _reclaim(self, stream: str, *, idle_s: float) -> None:
         """Take over what a reader did not live to acknowledge."""
@@ -139,13 +143,40 @@ class RedisReader:
             return
         client = await self._connection.client()
         ids = [entry_id for entry_id, _ in entries]
-        envelopes = [envelope for entry_id, fields in entries if fields and (envelope := _opened(stream, entry_id, fields))]
+        opened = [_opened(stream, entry_id, fields) if fields else None for entry_id, fields in entries]
+        envelopes = [envelope for envelope in opened if envelope is not None]
         renewing = asyncio.create_task(self._renew(client, stream, ids))
         try:
-            await self._receiver.accept(envelopes)
+            left = await self._accept(envelopes)
         finally:
             renewing.cancel()
-        await whole(client.xack(stream, self._receiver.name, *ids))
+        done = [entry_id for entry_id, envelope in zip(ids, opened, strict=True) if envelope is None or envelope.id not in left]
+        if done:
+            await whole(client.xack(stream, self._receiver.name, *done))
+
+    async def _accept(self, envelopes: Sequence[Envelope]) -> set[UUID]:
+        """Have the receiver take events in; returns the ids of those that it refuses, which stay pending and come again.
+
+        Raises where nothing can be taken now, and where an event must not be overtaken.
+        """
+        try:
+            await self._receiver.accept(envelopes)
+        except Exception as error:
+            if self._receiver.ordered or isinstance(error, CANNOT_NOW):
+                raise
+            log.warning("events.batch_refused", receiver=self._receiver.name, exc_info=error)
+        else:
+            return set()
+        refused: set[UUID] = set()
+        for envelope in envelopes:
+            try:
+                await self._receiver.accept([envelope])
+            except CANNOT_NOW:
+                raise
+            except Exception:
+                log.exception("events.refused", receiver=self._receiver.name, event_id=str(envelope.id), type=envelope.type)
+                refused.add(envelope.id)
+        return refused
 
     async def _renew(self, client: Any, stream: str, ids: Sequence[Any]) -> None:
         """Show that whoever holds these entries lives."""

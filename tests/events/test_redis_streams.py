@@ -111,6 +111,26 @@ async def test_what_could_not_be_taken_in_is_taken_in_as_soon_as_it_can_be(sqlit
     assert len(failures) == 2
 
 
+async def test_an_event_that_is_refused_holds_up_no_other_and_comes_again(sqlite: Database, redis_url: str) -> None:
+    class Picky(Subscriber):
+        refuses = True
+
+        async def accept(self, envelopes: Sequence[Envelope]) -> None:
+            if Picky.refuses and any(envelope.data["words"] == "bad" for envelope in envelopes):
+                msg = "it does not fit"
+                raise ValueError(msg)
+            await super().accept(envelopes)
+
+    good = subscriber(DiaryService(), sqlite)
+    await send(redis_url, told("good"), told("bad"), told("good too"))
+    async with reading(redis_url, Picky(good.subscription, good.service, good.database), reclaim_after_s=0.2):
+        await until_states(sqlite, due=2)
+        await send(redis_url, told("later"))
+        await until_states(sqlite, due=3)
+        Picky.refuses = False
+        await until_states(sqlite, due=4)
+
+
 async def test_a_subscriber_that_cannot_take_anything_in_stops_no_other(sqlite: Database, redis_url: str) -> None:
     class Full(Subscriber):
         async def accept(self, envelopes: object) -> None:  # noqa: ARG002
