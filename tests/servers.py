@@ -31,10 +31,11 @@ ADDRESS = "TEST_SERVERS"  # the environment variable that tells every process of
 
 
 class Postgres:
-    """A PostgreSQL of one's own: empty, on a free port, without a care for power cuts."""
+    """A PostgreSQL of one's own: empty, on a free port; without a care for power cuts where it need not be durable."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, durable: bool = False) -> None:
         self.port = _free_port()
+        self._durable = durable
         self._folder = Path(tempfile.mkdtemp(prefix="converto-postgres-"))
         self._data = self._folder / "data"
         self._data.mkdir(mode=0o700)
@@ -64,10 +65,9 @@ class Postgres:
             "listen_addresses": "127.0.0.1",
             "unix_socket_directories": "",
             "max_connections": "200",
-            "fsync": "off",
-            "synchronous_commit": "off",
-            "full_page_writes": "off",
         }
+        if not self._durable:
+            settings |= dict.fromkeys(("fsync", "synchronous_commit", "full_page_writes"), "off")
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         command = [*self._as_user(), str(self._bin / "postgres"), "-D", str(self._data), "-p", str(self.port), *options]
         self._process = _start(command, log=self._folder / "log")
