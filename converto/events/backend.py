@@ -9,6 +9,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from converto.events.inbox import Inbox
 from converto.kernel.database import Database
+from converto.kernel.errors import Unavailable
 from converto.kernel.event import Envelope, Follower, Subscription
 from converto.kernel.interface import Interface
 
@@ -87,8 +88,8 @@ class Following:
         await self.follower.take(envelopes, self.service)
 
 
-CANNOT_NOW = (OperationalError, InterfaceError, PoolTimeout, OSError)
-"""What a database raises that does not answer or is full: no fault of an event, so it waits."""
+CANNOT_NOW = (Unavailable, OperationalError, InterfaceError, PoolTimeout, OSError)
+"""What is raised when a database or a module does not answer, or is full: no fault of an event, so it waits."""
 
 
 class Backend(Protocol):

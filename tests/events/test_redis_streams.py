@@ -101,7 +101,7 @@ async def test_what_could_not_be_taken_in_is_taken_in_as_soon_as_it_can_be(sqlit
             if len(failures) < 2:
                 failures.append(1)
                 msg = "the disk is full"
-                raise LookupError(msg)
+                raise OSError(msg)
             await super().accept(envelopes)
 
     who = subscriber(DiaryService(), sqlite)
