@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from typing import NoReturn
 
 from converto.events.backend import CANNOT_NOW, Receiver
 from converto.kernel.errors import Unavailable
@@ -22,22 +23,32 @@ class InProcess:
         """
         if self._receivers is None:
             raise Unavailable(module="events", retry_after_s=1)
-        sources = {envelope.source for envelope in envelopes}
         refused: list[Exception] = []
         for receiver in self._receivers:
-            if sources.isdisjoint(receiver.sources):
-                continue
-            try:
-                await receiver.accept(envelopes)
-            except Exception as error:  # noqa: BLE001 - the others shall have them first
-                refused.append(error)
-        for reason in refused:
-            if isinstance(reason, CANNOT_NOW):
-                raise Unavailable(module="events", retry_after_s=1) from reason
+            if _concerned(receiver, envelopes):
+                try:
+                    await receiver.accept(envelopes)
+                except Exception as error:  # noqa: BLE001 - the others shall have them first
+                    refused.append(error)
         if refused:
-            raise refused[0]
+            _raise(refused)
 
     async def run(self, receivers: Sequence[Receiver]) -> None:
         """Know the receivers, until cancelled."""
         self._receivers = receivers
         await asyncio.Event().wait()
+
+
+def _concerned(receiver: Receiver, envelopes: Sequence[Envelope]) -> bool:
+    sources = receiver.sources
+    for envelope in envelopes:  # noqa: SIM110 - no generator: this is done for every receiver of every event
+        if envelope.source in sources:
+            return True
+    return False
+
+
+def _raise(refused: Sequence[Exception]) -> NoReturn:
+    for reason in refused:
+        if isinstance(reason, CANNOT_NOW):
+            raise Unavailable(module="events", retry_after_s=1) from reason
+    raise refused[0]
