@@ -4,6 +4,7 @@ import asyncio
 import os
 import socket
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -91,6 +92,9 @@ class RedisReader:
                 await self._read(streams, lock=lock)
             except LockError:
                 log.warning("events.lead_lost", receiver=self._receiver.name)
+            finally:
+                with suppress(LockError, RedisError, OSError):  # so that the next one need not wait until it has run out
+                    await lock.release()
 
     async def _read(self, streams: Sequence[str], *, lock: Lock | None = None) -> None:
         """Read on and on; with a lock, first whatever others have left, and only as long as the lock is ours."""

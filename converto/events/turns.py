@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Self
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from converto.events.tables import inbox
@@ -29,8 +29,10 @@ class Turns:
     @classmethod
     async def of(cls, session: AsyncSession, subscriber: str, envelopes: Sequence[Envelope]) -> Self:
         """Look up where the lines of these events end."""
-        unfinished = inbox.c.due_at.is_not(None)
-        serving = select(func.min(inbox.c.turn)).where(inbox.c.subscriber == subscriber, unfinished, inbox.c.due_at <= now())
+        unfinished, moment = inbox.c.due_at.is_not(None), now()
+        # of those who wait: a long job that was claimed ages ago would hold the floor down, and late-comers would pass everyone
+        waits = or_(inbox.c.leased_until.is_(None), inbox.c.leased_until < moment)
+        serving = select(func.min(inbox.c.turn)).where(inbox.c.subscriber == subscriber, unfinished, inbox.c.due_at <= moment, waits)
         floor = (await session.scalar(serving) or 1) - 1
         last: dict[Line, int] = {}
         for tenant_id, priority in {(envelope.tenant_id, envelope.priority) for envelope in envelopes}:
