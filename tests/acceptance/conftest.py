@@ -1,6 +1,10 @@
-"""The whole product behind its REST, deployed in two ways: the tests here know nothing but HTTP."""
+"""The whole product behind its REST, deployed in three ways: the tests here know nothing but HTTP.
 
-from collections.abc import AsyncIterator
+In one application; in two that share a process; and, as an operator would run it, in real processes: an edge and three readers. There the
+tests that are marked `in_processes` run with all the others, and the rest by `make trials`.
+"""
+
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
@@ -12,10 +16,24 @@ from pydantic import SecretStr
 from converto.app import create_app, migrate
 from converto.kernel.config import Environment, Settings
 from tests.acceptance.people import Person, register
+from tests.acceptance.processes import ALL_BUT_OCR, House
 from tests.servers import ask
 
 RPC_SECRETS = (SecretStr("a secret of the tests, long enough"),)
-PATIENCE_S = 40.0
+PATIENCE_S = 60.0
+DEPLOYMENTS = ("monolith", "split", "processes")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "in_processes: runs in real processes every time, not only among the trials")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        called = item.callspec.params.get("deployment") if isinstance(item, pytest.Function) and hasattr(item, "callspec") else None
+        if called == "processes" and item.get_closest_marker("in_processes") is None:
+            item.add_marker(pytest.mark.trials)
 
 
 @asynccontextmanager
@@ -28,28 +46,42 @@ async def started(settings: Settings, *, transport: httpx2.AsyncBaseTransport | 
 
 
 @asynccontextmanager
-async def monolith(folder: Path) -> AsyncIterator[FastAPI]:
+async def monolith(folder: Path) -> AsyncIterator[httpx2.AsyncClient]:
     """Run everything in one application, on files and with events in memory."""
-    async with started(Settings(environment=Environment.TEST, data_dir=folder)) as app:
-        yield app
+    async with started(Settings(environment=Environment.TEST, data_dir=folder)) as app, client_of(app) as client:
+        yield client
 
 
 @asynccontextmanager
-async def split(folder: Path) -> AsyncIterator[FastAPI]:
-    """Run the reader as an application of its own, and give the one that asks it: on PostgreSQL and Redis, with a folder each."""
+async def split(folder: Path) -> AsyncIterator[httpx2.AsyncClient]:
+    """Run the reader as an application of its own, and ask the other one: on PostgreSQL and Redis, with a folder each."""
     postgres_url = ask("postgres")
     common = Settings(environment=Environment.TEST, database_url=SecretStr(postgres_url), events=ask("redis"), rpc_secrets=RPC_SECRETS)
     ocr = common.model_copy(update={"modules": ("ocr",), "data_dir": folder / "ocr"})
-    edge = common.model_copy(update={"modules": ("auth", "gateway"), "remote": {"ocr": "http://ocr"}, "data_dir": folder / "edge"})
+    edge = common.model_copy(
+        update={"modules": tuple(ALL_BUT_OCR.split(",")), "remote": {"ocr": "http://ocr"}, "data_dir": folder / "edge"}
+    )
     try:
         async with AsyncExitStack() as stack:
             reader = await stack.enter_async_context(started(ocr))
-            yield await stack.enter_async_context(started(edge, transport=httpx2.ASGITransport(reader)))
+            app = await stack.enter_async_context(started(edge, transport=httpx2.ASGITransport(reader)))
+            yield await stack.enter_async_context(client_of(app))
     finally:
         ask("drop", postgres_url.rpartition("/")[2])
 
 
-DEPLOYMENTS = {"monolith": monolith, "split": split}
+def client_of(app: FastAPI) -> httpx2.AsyncClient:
+    """Return a client of an application in this process."""
+    return httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://converto", timeout=PATIENCE_S)
+
+
+@pytest.fixture(scope="session")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """Return an edge and three readers, each a process; they serve the whole run."""
+    postgres_url = ask("postgres")
+    with House(tmp_path_factory.mktemp("house"), postgres_url, ask("redis"), readers=3) as house:
+        yield house
+    ask("drop", postgres_url.rpartition("/")[2])
 
 
 @pytest.fixture(scope="module", params=DEPLOYMENTS)
@@ -60,12 +92,17 @@ def deployment(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="module")
-async def converto(deployment: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[httpx2.AsyncClient]:
+async def converto(
+    deployment: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[httpx2.AsyncClient]:
     """Return a client of the whole product. The tests of a module share it: each brings a company of its own."""
-    async with DEPLOYMENTS[deployment](tmp_path_factory.mktemp(deployment)) as app:
-        transport = httpx2.ASGITransport(app)
-        async with httpx2.AsyncClient(transport=transport, base_url="http://converto", timeout=PATIENCE_S) as client:
+    if deployment == "processes":
+        house: House = request.getfixturevalue("house")
+        async with httpx2.AsyncClient(base_url=house.edge.url, timeout=PATIENCE_S, trust_env=False) as client:
             yield client
+        return
+    async with {"monolith": monolith, "split": split}[deployment](tmp_path_factory.mktemp(deployment)) as client:
+        yield client
 
 
 @pytest.fixture

@@ -12,33 +12,51 @@ from typing import Self
 
 import httpx2
 
-READY_WITHIN_S = 40.0
+from converto.modules import installed
+
+READY_WITHIN_S = 90.0
 STOP_WITHIN_S = 20.0
 LOOK_AGAIN_S = 0.05
+PROGRAM = [sys.executable, "-m", "converto"]
+"""Every process of every deployment is started by this; what it becomes is a matter of its settings."""
+ALL_BUT_OCR = ",".join(module.name for module in installed() if module.name != "ocr")
 
 
 class Server:
     """`converto serve` on a port that stays the same however often it is started; it ends with the block, whatever happens."""
 
     def __init__(self, folder: Path, settings: Mapping[str, str]) -> None:
-        folder.mkdir()
+        folder.mkdir(parents=True)
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = int(probe.getsockname()[1])
         self.url = f"http://127.0.0.1:{self.port}"
+        self.settings = {"CONVERTO_ENVIRONMENT": "test", "CONVERTO_DATA_DIR": str(folder / "data"), **settings}
         self._folder = folder
-        self._settings = {"CONVERTO_ENVIRONMENT": "test", "CONVERTO_DATA_DIR": str(folder / "data"), **settings}
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Return once requests may be sent."""
-        command = [sys.executable, "-m", "converto", "serve", "--port", str(self.port)]
+        self.launch()
+        self.wait()
+
+    def launch(self) -> None:
+        """Start it, and do not wait for it."""
         with (self._folder / "log").open("ab") as log:
             # from a folder of its own: the settings would read a file .env in ours
             self._process = subprocess.Popen(
-                command, cwd=self._folder, env={**os.environ, **self._settings}, stdin=subprocess.DEVNULL, stdout=log, stderr=log
-            )
+                [*PROGRAM, "serve", "--port", str(self.port)],
+                cwd=self._folder, env={**os.environ, **self.settings}, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            )  # fmt: skip
+
+    def wait(self) -> None:
+        """Return once requests may be sent."""
         until(self._is_ready, log=self._folder / "log")
+
+    def run(self, *command: str) -> subprocess.CompletedProcess[str]:
+        """Run another command of the program with the same settings."""
+        environment = {**os.environ, **self.settings, "COLUMNS": "200"}
+        return subprocess.run([*PROGRAM, *command], cwd=self._folder, env=environment, capture_output=True, text=True, check=False)
 
     def _is_ready(self) -> bool:
         assert self._process is not None
@@ -73,6 +91,33 @@ class Server:
 
     def __exit__(self, *_: object) -> None:
         self.kill()
+
+
+class House:
+    """An edge and some readers, each a process, with nothing in common but PostgreSQL, Redis, a folder of documents and a secret."""
+
+    def __init__(self, folder: Path, postgres_url: str, redis_url: str, *, readers: int) -> None:
+        secrets = "known to all of them only, and long enough"
+        common = {"CONVERTO_DATABASE_URL": postgres_url, "CONVERTO_EVENTS": redis_url, "CONVERTO_RPC_SECRETS": secrets}
+        reading = {**common, "CONVERTO_MODULES": "ocr", "CONVERTO_DATA_DIR": str(folder / "documents")}
+        self.readers = [Server(folder / f"reader{number}", reading) for number in range(readers)]
+        addresses = ",".join(reader.url for reader in self.readers)
+        self.edge = Server(folder / "edge", {**common, "CONVERTO_MODULES": ALL_BUT_OCR, "CONVERTO_REMOTE__OCR": addresses})
+
+    def __enter__(self) -> Self:
+        for server in (*self.readers, self.edge):
+            server.launch()
+        try:
+            for server in (*self.readers, self.edge):
+                server.wait()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for server in (self.edge, *self.readers):
+            server.kill()
 
 
 def until(fact: Callable[[], bool], *, log: Path) -> None:

@@ -1,7 +1,6 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import httpx2
 import pytest
 
 from tests.acceptance.conftest import monolith
@@ -15,10 +14,8 @@ AT_ONCE = {413, 415, 422}
 @pytest.fixture
 async def aino(tmp_path: Path) -> AsyncIterator[Person]:
     """Return somebody at a product that runs in one process."""
-    async with monolith(tmp_path) as app:
-        transport = httpx2.ASGITransport(app)
-        async with httpx2.AsyncClient(transport=transport, base_url="http://converto", timeout=60) as client:
-            yield await register(client)
+    async with monolith(tmp_path) as client:
+        yield await register(client)
 
 
 async def complaint(aino: Person, sent: Malformed) -> str | None:

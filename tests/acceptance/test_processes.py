@@ -7,22 +7,18 @@ import httpx2
 import pytest
 
 from tests.acceptance.people import Person, found, is_problem, register, sample
-from tests.acceptance.processes import Server
-from tests.ocr.pdfs import pdf_of_text
+from tests.acceptance.processes import House, Server
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(240)
 LOOK_AGAIN_S = 0.05
 UNKNOWN = "/ocr/scans/01900000-0000-7000-8000-000000000000"
 
 
 @pytest.fixture
 def apart(tmp_path: Path, postgres_url: str, redis_url: str) -> Iterator[tuple[Server, Server]]:
-    """Return the edge and the reader, each a process, with nothing in common but PostgreSQL, Redis and a secret."""
-    common = {"CONVERTO_DATABASE_URL": postgres_url, "CONVERTO_EVENTS": redis_url, "CONVERTO_RPC_SECRETS": "known to both of them only"}
-    reader = Server(tmp_path / "reader", {**common, "CONVERTO_MODULES": "ocr"})
-    edge = Server(tmp_path / "edge", {**common, "CONVERTO_MODULES": "auth,gateway", "CONVERTO_REMOTE__OCR": reader.url})
-    with reader, edge:
-        yield edge, reader
+    """Return the edge and the reader, each a process."""
+    with House(tmp_path / "house", postgres_url, redis_url, readers=1) as house:
+        yield house.edge, house.readers[0]
 
 
 @pytest.fixture
@@ -65,10 +61,9 @@ def says(status: str) -> Callable[[httpx2.Response], bool]:
     return lambda answer: bool(answer.json().get("status") == status)
 
 
-async def test_two_processes_answer_like_one(alone: Server, apart: tuple[Server, Server], http: httpx2.AsyncClient) -> None:
-    edge, _ = apart
+async def test_several_processes_answer_like_one(alone: Server, house: House, http: httpx2.AsyncClient) -> None:
     answers = []
-    for server in (alone, edge):
+    for server in (alone, house.edge):
         person = await arrive(http, server)
         scan = await person.read(sample("01-grocery.png"), "01-grocery.png")
         unknown = await person.get(UNKNOWN, headers={"x-request-id": "the-same"})
@@ -127,11 +122,66 @@ async def test_scans_outlive_a_killed_server_and_finish_once(alone: Server, http
         assert original.content == sample(scan["filename"])
 
 
-async def test_processes_that_are_told_to_stop_end_well(apart: tuple[Server, Server], http: httpx2.AsyncClient) -> None:
-    edge, reader = apart
-    person = await arrive(http, edge)
-    await person.read(pdf_of_text([["KUITTI"]]))
+async def test_a_module_moves_out_and_back_by_two_settings(
+    tmp_path: Path, postgres_url: str, redis_url: str, http: httpx2.AsyncClient
+) -> None:
+    house = House(tmp_path / "house", postgres_url, redis_url, readers=1)
+    edge, (reader,) = house.edge, house.readers
+    two = {"CONVERTO_MODULES", "CONVERTO_REMOTE__OCR"}
+    edge.settings["CONVERTO_DATA_DIR"] = reader.settings["CONVERTO_DATA_DIR"]
+    together = Server(tmp_path / "together", {name: value for name, value in edge.settings.items() if name not in two})
+    scans, wheres = [], []
 
-    statuses = [server.stop() for server in (edge, reader)]
+    with together:
+        person = await arrive(http, together)
+        scans.append(await person.read(sample("01-grocery.png")))
+        wheres.append(await whereabouts(person))
+        together.stop()
+    with house:
+        http.base_url = httpx2.URL(edge.url)
+        scans.append(await person.read(sample("03-fuel.png")))
+        wheres.append(await whereabouts(person))
+        assert [server.stop() for server in (edge, reader)] == [0, 0]
+    with together:
+        http.base_url = httpx2.URL(together.url)
+        scans.append(await person.read(sample("05-swedish.jpg")))
+        wheres.append(await whereabouts(person))
+        kept = [(await person.get(f"/ocr/scans/{scan['id']}")).json() for scan in scans]
 
-    assert statuses == [0, 0]
+    # the program is one and the same (`PROGRAM`): all that differs is what its processes were told
+    assert {name for name, _ in together.settings.items() ^ edge.settings.items()} == two
+    assert {name for name, _ in together.settings.items() ^ reader.settings.items()} == {"CONVERTO_MODULES"}
+    assert wheres == ["here", "elsewhere", "here"]
+    assert (kept, [found(scan)["total"] for scan in kept]) == (scans, ["28.63", "97.38", "44.15"])
+
+
+async def whereabouts(person: Person) -> str:
+    """Return where the product says that its reader lives."""
+    return str((await person.get("/health")).json()["modules"]["ocr"]["where"])
+
+
+async def test_each_of_three_readers_is_shown_with_how_it_is(house: House) -> None:
+    await asked_until_all_are(house, "ok")
+    shown = house.edge.run("modules")
+
+    assert shown.returncode == 0, shown.stderr
+    assert [shown.stdout.count(f"{reader.url} ") for reader in house.readers] == [1, 1, 1]
+    assert shown.stdout.count(" yes ") == 3
+    house.readers[1].kill()
+    try:
+        services = await asked_until_all_are(house, "degraded")
+        replicas = {replica["url"]: (replica["status"], replica["problem"]) for replica in services["ocr"]["replicas"]}
+        assert replicas[house.readers[1].url] == ("down", "no connection can be made")
+        assert [replicas[reader.url][0] for reader in house.readers[::2]] == ["ok", "ok"]
+    finally:
+        house.readers[1].start()
+
+
+async def asked_until_all_are(house: House, status: str) -> Any:
+    """Return what the edge says of all modules, once it says this of the reader."""
+    async with httpx2.AsyncClient(base_url=house.edge.url, trust_env=False, timeout=60) as http:
+        while True:
+            services = (await http.get("/services/health")).json()
+            if services["ocr"]["status"] == status:
+                return services
+            await anyio.sleep(LOOK_AGAIN_S)
