@@ -6,9 +6,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
+from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 from sqlalchemy import select
 
@@ -27,6 +28,7 @@ from converto.kernel.event import Envelope
 from converto.kernel.metrics import new_registry
 from converto.kernel.runtime import Runtime
 
+T = TypeVar("T")
 PATIENCE_S = 20.0
 LOOK_AGAIN_S = 0.02
 
@@ -56,6 +58,11 @@ class House:
     webhooks: Webhooks
     service: WebhooksService
     database: Database
+    metrics: CollectorRegistry
+
+    def counted(self, outcome: str) -> float:
+        """Return how many attempts have come to this in this process, whether or not they were still its own."""
+        return self.metrics.get_sample_value("converto_webhook_attempts_total", {"outcome": outcome}) or 0.0
 
     async def endpoint(self, actor: Actor, url: str, *event_types: str) -> WebhookWithSecret:
         """Make an endpoint."""
@@ -105,10 +112,10 @@ async def opened(data_dir: Path, database_url: str | None = None) -> AsyncIterat
         webhooks: Any = runtime.interfaces[module.interface]
         hosted = runtime.hosted["webhooks"]
         service: Any = hosted.service
-        yield House(webhooks, service, hosted.database)
+        yield House(webhooks, service, hosted.database, runtime.metrics)
 
 
-async def eventually(found: Callable[[], Awaitable[Any]]) -> Any:
+async def eventually(found: Callable[[], Awaitable[T | None]]) -> T:
     """Return what is found once there is something."""
     async with asyncio.timeout(PATIENCE_S):
         while (thing := await found()) is None:  # noqa: ASYNC110 - the fact is in a database, which rings no bell

@@ -3,7 +3,6 @@
 import asyncio
 import random
 import time
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,6 +11,7 @@ import structlog
 
 from converto.events.webhooks.figures import WebhookFigures
 from converto.events.webhooks.interface import DisabledBecause
+from converto.events.webhooks.places import Places
 from converto.events.webhooks.queues import Claim, Endpoint, Queues
 from converto.events.webhooks.repository import Deliveries
 from converto.events.webhooks.schedule import break_s, pause_s
@@ -27,11 +27,9 @@ log = structlog.get_logger()
 
 POLL_S = 1.0
 """How often a process looks for what another one has queued, and for what has become due."""
+SETTLED_WITHIN_S = 0.05
+"""How long what came back waits for others, to be settled together, while there are places enough."""
 GRACE_S = 3.0
-SLOW_S = 1.0
-"""What is under way for longer counts with those that fail, so that many endpoints that begin to hang at once keep nobody waiting."""
-MOST_TIMES = 4
-"""Slow ones may exceed `at_once` so many times."""
 GONE = 410
 BUSY = (429, 503)
 """The answers whose `Retry-After` holds for the endpoint, not for one delivery."""
@@ -51,9 +49,8 @@ class Outcome:
 class Dispatcher:
     """One loop per process: each round settles what has come back and claims what is due, in one short transaction.
 
-    An endpoint has `at_once_per_endpoint` deliveries under way at most, one that has just failed only one, and those that fail take at most
-    half of all places: however many endpoints hang, the healthy ones have the other half. After some failures in a row an endpoint is left
-    in peace, then probed with one delivery.
+    After some failures in a row an endpoint is left in peace for a while, then probed with one delivery; how many may be under way to it
+    otherwise is decided by `Places`.
     """
 
     def __init__(self, database: Database, sender: Sender, seal: Seal, *, settings: WebhooksSettings, figures: WebhookFigures) -> None:
@@ -67,26 +64,31 @@ class Dispatcher:
         self._running: dict[asyncio.Task[Outcome], Claim] = {}
         self._back: list[Outcome] = []
         self._tidied_at = time.monotonic()
+        self._is_stopping = False
+        self._will_ring = False
 
     async def run(self) -> None:
-        """Go on until cancelled; then let what is under way finish within the grace time, and hand the rest back."""
+        """Go on until told to stop; then let what is under way finish within the grace time, and hand the rest back."""
         seen = self.bell.rings
-        try:
-            while True:
-                await self.bell.beyond(seen, timeout_s=POLL_S)
-                seen = self.bell.rings
-                try:
-                    await self._round()
-                except Exception as error:
-                    log.warning("webhooks.round_failed", exc_info=error)
-                    await asyncio.sleep(POLL_S)
-        finally:
-            await self._stop()
+        while not self._is_stopping:
+            await self.bell.beyond(seen, timeout_s=POLL_S)
+            rung, seen = self.bell.rings > seen, self.bell.rings
+            try:
+                await self._round(rung=rung)
+            except Exception as error:
+                log.warning("webhooks.round_failed", exc_info=error)
+                await asyncio.sleep(POLL_S)
+        await self._end()
 
-    async def _round(self) -> None:
+    def stop(self) -> None:
+        """Have `run` come to its end. It is not cancelled: a transaction that is cut off may go on holding SQLite's lock for a while."""
+        self._is_stopping = True
+        self.bell.ring()
+
+    async def _round(self, *, rung: bool) -> None:
         back, self._back = self._back, []
         try:
-            if back or await self._is_anything_due():
+            if rung or back or await self._is_anything_due():
                 async with self._database.writing() as session:
                     await self._settle(Queues(session), Deliveries(session), back)
                     claims = await self._claim(Queues(session), left=[outcome.claim for outcome in back])
@@ -108,36 +110,26 @@ class Dispatcher:
     async def _claim(self, queues: Queues, *, left: Sequence[Claim]) -> Sequence[Claim]:
         """Claim what is due and has a place; `left` are those whose places have just become free."""
         at, gone = now(), {claim.id for claim in left}
-        held = [claim for claim in self._held() if claim.id not in gone]
-        under_way = Counter(claim.endpoint.id for claim in held)
-        places, sick_places = self._places(held, at)
-        endpoints = list(await queues.waiting(at)) if places > 0 else []
+        under_way = [*self._running.values(), *(outcome.claim for outcome in self._back)]
+        places = Places(
+            [claim.endpoint for claim in under_way if claim.id not in gone],
+            at_once=self._settings.at_once,
+            per_endpoint=self._settings.at_once_per_endpoint,
+        )
+        endpoints = [] if places.is_full else list(await queues.waiting(at))
         random.shuffle(endpoints)  # so that none is always the last
         endpoints.sort(key=lambda endpoint: endpoint.failures > 0)
         claims: list[Claim] = []
         for endpoint in endpoints:
-            most = self._settings.at_once_per_endpoint if not endpoint.failures else 1
-            free = sick_places if endpoint.failures else places
-            limit = min(most - under_way[endpoint.id], free)
+            limit = places.free(endpoint)
             if limit > 0:
                 found = await queues.claim(endpoint, limit, at=at, lease_s=self._settings.lease_s, is_probe=self._is_probe(endpoint))
+                places.take(endpoint, len(found))
                 claims += found
-                places -= len(found)
-                sick_places = min(places, sick_places - (len(found) if endpoint.failures else 0))
         return claims
-
-    def _places(self, held: Sequence[Claim], at: datetime) -> tuple[int, int]:
-        """Return how many more may be under way, and how many of them to endpoints that fail."""
-        at_once, half = self._settings.at_once, self._settings.at_once // 2
-        slow = sum(1 for claim in held if claim.endpoint.failures or (at - claim.claimed_at).total_seconds() > SLOW_S)
-        places = min(at_once - (len(held) - slow) - min(slow, half), MOST_TIMES * at_once - len(held))
-        return places, min(places, half - slow)
 
     def _is_probe(self, endpoint: Endpoint) -> bool:
         return endpoint.failures >= self._settings.breaker_failures
-
-    def _held(self) -> Sequence[Claim]:
-        return [*self._running.values(), *(outcome.claim for outcome in self._back)]
 
     def _start(self, claim: Claim) -> None:
         task = asyncio.create_task(self._deliver(claim))
@@ -151,6 +143,14 @@ class Dispatcher:
                 self._back.append(task.result())
             else:
                 log.error("webhooks.undelivered", exc_info=error)  # a defect of ours; the lease ends by itself
+        if len(self._running) + len(self._back) >= self._settings.at_once_per_endpoint:
+            self.bell.ring()  # perhaps somebody waits for this place
+        elif not self._will_ring:
+            self._will_ring = True
+            asyncio.get_running_loop().call_later(SETTLED_WITHIN_S, self._ring)
+
+    def _ring(self) -> None:
+        self._will_ring = False
         self.bell.ring()
 
     async def _deliver(self, claim: Claim) -> Outcome:
@@ -212,7 +212,7 @@ class Dispatcher:
             async with self._database.writing() as session:
                 removed = await Deliveries(session).remove_older(before, limit=TIDY_AT_ONCE)
 
-    async def _stop(self) -> None:
+    async def _end(self) -> None:
         if self._running:
             await asyncio.wait(self._running, timeout=GRACE_S)
         left = dict(self._running)

@@ -1,7 +1,6 @@
 """The manifest of outbound webhooks."""
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -12,6 +11,7 @@ from converto.events.webhooks.figures import WebhookFigures
 from converto.events.webhooks.guard import Guard
 from converto.events.webhooks.interface import Webhooks
 from converto.events.webhooks.models import Base
+from converto.events.webhooks.resolver import Resolver
 from converto.events.webhooks.seal import Seal
 from converto.events.webhooks.sender import Sender
 from converto.events.webhooks.service import WebhooksService
@@ -31,15 +31,14 @@ async def opened(parts: Parts) -> AsyncIterator[WebhooksService]:
     settings: WebhooksSettings = parts.settings
     seal = Seal(_secret(settings, parts.program))
     guard = Guard(allowed=settings.allowed_networks, https_only=parts.program.environment is Environment.PRODUCTION)
-    sender = Sender(guard, timeout_s=settings.timeout_s, ca_file=settings.ca_file)
+    sender = Sender(guard, Resolver(), timeout_s=settings.timeout_s, ca_file=settings.ca_file)
     dispatcher = Dispatcher(parts.database, sender, seal, settings=settings, figures=WebhookFigures(parts.metrics))
     sending = asyncio.create_task(dispatcher.run())
     try:
         yield WebhooksService(parts.database, guard=guard, sender=sender, seal=seal, settings=settings, queued=dispatcher.bell)
     finally:
-        sending.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await sending
+        dispatcher.stop()
+        await sending
         await sender.close()
 
 

@@ -38,7 +38,6 @@ class Claim:
     failures: int
     tries: int
     lease: UUID
-    claimed_at: datetime
     is_probe: bool
     """Whether it tries out an endpoint that is otherwise left in peace."""
 
@@ -63,7 +62,7 @@ class Queues:
 
     async def waiting(self, at: datetime) -> Sequence[Endpoint]:
         """Return the endpoints to which something is due, and which are neither disabled nor left in peace."""
-        rows = await self._session.scalars(select(WebhookRow).where(*_is_due(at)))
+        rows = await self._session.execute(select(*_SENT_WITH).where(*_is_due(at)))
         return [
             Endpoint(tenant_id=row.tenant_id, id=row.id, url=row.url, secrets=_in_force(row, at), failures=row.failures) for row in rows
         ]
@@ -101,7 +100,6 @@ class Queues:
                 failures=row.failures,
                 tries=row.tries,
                 lease=lease,
-                claimed_at=at,
                 is_probe=is_probe,
             )
             for row in rows
@@ -178,6 +176,17 @@ def _is(endpoint: Endpoint) -> tuple[ColumnElement[bool], ...]:
     return WebhookRow.tenant_id == endpoint.tenant_id, WebhookRow.id == endpoint.id
 
 
+_SENT_WITH = (
+    WebhookRow.tenant_id,
+    WebhookRow.id,
+    WebhookRow.url,
+    WebhookRow.secret,
+    WebhookRow.old_secret,
+    WebhookRow.old_secret_until,
+    WebhookRow.failures,
+)
+
+
 def _is_due(at: datetime) -> tuple[ColumnElement[bool], ...]:
     due = select(DeliveryRow.id).where(
         DeliveryRow.tenant_id == WebhookRow.tenant_id, DeliveryRow.webhook_id == WebhookRow.id, DeliveryRow.due_at <= at
@@ -189,6 +198,6 @@ def _is_free(at: datetime) -> ColumnElement[bool]:
     return or_(WebhookRow.paused_until.is_(None), WebhookRow.paused_until <= at)
 
 
-def _in_force(row: WebhookRow, at: datetime) -> tuple[str, ...]:
+def _in_force(row: Any, at: datetime) -> tuple[str, ...]:
     old = row.old_secret if row.old_secret is not None and row.old_secret_until is not None and row.old_secret_until > at else None
     return (row.secret,) if old is None else (row.secret, old)

@@ -72,16 +72,16 @@ class GuardedNetwork(httpcore2.AsyncNetworkBackend):
 class Sender:
     """Posts bodies to endpoints. A connection is kept for a moment, for the next delivery to the same endpoint."""
 
-    def __init__(self, guard: Guard, *, timeout_s: float, ca_file: Path | None = None) -> None:
+    def __init__(self, guard: Guard, resolver: Resolver, *, timeout_s: float, ca_file: Path | None = None) -> None:
         self._guard = guard
+        self._resolver = resolver
         self._timeout_s = timeout_s
-        self._resolver = Resolver()
         self._pool = httpcore2.AsyncConnectionPool(
             ssl_context=ssl.create_default_context(cafile=ca_file) if ca_file is not None else httpcore2.default_ssl_context(),
             max_connections=None,  # how many are under way is decided by who sends; here nobody waits behind anybody
             max_keepalive_connections=200,
             keepalive_expiry=IDLE_S,
-            network_backend=GuardedNetwork(guard, self._resolver),
+            network_backend=GuardedNetwork(guard, resolver),
         )
 
     async def close(self) -> None:

@@ -31,7 +31,7 @@ from converto.events.webhooks.interface import (
 )
 from converto.events.webhooks.models import AttemptRow, DeliveryRow, WebhookRow
 from converto.events.webhooks.payload import body, trial
-from converto.events.webhooks.repository import Deliveries, Endpoints
+from converto.events.webhooks.repository import Deliveries, Endpoints, Listener
 from converto.events.webhooks.schedule import TRIES
 from converto.events.webhooks.seal import Seal
 from converto.events.webhooks.sender import Sender
@@ -160,7 +160,7 @@ class WebhooksService(Webhooks):
         actor.require(WRITE)
         async with self._database.writing() as session:
             row = _enabled(_known(await Endpoints(session).get(actor.tenant_id, webhook_id), webhook_id))
-            queued = self._delivery(row, trial(actor.tenant_id, webhook_id), tries=1)
+            queued = self._delivery(Listener(row.tenant_id, row.id, row.event_types), trial(actor.tenant_id, webhook_id), tries=1)
             await Deliveries(session).add([queued])
             after_commit(session, self._queued.ring)
         return _delivery(DeliveryRow(**queued))
@@ -216,7 +216,7 @@ class WebhooksService(Webhooks):
     async def enqueue(self, envelopes: Sequence[Envelope]) -> None:
         """Queue events for the endpoints of their tenants that asked for them; one that is queued already is known by its id."""
         async with self._database.reading() as session:
-            endpoints = await Endpoints(session).active_of({envelope.tenant_id for envelope in envelopes})
+            endpoints = await Endpoints(session).listening({envelope.tenant_id for envelope in envelopes})
         rows = [
             self._delivery(endpoint, envelope, tries=TRIES)
             for envelope in envelopes
@@ -229,7 +229,7 @@ class WebhooksService(Webhooks):
             await Deliveries(session).add(rows)
             after_commit(session, self._queued.ring)
 
-    def _delivery(self, endpoint: WebhookRow, envelope: Envelope, *, tries: int) -> dict[str, Any]:
+    def _delivery(self, endpoint: Listener, envelope: Envelope, *, tries: int) -> dict[str, Any]:
         posted, moment = body(envelope), now()
         fits = len(posted.encode()) <= self._settings.max_body_bytes
         return {

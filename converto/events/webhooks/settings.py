@@ -30,7 +30,7 @@ class WebhooksSettings(ModuleSettings):
     timeout_s: float = Field(default=15, gt=0, le=60)
     """An endpoint that has not answered within so long has failed."""
     at_once: int = Field(default=256, ge=2, le=10_000)
-    """The most deliveries that a process has under way; at most half of them to endpoints that have just failed."""
+    """The most deliveries that a process has under way, not counting the first of each endpoint."""
     at_once_per_endpoint: int = Field(default=8, ge=1, le=100)
     """The most deliveries that a process has under way to one endpoint; one at a time while it fails."""
     breaker_failures: int = Field(default=5, ge=1, le=100)
@@ -48,4 +48,4 @@ class WebhooksSettings(ModuleSettings):
     @property
     def lease_s(self) -> float:
         """How long a delivery belongs to the process that took it: one whose process has died is free again after so long."""
-        return self.timeout_s + 15
+        return 2 * self.timeout_s + 2
