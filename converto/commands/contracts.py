@@ -8,10 +8,12 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from converto.commands.compatibility import broken
+from converto.events.asyncapi import document
 from converto.kernel.event import Event
 from converto.kernel.interface import Operation, operations
 from converto.kernel.manifest import Module
 
+ASYNCAPI = "asyncapi.json"
 Contract = dict[str, Any]
 
 
@@ -60,6 +62,11 @@ def written(modules: Sequence[Module]) -> Iterator[tuple[str, str]]:
             yield f"{module.name}.json", json.dumps(contract(module), indent=1, ensure_ascii=False, sort_keys=True) + "\n"
 
 
+def described(modules: Sequence[Module]) -> Iterator[tuple[str, str]]:
+    """Yield the name and the text of what is written for others from the same: the AsyncAPI document of all events."""
+    yield ASYNCAPI, json.dumps(document(event for module in modules for event in module.events), indent=1, ensure_ascii=False) + "\n"
+
+
 def write(modules: Sequence[Module], folder: Path, *, anyway: bool = False) -> list[str]:
     """Write every contract into a folder; returns what would break, and then writes nothing, unless it is wanted anyway."""
     files = dict(written(modules))
@@ -67,7 +74,7 @@ def write(modules: Sequence[Module], folder: Path, *, anyway: bool = False) -> l
     if reasons and not anyway:
         return reasons
     folder.mkdir(parents=True, exist_ok=True)
-    for name, text in files.items():
+    for name, text in [*files.items(), *described(modules)]:
         (folder / name).write_text(text)
     return []
 

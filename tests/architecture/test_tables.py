@@ -12,6 +12,7 @@ WITHOUT_TENANT_FIRST = {
     "sign_in_failures": "whoever fails to sign in acts for no tenant yet",
     "outbox": "its rows are the program's own: the relay takes whatever is due, of all tenants",
     "inbox": "its rows are the program's own: a subscriber takes whatever is due, of all tenants",
+    "event_log": "its positions are one order of all tenants; each is given the rows of its own",
 }
 
 
