@@ -85,17 +85,17 @@ def contracts(
 @events.command("dead")
 def events_dead() -> None:
     """List the events that a subscriber has given up on."""
-    from converto.commands import events as facts
+    from converto.commands import deliveries
 
-    facts.dead(_settings())
+    deliveries.dead(_settings())
 
 
 @events.command("retry")
 def events_retry(event_id: Annotated[UUID, typer.Argument(help="As `converto events dead` lists it.")]) -> None:
     """Have a dead event handled anew."""
-    from converto.commands import events as facts
+    from converto.commands import deliveries
 
-    facts.retry(_settings(), event_id)
+    deliveries.retry(_settings(), event_id)
 
 
 @events.command("relay")
@@ -103,13 +103,13 @@ def events_relay(
     told_from: Annotated[str, typer.Option("--from", metavar="TIME", help="2026-11-23T08:00:00Z, or so long ago: 90m, 12h, 3d.")],
 ) -> None:
     """Send what was told since a moment once more, such as after a loss of Redis; nothing is handled twice."""
-    from converto.commands import events as facts
+    from converto.commands import deliveries
 
     try:
-        moment = facts.moment(told_from)
+        moment = deliveries.moment(told_from)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--from") from error
-    facts.relay(_settings(), moment)
+    deliveries.relay(_settings(), moment)
 
 
 @events.command("token")

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from converto.commands.events import moment
+from converto.commands.deliveries import moment
 from tests.commands.waiting import until_ready
 
 RECEIPT = Path("samples/documents/01-grocery.png").resolve()
