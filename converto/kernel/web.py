@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 
 from converto.kernel.actor import Actor
 from converto.kernel.context import current
+from converto.kernel.drain import Drain
 from converto.kernel.errors import BadRequest, Error, Internal, Invalid, Unauthenticated
 from converto.kernel.interface import Interface
 
@@ -53,6 +54,15 @@ def _actor(request: Request, _: Annotated[object, Depends(_bearer)]) -> Actor:
 
 
 CurrentActor = Annotated[Actor, Depends(_actor)]
+
+
+def _drain(request: Request) -> Drain:
+    """Return what says when this process begins to end."""
+    found: Drain = request.app.state.runtime.drain
+    return found
+
+
+TheDrain = Annotated[Drain, Depends(_drain)]
 
 
 def problem(error: Error, *, instance: str | None = None) -> JSONResponse:

@@ -7,11 +7,13 @@ from urllib.parse import quote
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, File, Form, Header, Path, Query, Request, Response, UploadFile
-from fastapi.responses import JSONResponse, PlainTextResponse
+from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
 
+from converto.kernel.errors import Unavailable
 from converto.kernel.paging import BadCursor, Page
-from converto.kernel.web import CurrentActor, Cursor, Limit, problems, the
+from converto.kernel.web import CurrentActor, Cursor, Limit, TheDrain, problems, the
 from converto.ocr.interface import (
+    AlreadyFinished,
     KeyReused,
     Kind,
     NotReadYet,
@@ -26,6 +28,7 @@ from converto.ocr.interface import (
     UnknownScan,
     Upload,
 )
+from converto.ocr.live import FINISHED, frames, standings
 from converto.ocr.refusals import REFUSALS
 
 router = APIRouter(prefix="/ocr", tags=["ocr"])
@@ -34,6 +37,7 @@ TheOcr = Annotated[Ocr, Depends(the(Ocr))]
 ScanId = Annotated[UUID, Path(description="The scan.")]
 _WAIT = re.compile(r"(?:^|[,;\s])wait=(\d{1,5})(?:$|[,;\s])", re.ASCII)
 LONGEST_WAIT_S = 50
+LARGEST_REVISION = 2**31 - 1
 
 
 @router.post("/scans", status_code=202, response_model=Scan, responses={200: {"model": Scan}, **problems(KeyReused, *REFUSALS)})
@@ -48,23 +52,27 @@ async def submit(
     prefer: Annotated[str, Header(max_length=200, description="wait=30: answer once it is read, or after so many seconds.")] = "",
     idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255)] = None,
 ) -> Response:
-    """Keep a document and have it read: 202 at once, or 200 with the finished scan where `Prefer: wait=` allows the time."""
+    """Keep a document and have it read: 202 at once, or 200 with the finished scan where `Prefer: wait=` allows the time.
+
+    What is waited for is read before your other documents.
+    """
+    wanted = _WAIT.search(prefer)
+    wait_s = min(int(wanted[1]), LONGEST_WAIT_S) if wanted is not None else 0
     upload = Upload(
         content=await file.read(),
         filename=_plain(file.filename or ""),
         languages=languages,
         kind=kind,
         idempotency_key=idempotency_key,
+        waited_for=wait_s > 0,
     )
     scan = await ocr.submit(actor, upload)
     headers = {"location": str(request.app.url_path_for("scan", scan_id=scan.id))}
-    wanted = _WAIT.search(prefer)
     if wanted is not None:
-        wait_s = min(int(wanted[1]), LONGEST_WAIT_S)
         scan = await ocr.finished(actor, scan.id, wait_s=wait_s)
         headers["preference-applied"] = f"wait={wait_s}"
-    done = scan.status in {Status.COMPLETED, Status.FAILED}
-    return JSONResponse(scan.model_dump(mode="json"), status_code=200 if done and wanted is not None else 202, headers=headers)
+    is_done = scan.status in FINISHED and wanted is not None
+    return JSONResponse(scan.model_dump(mode="json"), status_code=200 if is_done else 202, headers=headers)
 
 
 @router.get("/scans", responses=problems(BadCursor))
@@ -88,6 +96,44 @@ async def scan(ocr: TheOcr, actor: CurrentActor, scan_id: ScanId) -> Scan:
     return await ocr.scan(actor, scan_id)
 
 
+@router.get(
+    "/scans/{scan_id}/events",
+    response_class=StreamingResponse,
+    responses={
+        200: {"content": {"text/event-stream": {}}},
+        204: {"description": "The finished scan is what you have seen last: there is nothing to come back for."},
+        **problems(UnknownScan),
+    },
+)
+async def progress(
+    ocr: TheOcr,
+    actor: CurrentActor,
+    drain: TheDrain,
+    *,
+    scan_id: ScanId,
+    last_event_id: Annotated[int | None, Header(ge=0, le=LARGEST_REVISION, description="The last `id` that you have seen.")] = None,
+) -> Response:
+    """Look on while a document is read, as Server-Sent Events: `progress` with the pages that are done, and in the end `finished`."""
+    rest = standings(ocr, actor, scan_id, drain=drain)
+    first = await anext(rest, None)
+    if first is None:  # this process is about to end
+        raise Unavailable(module="ocr", retry_after_s=1)
+    if first.status in FINISHED and first.revision == last_event_id:
+        await rest.aclose()
+        return Response(status_code=204)
+    return StreamingResponse(
+        frames(first, rest, last_seen=last_event_id),
+        media_type="text/event-stream",
+        headers={"cache-control": "no-store", "x-accel-buffering": "no"},
+    )
+
+
+@router.post("/scans/{scan_id}/cancel", responses=problems(UnknownScan, AlreadyFinished))
+async def cancel(ocr: TheOcr, actor: CurrentActor, scan_id: ScanId) -> Scan:
+    """Stop reading a document, or never begin: its scan fails with the code `ocr.cancelled`, and may be read anew."""
+    return await ocr.cancel(actor, scan_id)
+
+
 @router.post("/scans/{scan_id}/retry", status_code=202, responses=problems(UnknownScan, StillReading))
 async def retry(ocr: TheOcr, actor: CurrentActor, scan_id: ScanId) -> Scan:
     """Have a document read anew."""
@@ -96,7 +142,7 @@ async def retry(ocr: TheOcr, actor: CurrentActor, scan_id: ScanId) -> Scan:
 
 @router.delete("/scans/{scan_id}", status_code=204, responses=problems(UnknownScan))
 async def delete(ocr: TheOcr, actor: CurrentActor, scan_id: ScanId) -> None:
-    """Remove a scan with its document, for good."""
+    """Remove a scan with its document, for good; one that is being read is read no further."""
     await ocr.delete(actor, scan_id)
 
 

@@ -47,3 +47,12 @@ class ScanFailed(Event):
 
     scan_id: UUID
     error: Failure
+
+
+class ScanCancelled(Event):
+    """Nobody wants a document read any more: it was cancelled, or removed before it was read."""
+
+    type: ClassVar[str] = "ocr.cancelled"
+    subject_field: ClassVar[str | None] = "scan_id"
+
+    scan_id: UUID

@@ -6,9 +6,9 @@ from converto.ocr.service import OcrService
 
 async def read_scan(event: ScanRequested, ocr: OcrService) -> None:
     """Read a document that waits."""
-    await ocr.read(event.tenant_id, event.scan_id)
+    await ocr.jobs.read(event)
 
 
 async def give_up(event: ScanRequested, ocr: OcrService, reason: str) -> None:
     """Let a scan fail that could not be read, try after try."""
-    await ocr.give_up(event.tenant_id, event.scan_id, reason)
+    await ocr.jobs.give_up(event, reason)

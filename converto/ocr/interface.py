@@ -1,6 +1,7 @@
 """What other modules, and the REST API, may ask of the reader."""
 
 import datetime
+from collections.abc import AsyncIterator
 from enum import StrEnum
 from typing import Annotated, Generic, Literal, Protocol, TypeVar
 from uuid import UUID
@@ -9,11 +10,13 @@ from pydantic import Field as Bounded
 
 from converto.kernel.actor import Actor
 from converto.kernel.errors import Conflict, Invalid, NotFound
-from converto.kernel.interface import Interface, Value, command, query
+from converto.kernel.interface import Interface, Value, command, query, stream
 from converto.kernel.money import Amount, Money
 from converto.kernel.paging import Page
 
 T = TypeVar("T")
+CANCELLED = "ocr.cancelled"
+"""The code of the `error` of a scan that was cancelled, which counts as failed."""
 Share = Annotated[float, Bounded(ge=0, le=1)]
 
 
@@ -182,6 +185,19 @@ class Scan(Value):
     error: Failure | None = None
 
 
+class ScanProgress(Value):
+    """How far a scan is."""
+
+    id: UUID
+    status: Status
+    pages_read: int = 0
+    pages: int | None = None
+    """How many the document has; None where it was uploaded before that was kept."""
+    revision: int
+    """Grows with every change."""
+    error: Failure | None = None
+
+
 class ScanSummary(Value):
     """A scan as a list shows it."""
 
@@ -208,6 +224,8 @@ class Upload(Value):
     """Tesseract's names joined by `+`; empty means what the installation is set to."""
     kind: Kind = Kind.AUTO
     idempotency_key: str | None = Bounded(default=None, max_length=255)
+    waited_for: bool = False
+    """Somebody waits for its reading: it goes before what else the same company has waiting."""
 
 
 class StoredDocument(Value):
@@ -266,7 +284,14 @@ class StillReading(Conflict):
     """A scan that is on its way cannot be read anew."""
 
     code = "ocr.still_reading"
-    message = "The scan is {status}; only one that has failed or completed can be read anew."
+    message = "The scan is {status}; only one that is completed or failed can be read anew."
+
+
+class AlreadyFinished(Conflict):
+    """A scan that is finished cannot be cancelled."""
+
+    code = "ocr.already_finished"
+    message = "The scan is {status} already; delete it if it is not wanted."
 
 
 class KeyReused(Invalid):
@@ -303,6 +328,19 @@ class Ocr(Interface, Protocol):
         """List scans, newest first. Raises BadCursor."""
         ...
 
+    @stream(timeout_s=3600)
+    def progress(self, actor: Actor, scan_id: UUID) -> AsyncIterator[ScanProgress]:
+        """Yield how far a scan is: at once, whenever it changes, and unchanged every 15 s as a sign of life; it ends once that is done.
+
+        A scan that is removed meanwhile raises UnknownScan, as one does that is not there; a process that ends raises Unavailable.
+        """
+        ...
+
+    @command
+    async def cancel(self, actor: Actor, scan_id: UUID) -> Scan:
+        """Stop reading a document, or never begin; its scan fails with the code `ocr.cancelled`. Raises UnknownScan, AlreadyFinished."""
+        ...
+
     @command
     async def retry(self, actor: Actor, scan_id: UUID) -> Scan:
         """Have a document read anew. Raises UnknownScan, StillReading."""
@@ -310,7 +348,7 @@ class Ocr(Interface, Protocol):
 
     @command
     async def delete(self, actor: Actor, scan_id: UUID) -> None:
-        """Remove a scan with its document, for good. Raises UnknownScan."""
+        """Remove a scan with its document, for good; one that is being read is read no further. Raises UnknownScan."""
         ...
 
     @query(timeout_s=60)

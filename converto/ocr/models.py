@@ -44,3 +44,12 @@ class ScanRow(Base):
     reading: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     error_code: Mapped[str | None] = mapped_column(String(100))
     error_detail: Mapped[str | None] = mapped_column(Text)
+    pages: Mapped[int | None]
+    """How many the document has; None where it came before that was kept."""
+    pages_read: Mapped[int] = mapped_column(server_default="0", default=0)
+    revision: Mapped[int] = mapped_column(server_default="1", default=1)
+    """Grows with every change that whoever looks on is told of."""
+    job_id: Mapped[UUID | None]
+    """The `ocr.requested` that it is read for; an earlier one that comes late is passed over."""
+    reader_id: Mapped[UUID | None]
+    """Whoever reads it now: the result of anybody else is refused."""

@@ -11,7 +11,7 @@ from converto.ocr.interface import Kind, Reading
 from converto.ocr.media import Inspected, inspect
 from converto.ocr.refusals import ReaderMissing
 from converto.ocr.settings import OcrSettings
-from converto.ocr.workers import Workers
+from converto.ocr.workers import PagesRead, Workers
 
 # A longer answer is taken apart in a thread: the event loop has others to serve.
 _LONG_ANSWER_BYTES = 100_000
@@ -58,11 +58,13 @@ class Readers:
         """Return what a document is, or refuse it: see `media.inspect`."""
         return await asyncio.to_thread(inspect, content, max_bytes=self._settings.max_bytes, max_pages=self._settings.max_pages)
 
-    async def read(self, content: bytes, *, languages: Sequence[str], kind: Kind, today: datetime.date) -> Reading:
-        """Return what a document says. Raises what `refusals` lists."""
+    async def read(
+        self, content: bytes, *, languages: Sequence[str], kind: Kind, today: datetime.date, pages_read: PagesRead | None = None
+    ) -> Reading:
+        """Return what a document says; `pages_read` is told how far it is, and may end it. Raises what `refusals` lists."""
         job = {"call": "read", "languages": list(languages), "kind": kind.value, "today": today.isoformat()}
         limits = {"max_bytes": self._settings.max_bytes, "max_pages": self._settings.max_pages}
-        answer = await self._workers.ask(content, {**job, **limits})
+        answer = await self._workers.ask(content, {**job, **limits}, pages_read)
         if len(answer) > _LONG_ANSWER_BYTES:
             return await asyncio.to_thread(Reading.model_validate_json, answer)
         return Reading.model_validate_json(answer)

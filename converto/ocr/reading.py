@@ -2,7 +2,7 @@
 
 import datetime
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from converto.ocr import tesseract
@@ -26,8 +26,12 @@ def read(
     kind: Kind = Kind.AUTO,
     max_bytes: int = MAX_BYTES,
     max_pages: int = MAX_PAGES,
+    page_read: Callable[[int], None] = lambda _: None,
 ) -> Reading:
-    """Return what a document says. Raises what `refusals` lists; each says what is wrong with the document and how to mend it."""
+    """Return what a document says, and call `page_read` with how many pages are done after each.
+
+    Raises what `refusals` lists; each says what is wrong with the document and how to mend it.
+    """
     inspected = inspect(content, max_bytes=max_bytes, max_pages=max_pages)
     chosen = tesseract.check_languages(languages)
     read_pages, engines = [], []
@@ -37,6 +41,7 @@ def read(
             lines, engine = _read_page(pages, number, languages=chosen, folder=Path(folder))
             read_pages.append(Page(number, lines))
             engines.append(engine)
+            page_read(number)
     extracted = extract(read_pages, kind=kind, today=today)
     return Reading(
         kind=extracted.kind,

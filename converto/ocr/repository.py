@@ -2,14 +2,26 @@
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import CursorResult, delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from converto.ocr.interface import ScanFilter
 from converto.ocr.models import ScanRow
+
+
+class Standing(NamedTuple):
+    """How far a scan is."""
+
+    status: str
+    pages_read: int
+    pages: int | None
+    revision: int
+    error_code: str | None
+    error_detail: str | None
 
 
 class Scans:
@@ -34,6 +46,19 @@ class Scans:
     async def lock(self, tenant_id: UUID, scan_id: UUID) -> ScanRow | None:
         """Return one scan for a change: nobody else changes it before this transaction ends."""
         return await self._session.get(ScanRow, (tenant_id, scan_id), with_for_update=True)
+
+    async def standing(self, tenant_id: UUID, scan_id: UUID) -> Standing | None:
+        """Return how far one scan is, without what was read."""
+        wanted = select(*(getattr(ScanRow, name) for name in Standing._fields))
+        row = (await self._session.execute(wanted.where(ScanRow.tenant_id == tenant_id, ScanRow.id == scan_id))).one_or_none()
+        return None if row is None else Standing._make(row)
+
+    async def note_pages(self, tenant_id: UUID, scan_id: UUID, *, reader_id: UUID, pages_read: int) -> bool:
+        """Note how far its reader is; False when that one does not read it any more."""
+        held = (ScanRow.tenant_id == tenant_id, ScanRow.id == scan_id, ScanRow.reader_id == reader_id)
+        noted = update(ScanRow).where(*held).values(pages_read=pages_read, revision=ScanRow.revision + 1)
+        result: CursorResult[Any] = await self._session.execute(noted)  # type: ignore[assignment]
+        return result.rowcount == 1
 
     async def with_key(self, tenant_id: UUID, idempotency_key: str) -> ScanRow | None:
         """Return the scan that was made under an idempotency key."""

@@ -3,22 +3,23 @@
 import asyncio
 import hashlib
 import time
-from functools import partial
+from collections.abc import AsyncIterator
 from uuid import UUID
-from weakref import WeakValueDictionary
 
-import structlog
-
+from converto.events.inbox import Inbox
 from converto.events.outbox import publish
 from converto.kernel.actor import Actor
-from converto.kernel.bell import Bell
 from converto.kernel.blobs import BlobStore
 from converto.kernel.clock import new_id, now
 from converto.kernel.database import Database
-from converto.kernel.errors import Error, Internal, Unavailable
+from converto.kernel.drain import Drain
+from converto.kernel.errors import Unavailable
 from converto.kernel.paging import Page, after
-from converto.ocr.events import ScanCompleted, ScanFailed, ScanRequested, ScanStarted
+from converto.ocr.bells import Bells
+from converto.ocr.events import ScanCancelled, ScanRequested
 from converto.ocr.interface import (
+    CANCELLED,
+    AlreadyFinished,
     Failure,
     KeyReused,
     Kind,
@@ -28,6 +29,7 @@ from converto.ocr.interface import (
     Reading,
     Scan,
     ScanFilter,
+    ScanProgress,
     ScanSummary,
     Status,
     StillReading,
@@ -36,30 +38,34 @@ from converto.ocr.interface import (
     UnknownScan,
     Upload,
 )
+from converto.ocr.jobs import FINISHED, Jobs, blob_key
 from converto.ocr.models import ScanRow
 from converto.ocr.readers import Readers
-from converto.ocr.refusals import ReaderStopped
-from converto.ocr.repository import Scans
+from converto.ocr.repository import Scans, Standing
 from converto.ocr.settings import OcrSettings
 
-log = structlog.get_logger()
-
-FINISHED = (Status.COMPLETED, Status.FAILED)
 LONGEST_WAIT_S = 50.0
 LOOK_AGAIN_S = 1.0
-"""How often a waiting caller looks for a scan that another process may finish."""
+"""How often a waiting caller looks for what another process may have changed."""
+BEAT_S = 15.0
+"""How often whoever looks on is told that nothing has changed."""
+READ_SCAN = "ocr.read_scan"
+"""The subscriber whose inbox holds the jobs."""
+WAITED_FOR = 10
+"""The priority of a scan that somebody waits for."""
 
 
 class OcrService(Ocr):
     """Keeps the rows, the documents and the events of scans in step; the reading itself is done by worker processes."""
 
-    def __init__(self, database: Database, blobs: BlobStore, readers: Readers, settings: OcrSettings) -> None:
+    def __init__(self, database: Database, blobs: BlobStore, readers: Readers, *, settings: OcrSettings, drain: Drain) -> None:
         self._database = database
         self._blobs = blobs
         self._readers = readers
         self._settings = settings
-        # a bell for each scan that somebody waits for, gone with the last who does
-        self._finished: WeakValueDictionary[UUID, Bell] = WeakValueDictionary()
+        self._drain = drain
+        self._bells = Bells()
+        self.jobs = Jobs(database, blobs, readers, bells=self._bells)
 
     async def submit(self, actor: Actor, upload: Upload) -> Scan:
         """See `Ocr.submit`."""
@@ -76,15 +82,18 @@ class OcrService(Ocr):
             filename=upload.filename,
             media_type=document.media_type,
             bytes=len(upload.content),
+            pages=document.pages,
+            pages_read=0,
+            revision=1,
             sha256=sha256,
             idempotency_key=upload.idempotency_key,
             created_at=now(),
         )
-        await self._blobs.put(_key(actor.tenant_id, row.id), upload.content)
-        known = await self._enqueue(row)
+        await self._blobs.put(blob_key(row), upload.content)
+        known = await self._enqueue(row, priority=WAITED_FOR if upload.waited_for else 0)
         if known is None:
             return _scan(row)
-        await self._blobs.delete(_key(actor.tenant_id, row.id))
+        await self._blobs.delete(blob_key(row))
         if known.sha256 != sha256:
             raise KeyReused
         return _scan(known)
@@ -98,14 +107,43 @@ class OcrService(Ocr):
         """See `Ocr.finished`."""
         actor.require("ocr:read")
         until = time.monotonic() + min(wait_s, LONGEST_WAIT_S)
-        bell = self._finished.setdefault(scan_id, Bell())
+        bell = self._bells.of(scan_id)
         while True:
             seen = bell.rings
             row = await self._row(actor, scan_id)
             left_s = until - time.monotonic()
-            if row.status in FINISHED or left_s <= 0:
+            if row.status in FINISHED or left_s <= 0 or self._drain.has_begun:
                 return _scan(row)
-            await bell.beyond(seen, timeout_s=min(left_s, LOOK_AGAIN_S))
+            await self._drain.or_done(bell.beyond(seen, timeout_s=min(left_s, LOOK_AGAIN_S)))
+
+    async def progress(self, actor: Actor, scan_id: UUID) -> AsyncIterator[ScanProgress]:
+        """See `Ocr.progress`."""
+        actor.require("ocr:read")
+        bell, told, quiet_until = self._bells.of(scan_id), None, 0.0
+        while not self._drain.has_begun:
+            seen = bell.rings
+            stands = await self._progress(actor, scan_id)
+            if stands != told or time.monotonic() >= quiet_until:
+                yield stands
+                told, quiet_until = stands, time.monotonic() + BEAT_S
+            if stands.status in FINISHED:
+                return
+            await self._drain.or_done(bell.beyond(seen, timeout_s=LOOK_AGAIN_S))
+        raise Unavailable(module="ocr", retry_after_s=1)
+
+    async def _progress(self, actor: Actor, scan_id: UUID) -> ScanProgress:
+        async with self._database.reading() as session:
+            stands = await Scans(session).standing(actor.tenant_id, scan_id)
+        if stands is None:
+            raise UnknownScan(scan_id=str(scan_id))
+        return ScanProgress(
+            id=scan_id,
+            status=Status(stands.status),
+            pages_read=stands.pages_read,
+            pages=stands.pages,
+            revision=stands.revision,
+            error=_failure(stands),
+        )
 
     async def scans(self, actor: Actor, wanted: ScanFilter, *, limit: int = 50, cursor: str | None = None) -> Page[ScanSummary]:
         """See `Ocr.scans`."""
@@ -114,33 +152,54 @@ class OcrService(Ocr):
             rows = await Scans(session).page(actor.tenant_id, wanted, limit=limit + 1, after=after(cursor))
         return Page[ScanSummary].of([_summary(row) for row in rows], limit, cursor=lambda scan: scan.id)
 
+    async def cancel(self, actor: Actor, scan_id: UUID) -> Scan:
+        """See `Ocr.cancel`."""
+        actor.require("ocr:write")
+        async with self._database.writing() as session:
+            row = await _locked(Scans(session), actor, scan_id)
+            if row.error_code == CANCELLED:
+                return _scan(row)
+            if row.status in FINISHED:
+                raise AlreadyFinished(status=row.status)
+            row.status, row.finished_at, row.reader_id, row.revision = Status.FAILED, now(), None, row.revision + 1
+            row.error_code, row.error_detail = CANCELLED, "The reading was cancelled; have it read anew if it is wanted after all."
+            await Inbox(session).cancel(READ_SCAN, str(scan_id))
+            await publish(session, ScanCancelled(tenant_id=row.tenant_id, scan_id=scan_id))
+        self._bells.ring(scan_id)
+        return _scan(row)
+
     async def retry(self, actor: Actor, scan_id: UUID) -> Scan:
         """See `Ocr.retry`."""
         actor.require("ocr:write")
+        requested = ScanRequested(tenant_id=actor.tenant_id, scan_id=scan_id)
         async with self._database.writing() as session:
-            row = await Scans(session).lock(actor.tenant_id, scan_id)
-            if row is None:
-                raise UnknownScan(scan_id=str(scan_id))
+            row = await _locked(Scans(session), actor, scan_id)
             if row.status not in FINISHED:
                 raise StillReading(status=row.status)
             row.status, row.started_at, row.finished_at = Status.QUEUED, None, None
-            row.reading = row.error_code = row.error_detail = row.duration_ms = None
-            await publish(session, ScanRequested(tenant_id=actor.tenant_id, scan_id=scan_id))
+            row.reading = row.error_code = row.error_detail = row.duration_ms = row.reader_id = None
+            row.job_id, row.pages_read, row.revision = requested.id, 0, row.revision + 1
+            await publish(session, requested)
+        self._bells.ring(scan_id)
         return _scan(row)
 
     async def delete(self, actor: Actor, scan_id: UUID) -> None:
         """See `Ocr.delete`."""
         actor.require("ocr:write")
-        await self._row(actor, scan_id)
         async with self._database.writing() as session:
+            row = await _locked(Scans(session), actor, scan_id)
+            if row.status not in FINISHED:
+                await Inbox(session).cancel(READ_SCAN, str(scan_id))
+                await publish(session, ScanCancelled(tenant_id=row.tenant_id, scan_id=scan_id))
             await Scans(session).remove(actor.tenant_id, scan_id)
-        await self._blobs.delete(_key(actor.tenant_id, scan_id))
+        self._bells.ring(scan_id)
+        await self._blobs.delete(blob_key(row))
 
     async def original(self, actor: Actor, scan_id: UUID) -> StoredDocument:
         """See `Ocr.original`."""
         actor.require("ocr:read")
         row = await self._row(actor, scan_id)
-        content = await self._blobs.get(_key(actor.tenant_id, scan_id))
+        content = await self._blobs.get(blob_key(row))
         return StoredDocument(content=content, media_type=row.media_type, filename=row.filename)
 
     async def page_picture(self, actor: Actor, scan_id: UUID, page: int) -> bytes:
@@ -152,7 +211,7 @@ class OcrService(Ocr):
         pages = Reading.model_validate(row.reading).pages
         if not 1 <= page <= pages:
             raise UnknownPage(page=page, pages=pages)
-        return await self._readers.page_png(await self._blobs.get(_key(actor.tenant_id, scan_id)), page)
+        return await self._readers.page_png(await self._blobs.get(blob_key(row)), page)
 
     async def health(self) -> OcrHealth:
         """See `Ocr.health`."""
@@ -164,37 +223,6 @@ class OcrService(Ocr):
             status=status, engine=engine.name, version=engine.version, languages=engine.languages, queued=queued, reading=reading
         )
 
-    async def read(self, tenant_id: UUID, scan_id: UUID) -> None:
-        """Read a document and keep what is on it; for one that is finished or gone there is nothing to do."""
-        row = await self._start(tenant_id, scan_id)
-        if row is None:
-            return
-        start = time.perf_counter()
-        try:
-            reading = await self._reading(row)
-        except Unavailable:
-            raise  # no fault of the document: the job is tried again
-        except Error as error:
-            await self._finish(tenant_id, scan_id, Failure(code=error.code, detail=error.detail), duration_ms=_since(start))
-        else:
-            await self._finish(tenant_id, scan_id, reading, duration_ms=_since(start))
-
-    async def _reading(self, row: ScanRow) -> Reading:
-        content = await self._blobs.get(_key(row.tenant_id, row.id))
-        read = partial(self._readers.read, content, languages=row.languages.split("+"), kind=Kind(row.kind), today=now().date())
-        try:
-            return await read()
-        except ReaderStopped:  # perhaps by somebody else's doing, so once more; a second time it is the document's
-            return await read()
-
-    async def give_up(self, tenant_id: UUID, scan_id: UUID, reason: str) -> None:
-        """Let a scan fail that could not be read, try after try."""
-        log.error("ocr.given_up", scan_id=str(scan_id), reason=reason)
-        failure = Failure(
-            code=Internal.code, detail="The document could not be read; the cause is in the log. Try again, or upload it anew."
-        )
-        await self._finish(tenant_id, scan_id, failure, duration_ms=0)
-
     async def _row(self, actor: Actor, scan_id: UUID) -> ScanRow:
         async with self._database.reading() as session:
             row = await Scans(session).get(actor.tenant_id, scan_id)
@@ -202,52 +230,28 @@ class OcrService(Ocr):
             raise UnknownScan(scan_id=str(scan_id))
         return row
 
-    async def _enqueue(self, row: ScanRow) -> ScanRow | None:
+    async def _enqueue(self, row: ScanRow, *, priority: int) -> ScanRow | None:
         """Keep a scan and have it read; returns the one that has its idempotency key already, if there is one."""
+        requested = ScanRequested(tenant_id=row.tenant_id, scan_id=row.id)
+        row.job_id = requested.id
         async with self._database.writing() as session:
             scans = Scans(session)
             row.duplicate_of = await scans.first_with_content(row.tenant_id, row.sha256)
             if await scans.add(row):
-                await publish(session, ScanRequested(tenant_id=row.tenant_id, scan_id=row.id))
+                await publish(session, requested, priority=priority)
                 return None
             return await scans.with_key(row.tenant_id, row.idempotency_key or "")
 
-    async def _start(self, tenant_id: UUID, scan_id: UUID) -> ScanRow | None:
-        async with self._database.writing() as session:
-            row = await Scans(session).lock(tenant_id, scan_id)
-            if row is None or row.status in FINISHED:
-                return None
-            if row.status == Status.QUEUED:  # one that a dead process began is started already
-                row.status, row.started_at = Status.STARTED, now()
-                await publish(session, ScanStarted(tenant_id=tenant_id, scan_id=scan_id))
-        return row
 
-    async def _finish(self, tenant_id: UUID, scan_id: UUID, result: Reading | Failure, *, duration_ms: int) -> None:
-        async with self._database.writing() as session:
-            row = await Scans(session).lock(tenant_id, scan_id)
-            if row is None or row.status in FINISHED:
-                return
-            row.finished_at, row.duration_ms = now(), duration_ms
-            if isinstance(result, Failure):
-                row.status, row.error_code, row.error_detail = Status.FAILED, result.code, result.detail
-                await publish(session, ScanFailed(tenant_id=tenant_id, scan_id=scan_id, error=result))
-            else:
-                row.status, row.kind, row.reading = Status.COMPLETED, result.kind, result.model_dump(mode="json")
-                await publish(session, _completed(tenant_id, scan_id, result))
-        log.info("ocr.finished", scan_id=str(scan_id), status=row.status, code=row.error_code, duration_ms=duration_ms)
-        if (bell := self._finished.get(scan_id)) is not None:
-            bell.ring()
+async def _locked(scans: Scans, actor: Actor, scan_id: UUID) -> ScanRow:
+    """Return a scan for a change. Raises UnknownScan."""
+    row = await scans.lock(actor.tenant_id, scan_id)
+    if row is None:
+        raise UnknownScan(scan_id=str(scan_id))
+    return row
 
 
-def _key(tenant_id: UUID, scan_id: UUID) -> str:
-    return f"ocr/{tenant_id}/{scan_id}"
-
-
-def _since(start: float) -> int:
-    return round((time.perf_counter() - start) * 1000)
-
-
-def _failure(row: ScanRow) -> Failure | None:
+def _failure(row: ScanRow | Standing) -> Failure | None:
     return Failure(code=row.error_code, detail=row.error_detail or "") if row.error_code else None
 
 
@@ -280,16 +284,4 @@ def _summary(row: ScanRow) -> ScanSummary:
         total=fields.total.value if fields and fields.total else None,
         duplicate_of=row.duplicate_of,
         error=_failure(row),
-    )
-
-
-def _completed(tenant_id: UUID, scan_id: UUID, reading: Reading) -> ScanCompleted:
-    vendor, total = reading.fields.vendor, reading.fields.total
-    return ScanCompleted(
-        tenant_id=tenant_id,
-        scan_id=scan_id,
-        kind=reading.kind,
-        pages=reading.pages,
-        vendor=vendor.value if vendor else None,
-        total=total.value if total else None,
     )

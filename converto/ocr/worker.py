@@ -1,6 +1,7 @@
 """One reading process: `python -m converto.ocr.worker PARENT_PID MAX_MEMORY_BYTES`, jobs on standard input, answers on standard output.
 
-A job is a line of JSON: `{"call": "read" | "page_png", "path": ..., ...}`. An answer is five bytes, its length and its kind, and its body.
+A job is a line of JSON: `{"call": "read" | "page_png", "path": ..., ...}`. What comes back is five bytes, its length and its kind, and its
+body: how many pages are done, as often as that changes, and in the end the answer.
 """
 
 import contextlib
@@ -22,7 +23,7 @@ from converto.ocr.reading import page_png, read
 from converto.ocr.refusals import ReaderStopped, TooMuchMemory
 
 HEADER = struct.Struct(">IB")
-DONE, FAILED = 0, 1
+DONE, FAILED, UNDER_WAY = 0, 1, 2
 # The server answers first, whatever is being read.
 NICENESS = 10
 # Less than that beside other sessions: at 10 a machine that is busy with other things hardly reads any more, at 0 the server's slowest
@@ -40,12 +41,12 @@ def main(parent_pid: int, max_memory_bytes: int) -> None:
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     for line in sys.stdin.buffer:
-        _answer(answers, *_work(json.loads(line)))
+        _answer(answers, *_work(json.loads(line), answers))
 
 
-def _work(job: dict[str, Any]) -> tuple[int, bytes]:
+def _work(job: dict[str, Any], answers: BinaryIO) -> tuple[int, bytes]:
     try:
-        return DONE, _call(job)
+        return DONE, _call(job, answers)
     except Error as error:
         failure = error
     except MemoryError:
@@ -56,7 +57,7 @@ def _work(job: dict[str, Any]) -> tuple[int, bytes]:
     return FAILED, to_wire(failure).model_dump_json().encode()
 
 
-def _call(job: dict[str, Any]) -> bytes:
+def _call(job: dict[str, Any], answers: BinaryIO) -> bytes:
     content = Path(job["path"]).read_bytes()
     if job["call"] == "page_png":
         return page_png(content, job["number"])
@@ -67,6 +68,7 @@ def _call(job: dict[str, Any]) -> bytes:
         today=datetime.date.fromisoformat(job["today"]),
         max_bytes=job["max_bytes"],
         max_pages=job["max_pages"],
+        page_read=lambda pages: _answer(answers, UNDER_WAY, str(pages).encode()),
     )
     return reading.model_dump_json().encode()
 

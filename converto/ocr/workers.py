@@ -9,19 +9,21 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Self
 
 from converto.kernel.errors import WireError, from_wire
 from converto.ocr.refusals import ReaderStopped, TookTooLong
-from converto.ocr.worker import DONE, HEADER
+from converto.ocr.worker import DONE, HEADER, UNDER_WAY
 
 _FOLDER_PREFIX = "converto-reading-"
 _LOCK = "lock"
 # A worker that has read this many documents is replaced: whatever leaks in a decoder ends with it.
 _MOST_JOBS = 500
+PagesRead = Callable[[int], Awaitable[None]]
+"""Told how many pages are done; what it raises ends the reading."""
 
 
 class Worker:
@@ -30,6 +32,8 @@ class Worker:
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
         self.jobs = 0
+        self.has_answered = False
+        """Its last job has an answer: one that was left in the middle is fit for no other."""
 
     @classmethod
     async def start(cls, folder: Path, *, max_memory_bytes: int) -> Self:
@@ -58,22 +62,39 @@ class Worker:
         """Give the process's number, which is its group's too."""
         return self._process.pid
 
-    async def ask(self, job: dict[str, Any]) -> bytes:
+    async def ask(self, job: dict[str, Any], pages_read: PagesRead | None = None) -> bytes:
         """Return the answer to a job. Raises the error that the job raised, or ReaderStopped when the process ended."""
-        stdin, stdout = self._process.stdin, self._process.stdout
-        if stdin is None or stdout is None:
-            raise ReaderStopped
         self.jobs += 1
-        try:
-            stdin.write(json.dumps(job).encode() + b"\n")
-            await stdin.drain()
-            length, kind = HEADER.unpack(await stdout.readexactly(HEADER.size))
-            body = await stdout.readexactly(length)
-        except (asyncio.IncompleteReadError, OSError, RuntimeError) as error:  # uvloop: RuntimeError on a closed pipe
-            raise ReaderStopped from error
+        await self._send(json.dumps(job).encode() + b"\n")
+        kind, body = await self._receive()
+        while kind == UNDER_WAY:
+            if pages_read is not None:
+                await pages_read(int(body))
+            kind, body = await self._receive()
+        self.has_answered = True
         if kind != DONE:
             raise from_wire(WireError.model_validate_json(body))
         return body
+
+    async def _send(self, line: bytes) -> None:
+        stdin = self._process.stdin
+        if stdin is None:
+            raise ReaderStopped
+        try:
+            stdin.write(line)
+            await stdin.drain()
+        except (OSError, RuntimeError) as error:  # uvloop: RuntimeError on a closed pipe
+            raise ReaderStopped from error
+
+    async def _receive(self) -> tuple[int, bytes]:
+        stdout = self._process.stdout
+        if stdout is None:
+            raise ReaderStopped
+        try:
+            length, kind = HEADER.unpack(await stdout.readexactly(HEADER.size))
+            return kind, await stdout.readexactly(length)
+        except (asyncio.IncompleteReadError, OSError, RuntimeError) as error:
+            raise ReaderStopped from error
 
     async def kill(self) -> None:
         """End the process and what it runs, at once."""
@@ -114,8 +135,8 @@ class Workers:
         """Give the numbers of the processes that run, working or idle."""
         return tuple(worker.pid for worker in (*self._idle, *self._working))
 
-    async def ask(self, content: bytes, job: dict[str, Any]) -> bytes:
-        """Return the answer to a job on a document. Raises what the job raised, TookTooLong or ReaderStopped.
+    async def ask(self, content: bytes, job: dict[str, Any], pages_read: PagesRead | None = None) -> bytes:
+        """Return the answer to a job on a document. Raises what the job or `pages_read` raised, TookTooLong or ReaderStopped.
 
         A caller that gives up ends the worker that it waits for; the others go on.
         """
@@ -124,7 +145,7 @@ class Workers:
             await asyncio.to_thread(document.write_bytes, content)
             try:
                 async with asyncio.timeout(self._timeout_s):
-                    return await worker.ask({**job, "path": str(document)})
+                    return await worker.ask({**job, "path": str(document)}, pages_read)
             except TimeoutError as error:
                 raise TookTooLong(timeout_s=round(self._timeout_s)) from error
 
@@ -134,20 +155,13 @@ class Workers:
             raise ReaderStopped
         folder = Path(await asyncio.to_thread(tempfile.mkdtemp, dir=self._folder))
         worker = self._take() or await Worker.start(self._folder, max_memory_bytes=self._max_memory_bytes)
+        worker.has_answered = False
         self._working.add(worker)
-        sound = False
         try:
             yield worker, folder
-            sound = True
-        except (TookTooLong, ReaderStopped, asyncio.CancelledError):
-            raise
-        except Exception:
-            # The document was refused; the worker told so and is fit for the next.
-            sound = True
-            raise
         finally:
             self._working.discard(worker)
-            if sound and worker.alive and worker.jobs < _MOST_JOBS:
+            if worker.has_answered and worker.alive and worker.jobs < _MOST_JOBS:
                 self._rest(worker)
             else:
                 self._end(worker)

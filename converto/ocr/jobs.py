@@ -1,0 +1,173 @@
+"""Reading as a job: whoever takes one up gets a token, and a result without the latest token is refused."""
+
+import time
+from functools import partial
+from uuid import uuid4
+
+import structlog
+
+from converto.events.outbox import publish
+from converto.kernel.blobs import BlobStore
+from converto.kernel.clock import now
+from converto.kernel.database import Database
+from converto.kernel.errors import Error, Internal, Unavailable
+from converto.kernel.event import Event
+from converto.ocr.bells import Bells
+from converto.ocr.events import ScanCompleted, ScanFailed, ScanRequested, ScanStarted
+from converto.ocr.interface import Failure, Kind, Reading, Status
+from converto.ocr.models import ScanRow
+from converto.ocr.readers import Readers
+from converto.ocr.refusals import ReaderStopped
+from converto.ocr.repository import Scans
+from converto.ocr.workers import PagesRead
+
+log = structlog.get_logger()
+
+FINISHED = (Status.COMPLETED, Status.FAILED)
+NOTE_EVERY_S = 0.5
+"""How often at most it is noted how far a reading is."""
+
+
+class TakenOver(Exception):
+    """Another process reads this now; should it come to nothing, this one tries again."""
+
+
+class _Unwanted(Exception):
+    """The row says that this reading is not the one that counts any more."""
+
+
+class Jobs:
+    """Reads what was asked for.
+
+    A process that was stopped in the middle and goes on when another has taken its job over, or when the scan was cancelled, removed or
+    asked for anew, finds another token in the row, or none: it reads no further, and what it has read changes nothing.
+    """
+
+    def __init__(self, database: Database, blobs: BlobStore, readers: Readers, *, bells: Bells) -> None:
+        self._database = database
+        self._blobs = blobs
+        self._readers = readers
+        self._bells = bells
+
+    async def read(self, event: ScanRequested) -> None:
+        """Read a document and keep what is on it; for one that is finished, gone or asked for anew there is nothing to do.
+
+        Raises TakenOver, and Unavailable when it is no fault of the document: the job is tried again.
+        """
+        row = await self._start(event)
+        if row is None:
+            return
+        start = time.perf_counter()
+        result: Reading | Failure | None = None
+        try:
+            result = await self._reading(row)
+        except _Unwanted:
+            pass
+        except Unavailable:
+            raise
+        except Error as error:
+            result = Failure(code=error.code, detail=error.detail)
+        await self._finish(row, result, duration_ms=round((time.perf_counter() - start) * 1000))
+
+    async def give_up(self, event: ScanRequested, reason: str) -> None:
+        """Let a scan fail that could not be read, try after try."""
+        log.error("ocr.given_up", scan_id=str(event.scan_id), reason=reason)
+        detail = "The document could not be read; the cause is in the log. Try again, or upload it anew."
+        async with self._database.writing() as session:
+            row = await _wanted(Scans(session), event)
+            if row is not None:
+                await publish(session, _kept(row, Failure(code=Internal.code, detail=detail), duration_ms=0))
+        self._bells.ring(event.scan_id)
+
+    async def _start(self, event: ScanRequested) -> ScanRow | None:
+        async with self._database.writing() as session:
+            row = await _wanted(Scans(session), event)
+            if row is None:
+                return None
+            row.reader_id, row.pages_read, row.revision = uuid4(), 0, row.revision + 1
+            if row.status == Status.QUEUED:  # one that a dead process began is started already
+                row.status, row.started_at = Status.STARTED, now()
+                await publish(session, ScanStarted(tenant_id=row.tenant_id, scan_id=row.id))
+        self._bells.ring(row.id)
+        return row
+
+    async def _reading(self, row: ScanRow) -> Reading:
+        content = await self._blobs.get(blob_key(row))
+        read = partial(self._readers.read, content, languages=row.languages.split("+"), kind=Kind(row.kind), today=now().date())
+        try:
+            return await read(pages_read=self._noting(row))
+        except ReaderStopped:  # perhaps by somebody else's doing, so once more; a second time it is the document's
+            return await read(pages_read=self._noting(row))
+
+    def _noting(self, row: ScanRow) -> PagesRead:
+        """Return what is told how many pages are done: it notes that now and then, and ends a reading that nobody wants any more."""
+        noted_at = -NOTE_EVERY_S
+
+        async def note(pages_read: int) -> None:
+            nonlocal noted_at
+            if pages_read == row.pages or time.monotonic() - noted_at < NOTE_EVERY_S:
+                return  # after the last page comes the result itself
+            noted_at = time.monotonic()
+            if not await self._note(row, pages_read):
+                raise _Unwanted
+
+        return note
+
+    async def _note(self, row: ScanRow, pages_read: int) -> bool:
+        """Note how far a reading is; False when it is not the one that counts."""
+        if row.reader_id is None:
+            return False
+        try:
+            async with self._database.writing() as session:
+                counts = await Scans(session).note_pages(row.tenant_id, row.id, reader_id=row.reader_id, pages_read=pages_read)
+        except Exception as error:  # a database that is away for a moment ends no reading
+            log.warning("ocr.progress_not_noted", scan_id=str(row.id), exc_info=error)
+            return True
+        self._bells.ring(row.id)
+        return counts
+
+    async def _finish(self, begun: ScanRow, result: Reading | Failure | None, *, duration_ms: int) -> None:
+        """Keep a result, if its reader is the one that counts. Raises TakenOver where another process reads the same."""
+        async with self._database.writing() as session:
+            row = await Scans(session).lock(begun.tenant_id, begun.id)
+            if row is None or row.status in FINISHED or row.job_id != begun.job_id:
+                log.info("ocr.result_refused", scan_id=str(begun.id))
+                return
+            if result is None or row.reader_id != begun.reader_id:
+                raise TakenOver
+            await publish(session, _kept(row, result, duration_ms=duration_ms))
+        log.info("ocr.finished", scan_id=str(row.id), status=row.status, code=row.error_code, duration_ms=duration_ms)
+        self._bells.ring(row.id)
+
+
+async def _wanted(scans: Scans, event: ScanRequested) -> ScanRow | None:
+    """Return the scan that an event asks for, locked, unless it is finished, gone or asked for anew."""
+    row = await scans.lock(event.tenant_id, event.scan_id)
+    if row is None or row.status in FINISHED or row.job_id not in {None, event.id}:
+        return None
+    row.job_id = event.id
+    return row
+
+
+def _kept(row: ScanRow, result: Reading | Failure, *, duration_ms: int) -> Event:
+    """Write a result into a row that is locked; returns what is to be told."""
+    row.finished_at, row.duration_ms, row.reader_id, row.revision = now(), duration_ms, None, row.revision + 1
+    if isinstance(result, Failure):
+        row.status, row.error_code, row.error_detail = Status.FAILED, result.code, result.detail
+        return ScanFailed(tenant_id=row.tenant_id, scan_id=row.id, error=result)
+    row.status, row.kind, row.reading = Status.COMPLETED, result.kind, result.model_dump(mode="json")
+    row.pages = row.pages_read = result.pages
+    vendor, total = result.fields.vendor, result.fields.total
+    return ScanCompleted(
+        tenant_id=row.tenant_id,
+        scan_id=row.id,
+        kind=result.kind,
+        pages=result.pages,
+        vendor=vendor.value if vendor else None,
+        total=total.value if total else None,
+    )
+
+
+def blob_key(row: ScanRow) -> str:
+    """Return where the document of a scan lies."""
+    return f"ocr/{row.tenant_id}/{row.id}"
