@@ -1,20 +1,23 @@
 """How long an event takes from its publishing to its handler at 500 a second, against XADD -> XREADGROUP by redis-py alone.
 
-Publisher and handler share one process and one clock; Redis runs beside them. The limit, in the middle: 1.5 times the bare one.
+Publisher and handler share one process and one clock; Redis runs beside them. The limit, in the middle: 1.5 times the bare one. Below
+stands what the whole durable way takes, which none of the others has: outbox, relay, inbox and consumer.
 """
 
 import argparse
 import asyncio
 import sys
+import tempfile
 import time
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from pathlib import Path
 from statistics import quantiles
 from uuid import UUID
 
 import uvloop
 
-from bench.measuring.ours import Converto
+from bench.measuring.ours import Converto, DurableConverto
 from bench.measuring.rounds import Round, Table, before_others, verdict
 from bench.measuring.sale import SaleMade, sale
 from bench.rivals.carrier import Carrier
@@ -35,6 +38,7 @@ async def latencies_ms(carrier: Carrier) -> list[float]:
     told_at: dict[UUID, float] = {}
     taken_ms: list[float] = []
     done = asyncio.Event()
+    telling: set[asyncio.Task[None]] = set()
 
     async def handle(event: SaleMade) -> None:
         taken_ms.append((time.perf_counter() - told_at[event.id]) * 1000)
@@ -47,7 +51,8 @@ async def latencies_ms(carrier: Carrier) -> list[float]:
             event = sale(number)
             await asyncio.sleep(max(0.0, begun + number / PER_S - time.perf_counter()))
             told_at[event.id] = time.perf_counter()
-            await carrier.publish(event)
+            telling.add(asyncio.create_task(carrier.publish(event)))
+        await asyncio.gather(*telling)
         await done.wait()
     return taken_ms[WARM_UP:]
 
@@ -74,6 +79,8 @@ async def main() -> int:
         async with AsyncExitStack() as connected:
             bare = BatchedRedis(server.url)
             carriers: list[Carrier] = [bare, Converto(server.url), FastStreamRedis(server.url), TaskiqRedis(server.url)]
+            folder = Path(connected.enter_context(tempfile.TemporaryDirectory(prefix="converto-bench-")))
+            carriers += [DurableConverto(folder / "over-redis", server.url), DurableConverto(folder / "in-process")]
             for carrier in carriers:
                 await connected.enter_async_context(carrier)
             contestants: Mapping[str, Round] = {carrier.name: contestant(carrier, p99) for carrier in carriers}

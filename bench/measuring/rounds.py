@@ -1,10 +1,13 @@
 """Rounds of all contestants in turns, so that a busy machine is busy for each of them alike, and the middle of what was found."""
 
+import logging
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from statistics import median
+
+import structlog
 
 Round = Callable[[], Awaitable[float]]
 """Runs a contestant once and returns its figure."""
@@ -67,8 +70,9 @@ def verdict(what: str, found: float, *, at_least: float | None = None, at_most: 
 def before_others() -> None:
     """Have this process, and all that it starts from now on, run before others of this machine, where that is allowed.
 
-    Ours, the rivals and the servers get the same, so that no ratio gains by it.
+    Ours, the rivals and the servers get the same, so that no ratio gains by it. Nothing is logged that is no error.
     """
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     with suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
         # niceness counts within a session only, where the kernel groups by session
