@@ -98,6 +98,14 @@ def events_retry(event_id: Annotated[UUID, typer.Argument(help="As `converto eve
     deliveries.retry(_settings(), event_id)
 
 
+@events.command("purge")
+def events_purge(event_id: Annotated[UUID, typer.Argument(help="As `converto events dead` lists it.")]) -> None:
+    """Forget a dead event for good: nobody will handle it."""
+    from converto.commands import deliveries
+
+    deliveries.purge(_settings(), event_id)
+
+
 @events.command("relay")
 def events_relay(
     told_from: Annotated[str, typer.Option("--from", metavar="TIME", help="2026-11-23T08:00:00Z, or so long ago: 90m, 12h, 3d.")],

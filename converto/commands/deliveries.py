@@ -3,14 +3,14 @@
 import asyncio
 import re
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from rich.console import Console
 from rich.table import Table
 
-from converto.events.inbox import Inbox
+from converto.events.desk import DeliveryDesk
 from converto.events.outbox import Outbox
 from converto.kernel.clock import now
 from converto.kernel.config import Settings
@@ -19,6 +19,9 @@ from converto.kernel.metrics import new_registry
 from converto.kernel.runtime import Runtime
 from converto.modules import installed
 
+MOST = 200
+"""So many dead events of a module are shown."""
+
 
 def dead(settings: Settings) -> None:
     """Print the events that could not be sent, or that a subscriber has given up on."""
@@ -26,10 +29,9 @@ def dead(settings: Settings) -> None:
 
     async def collect() -> None:
         async for database in _databases(settings):
-            async with database.reading() as session:
-                for event in [*await Inbox(session).dead(), *await Outbox(session).dead()]:
-                    since = f"{event.dead_at:%Y-%m-%d %H:%M} UTC"
-                    table.add_row(str(event.event_id), event.type, event.subscriber, str(event.attempts), event.last_error, since)
+            for one in await DeliveryDesk(database).dead(None, limit=MOST):
+                since = f"{one.dead_at:%Y-%m-%d %H:%M} UTC"
+                table.add_row(str(one.envelope.id), one.envelope.type, one.subscriber, str(one.attempts), one.last_error, since)
 
     asyncio.run(collect())
     Console().print(table if table.row_count else "No event is dead.")
@@ -37,17 +39,23 @@ def dead(settings: Settings) -> None:
 
 def retry(settings: Settings, event_id: UUID) -> None:
     """Have a dead event handled anew; exit with 1 when there is none of that id."""
+    times = _changed(settings, lambda desk: desk.retry(event_id, tenant_id=None))
+    print(f"It goes out again, {times} time(s)." if times else f"Nobody has given up on {event_id}.")
+    sys.exit(0 if times else 1)
 
-    async def revive() -> int:
-        revived = 0
-        async for database in _databases(settings):
-            async with database.writing() as session:
-                revived += await Inbox(session).revive(event_id) + await Outbox(session).revive(event_id)
-        return revived
 
-    revived = asyncio.run(revive())
-    print(f"It goes out again, {revived} time(s)." if revived else f"Nobody has given up on {event_id}.")
-    sys.exit(0 if revived else 1)
+def purge(settings: Settings, event_id: UUID) -> None:
+    """Forget a dead event; exit with 1 when there is none of that id."""
+    times = _changed(settings, lambda desk: desk.purge(event_id, tenant_id=None))
+    print(f"It is forgotten, {times} time(s)." if times else f"Nobody has given up on {event_id}.")
+    sys.exit(0 if times else 1)
+
+
+def _changed(settings: Settings, change: Callable[[DeliveryDesk], Awaitable[int]]) -> int:
+    async def everywhere() -> int:
+        return sum([await change(DeliveryDesk(database)) async for database in _databases(settings)])
+
+    return asyncio.run(everywhere())
 
 
 def relay(settings: Settings, told_from: datetime) -> None:

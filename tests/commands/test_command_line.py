@@ -93,14 +93,14 @@ def test_a_moment_is_read_in_any_zone(given: str) -> None:
     assert moment(given) == datetime(2026, 11, 23, 8, tzinfo=UTC)
 
 
-def test_no_event_is_dead_at_first_and_none_can_be_retried(data_dir: Path) -> None:
+def test_no_event_is_dead_at_first_and_none_can_be_retried_or_forgotten(data_dir: Path) -> None:
     converto("migrate", data_dir=data_dir)
 
     listed = converto("events", "dead", data_dir=data_dir)
-    retried = converto("events", "retry", "0192a205-0000-7000-8000-000000000000", data_dir=data_dir)
+    changed = [converto("events", how, "0192a205-0000-7000-8000-000000000000", data_dir=data_dir) for how in ("retry", "purge")]
 
     assert "No event is dead." in listed.stdout
-    assert retried.returncode == 1
+    assert [one.returncode for one in changed] == [1, 1]
 
 
 @pytest.mark.parametrize(
