@@ -10,6 +10,7 @@ from tests.acceptance.processes import ALL_BUT_OCR
 SECURITY_HEADERS = {"x-content-type-options": "nosniff"}
 
 
+@pytest.mark.in_processes
 async def test_every_module_is_well_wherever_it_lives(converto: httpx2.AsyncClient, deployment: str) -> None:
     await converto.get("/ocr/health")  # so that the reader has answered at least once
 

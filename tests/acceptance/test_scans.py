@@ -1,6 +1,7 @@
 import io
 from typing import Any
 
+import anyio
 import httpx2
 import pytest
 from PIL import Image, ImageDraw
@@ -10,6 +11,7 @@ from tests.ocr.pdfs import pdf_of_text
 
 ORIENTATION = 0x0112
 TURNED_RIGHT = 6
+LOOK_AGAIN_S = 0.05
 NOBODY_S_SCAN = "01900000-0000-7000-8000-000000000000"
 
 
@@ -54,6 +56,7 @@ async def test_who_does_not_wait_finds_the_finished_scan_later(aino: Person) -> 
     assert set(statuses) <= {"queued", "started", "completed"}
 
 
+@pytest.mark.in_processes
 async def test_prefer_wait_answers_200_with_the_finished_scan(aino: Person) -> None:
     answer = await aino.upload(slip("KUITTI 3"), headers={"prefer": "respond-async, wait=30"})
 
@@ -68,6 +71,7 @@ async def test_a_wait_that_is_too_short_answers_202_with_the_scan_as_it_stands(a
     assert (answer.status_code, answer.json()["fields"]) == (202, None)
 
 
+@pytest.mark.in_processes
 async def test_the_document_comes_back_byte_for_byte(aino: Person) -> None:
     sent = sample("06-english.webp")
     scan = (await aino.upload(sent, "../käyttö/kuitti ä.webp")).json()
@@ -166,6 +170,7 @@ async def test_a_deleted_scan_is_gone_with_all_that_belongs_to_it(aino: Person) 
     assert await listed(aino) == []
 
 
+@pytest.mark.in_processes
 async def test_another_company_sees_nothing_of_a_scan(aino: Person, boris: Person) -> None:
     scan = await aino.read(slip("SALAISUUS"))
     place = f"/ocr/scans/{scan['id']}"
@@ -183,6 +188,7 @@ async def test_a_scan_that_never_was_is_answered_like_another_company_s(aino: Pe
     assert is_problem(await aino.get("/ocr/scans/1"), 422, "invalid_request")
 
 
+@pytest.mark.in_processes
 async def test_the_same_idempotency_key_gives_the_same_scan_and_no_other_document(aino: Person, boris: Person) -> None:
     key = {"idempotency-key": "kuitti-77"}
     first = (await aino.upload(slip("YKSI"), headers=key)).json()
@@ -211,8 +217,8 @@ async def test_a_document_is_read_anew_in_place(aino: Person) -> None:
     answer = await aino.ask("POST", f"/ocr/scans/{scan['id']}/retry")
 
     assert (answer.status_code, answer.json()["status"]) == (202, "queued")
-    while (answer := await aino.get(f"/ocr/scans/{scan['id']}")).json()["status"] != "completed":
-        pass
+    while (answer := await aino.get(f"/ocr/scans/{scan['id']}")).json()["status"] != "completed":  # noqa: ASYNC110 - it is asked for over HTTP
+        await anyio.sleep(LOOK_AGAIN_S)
     assert answer.json()["text"] == scan["text"]
 
 

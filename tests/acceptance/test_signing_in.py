@@ -30,6 +30,7 @@ async def test_an_email_registers_once(converto: httpx2.AsyncClient) -> None:
     assert is_problem(answer, 409, "auth.email_taken")
 
 
+@pytest.mark.in_processes
 async def test_signing_in_gives_tokens_that_work(converto: httpx2.AsyncClient, aino: Person) -> None:
     answer = await converto.post("/auth/login", json={"email": aino.email, "password": PASSWORD})
 
@@ -76,7 +77,7 @@ async def test_signing_out_everywhere_ends_every_session(converto: httpx2.AsyncC
 
 @pytest.mark.parametrize("token", ["nonsense", "", "a.b.c", "x" * 5000, "eyJhbGciOiJub25lIn0.e30."])
 async def test_a_token_that_is_none_answers_401_and_says_what_to_send(converto: httpx2.AsyncClient, token: str) -> None:
-    answer = await converto.get("/ocr/scans", headers={"authorization": f"Bearer {token}"})
+    answer = await converto.get("/ocr/scans", headers={"authorization": f"Bearer {token}".strip()})
 
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"].startswith("Bearer")
