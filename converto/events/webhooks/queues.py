@@ -1,16 +1,51 @@
-"""All SQL of the queues: one for each endpoint, claimed by lease, settled by whoever still holds the lease."""
+"""All SQL of the queues: one for each endpoint, claimed by lease, settled by whoever still holds the lease.
+
+Statements that every round makes are built once: building costs as much as running them.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy import BindParameter, ColumnElement, bindparam, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from converto.events.webhooks.interface import DeliveryStatus, DisabledBecause
-from converto.events.webhooks.models import DeliveryRow, WebhookRow
+from converto.events.webhooks.models import Base
+from converto.kernel.database import once
+
+_webhook: Final = Base.metadata.tables["webhook"]
+_delivery: Final = Base.metadata.tables["webhook_delivery"]
+_w, _d = _webhook.c, _delivery.c
+_at: Final[BindParameter[datetime]] = bindparam("at")
+_free: Final = or_(_w.paused_until.is_(None), _w.paused_until <= _at)
+_due: Final = (_d.due_at <= _at, _d.tenant_id == _w.tenant_id, _d.webhook_id == _w.id)
+_has_due: Final = (_w.disabled_at.is_(None), _free, select(_d.id).where(*_due).exists())
+
+_ANYTHING: Final = select(_w.id).where(*_has_due).limit(1)
+_WAITING: Final = select(_w.tenant_id, _w.id, _w.url, _w.secret, _w.old_secret, _w.old_secret_until, _w.failures).where(*_has_due)
+_chosen: Final = once(
+    select(_d.id)
+    .where(_d.tenant_id == bindparam("tenant"), _d.webhook_id == bindparam("webhook"), _d.due_at <= _at)
+    .order_by(_d.due_at)
+    .limit(bindparam("most"))
+    .with_for_update(skip_locked=True)
+)
+_CLAIM: Final = (
+    update(_delivery)
+    .where(_d.tenant_id == bindparam("tenant"), _d.id.in_(select(_chosen.c.id)))
+    .values(due_at=bindparam("until"), lease=bindparam("token"))
+    .returning(_d.id, _d.event_id, _d.body, _d.attempts, _d.failures, _d.tries)
+)
+_DELIVERED: Final = (
+    update(_delivery)
+    .where(_d.tenant_id.in_(bindparam("tenants", expanding=True)), _d.id.in_(bindparam("ids", expanding=True)))
+    .where(_d.lease.in_(bindparam("tokens", expanding=True)))
+    .values(status=DeliveryStatus.DELIVERED, delivered_at=_at, due_at=None, lease=None, attempts=_d.attempts + 1)
+    .returning(_d.id)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +93,11 @@ class Queues:
 
     async def is_anything_due(self, at: datetime) -> bool:
         """Return whether `waiting` would find anything."""
-        return await self._session.scalar(select(WebhookRow.id).where(*_is_due(at)).limit(1)) is not None
+        return await self._session.scalar(_ANYTHING, {"at": at}) is not None
 
     async def waiting(self, at: datetime) -> Sequence[Endpoint]:
         """Return the endpoints to which something is due, and which are neither disabled nor left in peace."""
-        rows = await self._session.execute(select(*_SENT_WITH).where(*_is_due(at)))
+        rows = await self._session.execute(_WAITING, {"at": at})
         return [
             Endpoint(tenant_id=row.tenant_id, id=row.id, url=row.url, secrets=_in_force(row, at), failures=row.failures) for row in rows
         ]
@@ -72,24 +107,8 @@ class Queues:
         lease, until = uuid4(), at + timedelta(seconds=lease_s)
         if is_probe and not await self._may_probe(endpoint, at, until):
             return ()
-        # a common table expression, for PostgreSQL might run a plain subquery twice, and so lease more than the limit
-        due = (
-            select(DeliveryRow.id)
-            .where(DeliveryRow.tenant_id == endpoint.tenant_id, DeliveryRow.webhook_id == endpoint.id, DeliveryRow.due_at <= at)
-            .order_by(DeliveryRow.due_at)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-            .cte("due")
-        )
-        taken = (
-            update(DeliveryRow)
-            .where(DeliveryRow.tenant_id == endpoint.tenant_id, DeliveryRow.id.in_(select(due.c.id)))
-            .values(due_at=until, lease=lease)
-            .returning(
-                DeliveryRow.id, DeliveryRow.event_id, DeliveryRow.body, DeliveryRow.attempts, DeliveryRow.failures, DeliveryRow.tries
-            )
-        )
-        rows = await self._session.execute(taken, execution_options={"synchronize_session": False})
+        which = {"tenant": endpoint.tenant_id, "webhook": endpoint.id, "at": at, "most": limit}
+        rows = await self._session.execute(_CLAIM, {**which, "until": until, "token": lease})
         return [
             Claim(
                 endpoint=endpoint,
@@ -107,22 +126,19 @@ class Queues:
 
     async def _may_probe(self, endpoint: Endpoint, at: datetime, until: datetime) -> bool:
         """Leave an endpoint in peace while it is probed; False where another process is at it."""
-        mine = update(WebhookRow).where(*_is(endpoint), _is_free(at)).values(paused_until=until).returning(WebhookRow.id)
-        return (await self._session.scalar(mine)) is not None
+        mine = update(_webhook).where(*_is(endpoint), _free).values(paused_until=until).returning(_w.id)
+        return (await self._session.scalar(mine, {"at": at})) is not None
 
     async def delivered(self, claims: Sequence[Claim], *, at: datetime) -> set[UUID]:
         """Settle deliveries that were taken; returns those whose lease was still held."""
         if not claims:
             return set()
-        values = {"status": DeliveryStatus.DELIVERED, "delivered_at": at, "due_at": None, "lease": None}
-        settled = (
-            update(DeliveryRow)
-            .where(DeliveryRow.tenant_id.in_({claim.endpoint.tenant_id for claim in claims}))
-            .where(DeliveryRow.id.in_([claim.id for claim in claims]), DeliveryRow.lease.in_({claim.lease for claim in claims}))
-            .values(attempts=DeliveryRow.attempts + 1, **values)
-            .returning(DeliveryRow.id)
-        )
-        held = set(await self._session.scalars(settled, execution_options={"synchronize_session": False}))
+        which = {
+            "tenants": list({claim.endpoint.tenant_id for claim in claims}),
+            "ids": [claim.id for claim in claims],
+            "tokens": list({claim.lease for claim in claims}),
+        }
+        held = set(await self._session.scalars(_DELIVERED, {**which, "at": at}))
         for endpoint in {claim.endpoint for claim in claims if claim.id in held and claim.endpoint.failures}:
             await self._set(endpoint, failures=0, failing_since=None, paused_until=None)
         return held
@@ -131,8 +147,8 @@ class Queues:
         """Note a failed attempt, to be made again at a time or, with None, no more; False when the lease was lost."""
         values: Mapping[str, Any] = {
             "status": DeliveryStatus.PENDING if due_at is not None else DeliveryStatus.FAILED,
-            "failures": DeliveryRow.failures + 1,
-            "attempts": DeliveryRow.attempts + 1,
+            "failures": _d.failures + 1,
+            "attempts": _d.attempts + 1,
         }
         return await self._settle(claim, due_at=due_at, **values)
 
@@ -145,12 +161,12 @@ class Queues:
     async def count_failure(self, claim: Claim, *, at: datetime) -> Standing | None:
         """Note that an endpoint failed. None where it is left in peace already: what was under way then says nothing new."""
         failed = (
-            update(WebhookRow)
-            .where(*_is(claim.endpoint), *([] if claim.is_probe else [_is_free(at)]))
-            .values(failures=WebhookRow.failures + 1, failing_since=func.coalesce(WebhookRow.failing_since, at))
-            .returning(WebhookRow.failures, WebhookRow.failing_since)
+            update(_webhook)
+            .where(*_is(claim.endpoint), *([] if claim.is_probe else [_free]))
+            .values(failures=_w.failures + 1, failing_since=func.coalesce(_w.failing_since, at))
+            .returning(_w.failures, _w.failing_since)
         )
-        row = (await self._session.execute(failed, execution_options={"synchronize_session": False})).one_or_none()
+        row = (await self._session.execute(failed, {"at": at})).one_or_none()
         return None if row is None else Standing(row.failures, row.failing_since)
 
     async def pause(self, endpoint: Endpoint, *, until: datetime) -> None:
@@ -162,40 +178,16 @@ class Queues:
         await self._set(endpoint, disabled_at=at, disabled_because=because)
 
     async def _settle(self, claim: Claim, **values: Any) -> bool:
-        held = (DeliveryRow.tenant_id == claim.endpoint.tenant_id, DeliveryRow.id == claim.id, DeliveryRow.lease == claim.lease)
-        settled = update(DeliveryRow).where(*held).values(lease=None, **values).returning(DeliveryRow.id)
-        return (await self._session.scalar(settled, execution_options={"synchronize_session": False})) is not None
+        held = (_d.tenant_id == claim.endpoint.tenant_id, _d.id == claim.id, _d.lease == claim.lease)
+        settled = update(_delivery).where(*held).values(lease=None, **values).returning(_d.id)
+        return (await self._session.scalar(settled)) is not None
 
     async def _set(self, endpoint: Endpoint, **values: Any) -> None:
-        await self._session.execute(
-            update(WebhookRow).where(*_is(endpoint)).values(**values), execution_options={"synchronize_session": False}
-        )
+        await self._session.execute(update(_webhook).where(*_is(endpoint)).values(**values))
 
 
 def _is(endpoint: Endpoint) -> tuple[ColumnElement[bool], ...]:
-    return WebhookRow.tenant_id == endpoint.tenant_id, WebhookRow.id == endpoint.id
-
-
-_SENT_WITH = (
-    WebhookRow.tenant_id,
-    WebhookRow.id,
-    WebhookRow.url,
-    WebhookRow.secret,
-    WebhookRow.old_secret,
-    WebhookRow.old_secret_until,
-    WebhookRow.failures,
-)
-
-
-def _is_due(at: datetime) -> tuple[ColumnElement[bool], ...]:
-    due = select(DeliveryRow.id).where(
-        DeliveryRow.tenant_id == WebhookRow.tenant_id, DeliveryRow.webhook_id == WebhookRow.id, DeliveryRow.due_at <= at
-    )
-    return WebhookRow.disabled_at.is_(None), _is_free(at), due.exists()
-
-
-def _is_free(at: datetime) -> ColumnElement[bool]:
-    return or_(WebhookRow.paused_until.is_(None), WebhookRow.paused_until <= at)
+    return _w.tenant_id == endpoint.tenant_id, _w.id == endpoint.id
 
 
 def _in_force(row: Any, at: datetime) -> tuple[str, ...]:

@@ -3,22 +3,31 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import CursorResult, delete, insert, select, tuple_, update
+from sqlalchemy import CursorResult, bindparam, delete, insert, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from converto.events.webhooks.interface import DeliveryStatus, Replay
-from converto.events.webhooks.models import AttemptRow, DeliveryRow, WebhookRow
-from converto.kernel.database import Database
+from converto.events.webhooks.models import AttemptRow, Base, DeliveryRow, WebhookRow
+from converto.kernel.database import Database, once
 
 SHOWN_ATTEMPTS = 20
 REPLAYED_AT_ONCE = 10_000
 _UNSEEN = {"synchronize_session": False}
 """What is changed in bulk is not looked up among the rows that the session holds."""
+_webhook: Final = Base.metadata.tables["webhook"].c
+_delivery: Final = Base.metadata.tables["webhook_delivery"]
+# what every event needs is built once: building costs as much as running
+_LISTENING: Final = select(_webhook.tenant_id, _webhook.id, _webhook.event_types).where(
+    _webhook.tenant_id.in_(bindparam("tenants", expanding=True)), _webhook.disabled_at.is_(None)
+)
+_ADD_SQLITE: Final = sqlite.insert(_delivery).on_conflict_do_nothing()
+_ADD_POSTGRES: Final = postgresql.insert(_delivery).on_conflict_do_nothing()
+_LOG: Final = insert(Base.metadata.tables["webhook_attempt"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +81,7 @@ class Endpoints:
 
     async def listening(self, tenant_ids: Collection[UUID]) -> Sequence[Listener]:
         """Return the endpoints of several tenants that are sent anything."""
-        query = select(WebhookRow.tenant_id, WebhookRow.id, WebhookRow.event_types)
-        rows = await self._session.execute(query.where(WebhookRow.tenant_id.in_(tenant_ids), WebhookRow.disabled_at.is_(None)))
+        rows = await self._session.execute(_LISTENING, {"tenants": list(tenant_ids)})
         return [Listener(row.tenant_id, row.id, row.event_types) for row in rows]
 
     async def remove(self, tenant_id: UUID, webhook_id: UUID) -> bool:
@@ -92,8 +100,7 @@ class Deliveries:
     async def add(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Keep deliveries; an event that an endpoint has already is ignored."""
         database: Database = self._session.info["database"]
-        statement = (sqlite.insert if database.is_sqlite else postgresql.insert)(DeliveryRow)
-        await self._session.execute(statement.on_conflict_do_nothing(), rows)
+        await self._session.execute(_ADD_SQLITE if database.is_sqlite else _ADD_POSTGRES, rows)
 
     async def get(self, tenant_id: UUID, webhook_id: UUID, *, delivery_id: UUID) -> DeliveryRow | None:
         """Return one delivery of an endpoint."""
@@ -141,7 +148,7 @@ class Deliveries:
         )
         if wanted.status is not None:
             chosen = chosen.where(DeliveryRow.status == wanted.status)
-        ids = chosen.order_by(DeliveryRow.id).limit(REPLAYED_AT_ONCE).cte("chosen")
+        ids = once(chosen.order_by(DeliveryRow.id).limit(REPLAYED_AT_ONCE))
         anew = update(DeliveryRow).where(DeliveryRow.tenant_id == tenant_id, DeliveryRow.id.in_(select(ids.c.id)))
         # counted from what comes back: SQLite's driver does not count what begins with a common table expression
         changed = await self._session.scalars(anew.values(_anew(at)).returning(DeliveryRow.id), execution_options=_UNSEEN)
@@ -167,7 +174,7 @@ class Deliveries:
     async def log(self, attempts: Sequence[Mapping[str, Any]]) -> None:
         """Keep what came of attempts."""
         if attempts:
-            await self._session.execute(insert(AttemptRow), attempts)
+            await self._session.execute(_LOG, attempts)
 
 
 def _anew(at: datetime) -> dict[str, Any]:
