@@ -19,6 +19,7 @@ from converto.ocr.interface import Kind, Reading
 from converto.ocr.refusals import DamagedFile, ReaderStopped, TookTooLong
 from converto.ocr.workers import Workers, sweep
 from tests.ocr.drawn import drawn, saved, slow
+from tests.ocr.pdfs import pdf_of_text
 
 GIGABYTE = 1_000_000_000
 JOB: dict[str, Any] = {
@@ -111,6 +112,29 @@ async def test_a_job_that_takes_too_long_is_ended_with_its_tesseract() -> None:
             await asking
 
         await soon(lambda: not group_lives(leader))
+
+
+async def test_whoever_asks_is_told_how_many_pages_are_done() -> None:
+    told = []
+
+    async def pages_read(pages: int) -> None:
+        told.append(pages)
+
+    async with pool() as workers:
+        await workers.ask(pdf_of_text([["ENSIMMAINEN SIVU, YKSI"], ["TOINEN SIVU ON KAKSI"], ["KOLMAS SIVU ON KOLME"]]), JOB, pages_read)
+
+    assert told == [1, 2, 3]
+
+
+async def test_whoever_is_told_of_a_page_may_end_the_reading_with_its_worker() -> None:
+    async def pages_read(_: int) -> None:
+        raise LookupError
+
+    async with pool() as workers:
+        with pytest.raises(LookupError):
+            await workers.ask(pdf_of_text([["ENSIMMAINEN SIVU, YKSI"], ["TOINEN SIVU ON KAKSI"]]), JOB, pages_read)
+
+        assert workers.pids == ()
 
 
 async def test_a_worker_that_dies_fails_its_own_job_alone() -> None:
