@@ -1,15 +1,17 @@
 """The events over HTTP."""
 
+import re
 import time
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
 from converto.events.asyncapi import document
-from converto.events.forms import REQUEST_BODY, form_of
+from converto.events.forms import JSON, REQUEST_BODY, form_of
 from converto.events.interface import (
     Changed,
     DeadLetters,
@@ -43,9 +45,9 @@ router = APIRouter(tags=["events"])
 TheEvents = Annotated[Events, Depends(the(Events))]
 SubscriptionId = Annotated[UUID, Path(description="The `subscription_id` of POST /events/subscribe.")]
 EventId = Annotated[UUID, Path(description="The event.")]
-NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 LARGEST_POSITION = 2**63 - 1
-Receipts = Annotated[tuple[Annotated[str, Field(max_length=200)], ...], Field(min_length=1, max_length=500)]
+Receipts = Annotated[list[Annotated[str, Field(max_length=200)]], Field(min_length=1, max_length=500)]
 
 
 def _drain(request: Request) -> Drain:
@@ -57,6 +59,25 @@ def _drain(request: Request) -> Drain:
 TheDrain = Annotated[Drain, Depends(_drain)]
 
 
+def _json_only(content_type: Annotated[str, Header(include_in_schema=False)] = "") -> None:
+    """Go on only with a body that says that it is JSON. Raises UnsupportedBody, which says more than that the body is no object."""
+    if content_type.partition(";")[0].strip().lower() != JSON:
+        raise UnsupportedBody(taken=JSON)
+
+
+JsonOnly = Depends(_json_only)
+
+
+def _name(given: str) -> str:
+    if _NAME.fullmatch(given) is None:
+        kind = "name"
+        raise PydanticCustomError(kind, "Use letters, digits, '.', '_' and '-', at most 100, and begin with a letter or a digit")
+    return given
+
+
+Name = Annotated[str, AfterValidator(_name), Field(json_schema_extra={"pattern": f"^{_NAME.pattern}$"})]
+
+
 class Strict(BaseModel):
     """A body in which an unknown field is a mistake, and not passed over."""
 
@@ -66,10 +87,10 @@ class Strict(BaseModel):
 class Subscription(Strict):
     """What to hear, and in whose name."""
 
-    stream_names: Annotated[tuple[str, ...], Field(min_length=1, max_length=50, examples=[["stream:ocr"]])]
-    consumer_group: Annotated[str, Field(pattern=NAME, description="Consumers of one group share its events.", examples=["bookkeeping"])]
-    consumer_name: Annotated[str, Field(pattern=NAME, description="Which of them you are; it stands in the log.", examples=["worker-1"])]
-    event_types: Annotated[tuple[str, ...], Field(min_length=1, max_length=100)] | None = None
+    stream_names: Annotated[list[str], Field(min_length=1, max_length=50, examples=[["stream:ocr"]])]
+    consumer_group: Annotated[Name, Field(description="Consumers of one group share its events.", examples=["bookkeeping"])]
+    consumer_name: Annotated[Name, Field(description="Which of them you are; it stands in the log.", examples=["worker-1"])]
+    event_types: Annotated[list[str], Field(min_length=1, max_length=100)] | None = None
     start: Annotated[str, Field(max_length=100, description="`new`, `earliest`, or the id of the event to begin after.")] = "new"
     lease_seconds: Annotated[int, Field(ge=1, le=3600, description="How long an event is yours to acknowledge.")] | None = None
     ordered: Annotated[bool, Field(description="Give out events about one subject one after another.")] = False
@@ -169,7 +190,8 @@ async def publish(
     "/events/subscribe",
     status_code=201,
     response_model=Subscribed,
-    responses={200: {"model": Subscribed}, **problems(WrongSubscription, GroupDiffers, TooManyGroups)},
+    dependencies=[JsonOnly],
+    responses={200: {"model": Subscribed}, **problems(UnsupportedBody, WrongSubscription, GroupDiffers, TooManyGroups)},
 )
 async def subscribe(events: TheEvents, actor: CurrentActor, request: Request, body: Subscription) -> Response:
     """Make a consumer group, 201, or join the one of that name, 200. Repeating it changes nothing."""
@@ -223,7 +245,7 @@ async def receive(
     *,
     drain: TheDrain,
     subscription_id: SubscriptionId,
-    consumer_name: Annotated[str, Path(pattern=NAME)],
+    consumer_name: Annotated[Name, Path(description="The `consumer_name` of POST /events/subscribe.")],
     limit: Annotated[int, Query(alias="max", ge=1, le=500, description="The most events at once.")] = 100,
     wait: Annotated[float, Query(ge=0, le=25, allow_inf_nan=False, description="Seconds to wait for the first event.")] = 0,
 ) -> Received:
@@ -240,22 +262,28 @@ async def receive(
             return Received(messages=())
 
 
-@router.post("/events/subscriptions/{subscription_id}/ack", responses=problems(UnknownSubscription))
+@router.post(
+    "/events/subscriptions/{subscription_id}/ack", dependencies=[JsonOnly], responses=problems(UnsupportedBody, UnknownSubscription)
+)
 async def acknowledge(events: TheEvents, actor: CurrentActor, subscription_id: SubscriptionId, body: Held) -> Results:
     """Settle events for good. A receipt whose lease is over and whose event went to somebody else is refused."""
-    return _results(await events.acknowledge(actor, subscription_id, body.receipts))
+    return _results(await events.acknowledge(actor, subscription_id, tuple(body.receipts)))
 
 
-@router.post("/events/subscriptions/{subscription_id}/nack", responses=problems(UnknownSubscription))
+@router.post(
+    "/events/subscriptions/{subscription_id}/nack", dependencies=[JsonOnly], responses=problems(UnsupportedBody, UnknownSubscription)
+)
 async def refuse(events: TheEvents, actor: CurrentActor, subscription_id: SubscriptionId, body: Refused) -> Results:
     """Have events delivered again; after the fifth refusal an event lies with the dead ones."""
-    return _results(await events.refuse(actor, subscription_id, body.receipts, delay_s=body.delay_s, reason=body.reason))
+    return _results(await events.refuse(actor, subscription_id, tuple(body.receipts), delay_s=body.delay_s, reason=body.reason))
 
 
-@router.post("/events/subscriptions/{subscription_id}/renew", responses=problems(UnknownSubscription))
+@router.post(
+    "/events/subscriptions/{subscription_id}/renew", dependencies=[JsonOnly], responses=problems(UnsupportedBody, UnknownSubscription)
+)
 async def renew(events: TheEvents, actor: CurrentActor, subscription_id: SubscriptionId, body: Held) -> Results:
     """Keep events for another lease, counted from now."""
-    return _results(await events.renew(actor, subscription_id, body.receipts))
+    return _results(await events.renew(actor, subscription_id, tuple(body.receipts)))
 
 
 def _results(settled: tuple[Settled, ...]) -> Results:

@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from converto.events.cloudevents import BATCH_MEDIA_TYPE, MEDIA_TYPE
+from converto.events.faults import told
 from converto.events.interface import Publication, UnknownType, UnsupportedBody, WrongShape
 from converto.kernel.errors import BadRequest
 
@@ -77,24 +78,22 @@ class Form:
     def publications(self, body: bytes, tenant_id: UUID, idempotency_key: str | None) -> Sequence[Publication]:
         """Return what is to be published. Raises BadRequest, RequestValidationError."""
         try:
-            told = self.shape.validate_python(orjson.loads(body))
+            events = self.shape.validate_python(orjson.loads(body))
         except orjson.JSONDecodeError as error:
             raise BadRequest(reason="The body is not valid JSON.") from error
         except ValidationError as error:
             wrong = [{**one, "loc": ("body", *one["loc"])} for one in error.errors(include_url=False, include_context=False)]
             raise RequestValidationError(wrong) from error
         key = f"the Idempotency-Key {idempotency_key}" if idempotency_key else None
-        if isinstance(told, PlainEvent):
-            return [told.publication(key)]
-        if isinstance(told, IncomingCloudEvent):
-            return [told.publication(tenant_id, key)]
-        return [one.publication(tenant_id, f"{key}, number {number}" if key else None) for number, one in enumerate(told)]
+        if isinstance(events, PlainEvent):
+            return [events.publication(key)]
+        if isinstance(events, IncomingCloudEvent):
+            return [events.publication(tenant_id, key)]
+        return [one.publication(tenant_id, f"{key}, number {number}" if key else None) for number, one in enumerate(events)]
 
     def placed(self, error: UnknownType | WrongShape) -> UnknownType | WrongShape:
         """Return the error with its pointers as this form's fields are called."""
-        return type(error)(
-            **error.details | {"errors": [{**one, "pointer": self._placed(one["pointer"])} for one in error.details["errors"]]}
-        )
+        return type(error)(**told([{**one, "pointer": self._placed(one["pointer"])} for one in error.details["errors"]]))
 
     def _placed(self, pointer: str) -> str:
         _, number, name, *rest = pointer.split("/")

@@ -20,14 +20,14 @@ class UnknownType(Invalid):
     """An event type that no module of this installation tells; `errors` says where it stands."""
 
     code = "events.unknown_type"
-    message = "There is no such event type: {summary}. GET /events/types lists them."
+    message = "There is no such event type. {summary}. GET /events/types lists them."
 
 
 class WrongShape(Invalid):
     """An event that is not as its type says; `errors` names each field and what is wrong with it."""
 
     code = "events.wrong_shape"
-    message = "The event is not as its type says: {summary}. GET /events/types has the shapes."
+    message = "The event is not as its type says. {summary}. GET /events/types has the shapes."
 
 
 class ForeignTenant(Forbidden):
@@ -38,10 +38,10 @@ class ForeignTenant(Forbidden):
 
 
 class UnsupportedBody(Unsupported):
-    """An event in a form that is not read here."""
+    """A body in a form that is not read here."""
 
     code = "events.unsupported_body"
-    message = "Send the event as {taken}, and say so in Content-Type."
+    message = "Send the body as {taken}, and say so in Content-Type."
 
 
 class KeyReused(Conflict):
@@ -55,7 +55,7 @@ class WrongSubscription(Invalid):
     """Streams, types or a start that are not there; `errors` names each."""
 
     code = "events.wrong_subscription"
-    message = "The subscription is not possible: {summary}"
+    message = "The subscription is not possible. {summary}."
 
 
 class GroupDiffers(Conflict):

@@ -10,6 +10,7 @@ import orjson
 from pydantic import ValidationError
 from sqlalchemy.exc import IntegrityError
 
+from converto.events.faults import Fault, fault, told
 from converto.events.interface import SERVICE, ForeignTenant, KeyReused, Publication, Published, UnknownType, WrongShape
 from converto.events.models import PublicationRow
 from converto.events.publisher import Publisher
@@ -25,8 +26,6 @@ AHEAD = timedelta(minutes=1)
 _BESIDE = ("id", "time", "tenant_id")
 """Fields of an event that stand beside its data."""
 _TRIES = 3
-
-Faults = list[dict[str, str]]
 
 
 class Publishing:
@@ -77,62 +76,54 @@ class Publishing:
         return found
 
     def _checked(self, actor: Actor, publications: Sequence[Publication]) -> list[Envelope]:
-        unknown: Faults = []
-        faults: Faults = []
-        envelopes = []
+        unknown: list[Fault] = []
+        faults: list[Fault] = []
+        envelopes: list[Envelope] = []
         for number, publication in enumerate(publications):
             kind = self._known.get(publication.event_type)
             if kind is None:
-                unknown.append(_fault(number, "event_type", detail=f"no module here tells {publication.event_type[:100]!r}"))
+                unknown.append(fault(number, "event_type", detail=f"no module here tells {publication.event_type[:100]!r}"))
                 continue
-            found = [*_misfits(publication, kind, number)]
-            faults += found
-            if not found:
-                envelopes.append(_envelope(publication, kind, number, faults=faults, outside=SERVICE not in actor.scopes))
+            found = _envelope(publication, kind, outside=SERVICE not in actor.scopes)
+            if isinstance(found, Envelope):
+                envelopes.append(found)
+            else:
+                faults += [one | {"pointer": f"/{number}{one['pointer']}"} for one in found]
         if unknown:
-            raise UnknownType(summary=_summary(unknown), errors=unknown)
+            raise UnknownType(**told(unknown))
         if faults:
-            raise WrongShape(summary=_summary(faults), errors=faults)
+            raise WrongShape(**told(faults))
         if SERVICE not in actor.scopes and any(publication.tenant_id != actor.tenant_id for publication in publications):
             raise ForeignTenant(scope=SERVICE, tenant_id=actor.tenant_id)
-        return [envelope for envelope in envelopes if envelope is not None]
+        return envelopes
 
 
-def _misfits(publication: Publication, kind: type[Event], number: int) -> Iterable[dict[str, str]]:
-    module = kind.type.partition(".")[0]
-    if publication.source_service != module:
-        yield _fault(number, "source_service", detail=f"{kind.type} is told by {module!r}, so this is {module!r}")
-    if publication.time is not None and publication.time > now() + AHEAD:
-        yield _fault(number, "time", detail="this lies in the future: leave it out for now")
-    for name in publication.data:
-        if name in _BESIDE:
-            yield _fault(number, "data", name, detail="this stands beside the data, not in it")
-        elif name not in kind.model_fields:
-            yield _fault(number, "data", name, detail=f"{kind.type} has no such field")
-
-
-def _envelope(publication: Publication, kind: type[Event], number: int, *, faults: Faults, outside: bool) -> Envelope | None:
-    """Return the event in its envelope, or None after noting what is wrong with its data."""
+def _envelope(publication: Publication, kind: type[Event], *, outside: bool) -> Envelope | list[Fault]:
+    """Return an event in its envelope, or what is wrong with it."""
+    faults = [*_misfits(publication, kind)]
+    own = {name: value for name, value in publication.data.items() if name in kind.model_fields and name not in _BESIDE}
     beside = {"id": new_id(), "time": publication.time or now(), "tenant_id": publication.tenant_id}
     try:
-        event = kind.model_validate({**publication.data, **beside})
+        event = kind.model_validate({**own, **beside})
     except ValidationError as error:
-        faults += [_fault(number, "data", *wrong["loc"], detail=wrong["msg"]) for wrong in error.errors(include_url=False)]
-        return None
+        return faults + [fault("data", *wrong["loc"], detail=wrong["msg"]) for wrong in error.errors(include_url=False)]
     envelope = Envelope.around(event, outside=outside)
     if envelope.subject is not None and len(envelope.subject) > LONGEST_SUBJECT:
-        faults.append(_fault(number, "data", str(kind.subject_field), detail=f"at most {LONGEST_SUBJECT} characters are taken"))
-        return None
-    return envelope
+        faults.append(fault("data", str(kind.subject_field), detail=f"at most {LONGEST_SUBJECT} characters are taken"))
+    return faults or envelope
 
 
-def _fault(*place: int | str, detail: str) -> dict[str, str]:
-    pointer = "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')[:100]}" for part in place)
-    return {"pointer": pointer, "detail": detail}
-
-
-def _summary(faults: Faults) -> str:
-    return "; ".join(fault["detail"] for fault in faults[:3])
+def _misfits(publication: Publication, kind: type[Event]) -> Iterable[Fault]:
+    module = kind.type.partition(".")[0]
+    if publication.source_service != module:
+        yield fault("source_service", detail=f"{kind.type} is told by {module}, so send {module!r}")
+    if publication.time is not None and publication.time > now() + AHEAD:
+        yield fault("time", detail="this lies in the future; leave it out for now")
+    for name in publication.data:
+        if name in _BESIDE:
+            yield fault("data", name, detail="this stands beside the data, not in it")
+        elif name not in kind.model_fields:
+            yield fault("data", name, detail=f"{kind.type} has no such field")
 
 
 def _row(tenant_id: UUID, key: str, envelope: Envelope) -> dict[str, Any]:
@@ -144,8 +135,8 @@ def _hash(key: str) -> bytes:
 
 
 def _digest(envelope: Envelope) -> bytes:
-    told = [envelope.type, str(envelope.tenant_id), envelope.data]
-    return hashlib.sha256(orjson.dumps(told, option=orjson.OPT_SORT_KEYS)).digest()
+    content = [envelope.type, str(envelope.tenant_id), envelope.data]
+    return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).digest()
 
 
 def _published(event_id: UUID, envelope: Envelope) -> Published:

@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from converto.events.asyncapi import stream_of
 from converto.events.desk import DeliveryDesk
+from converto.events.faults import Fault, fault, told
 from converto.events.groups import known, subscriber_of
 from converto.events.interface import SERVICE, Group, GroupDiffers, Subscribe, Subscribed, TooManyGroups, WrongSubscription
 from converto.events.models import GroupRow
@@ -19,7 +20,6 @@ from converto.kernel.event import Event
 from converto.kernel.paging import Page, after
 
 NEW, EARLIEST = "new", "earliest"
-Faults = list[dict[str, str]]
 
 
 class Subscriptions:
@@ -35,7 +35,7 @@ class Subscriptions:
         """Return the group of a name; it is made where there is none. Raises WrongSubscription, GroupDiffers, TooManyGroups."""
         faults = [*self._faults(wanted)]
         if faults:
-            raise _wrong(faults)
+            raise WrongSubscription(**told(faults))
         async with self._database.writing() as session:
             group = await Groups(session).named(actor.tenant_id, wanted.consumer_group)
             made = await self._make(session, actor, wanted) if group is None else None
@@ -64,14 +64,16 @@ class Subscriptions:
             group = known(await Groups(session).lock(actor.tenant_id, group_id), group_id)
             await Groups(session).remove(actor.tenant_id, group_id, subscriber=subscriber_of(group))
 
-    def _faults(self, wanted: Subscribe) -> Iterable[dict[str, str]]:
+    def _faults(self, wanted: Subscribe) -> Iterable[Fault]:
         for number, name in enumerate(wanted.stream_names):
             if name not in self._streams:
-                yield {"pointer": f"/stream_names/{number}", "detail": f"there is no stream {name[:100]!r}; {_listed(self._streams)}"}
-        told = sorted(name for name, stream in self._types.items() if stream in wanted.stream_names)
+                yield fault("stream_names", number, detail=f"there is no stream {name[:100]!r}, there are {', '.join(self._streams)}")
+        types = sorted(name for name, stream in self._types.items() if stream in wanted.stream_names)
         for number, name in enumerate(wanted.event_types or ()):
-            if name not in told:
-                yield {"pointer": f"/event_types/{number}", "detail": f"none of these streams tells {name[:100]!r}; {_listed(told)}"}
+            if name not in types:
+                yield fault(
+                    "event_types", number, detail=f"none of these streams tells {name[:100]!r}, they tell {', '.join(types) or 'nothing'}"
+                )
 
     async def _make(self, session: AsyncSession, actor: Actor, wanted: Subscribe) -> GroupRow | None:
         groups = Groups(session)
@@ -119,7 +121,7 @@ async def _begin(log: Log, start: str, *, tenant_id: UUID | None) -> int:
     event_id = _uuid(start)
     position = await log.position_of(event_id, tenant_id) if event_id is not None else None
     if position is None:
-        raise _wrong([{"pointer": "/start", "detail": "send new, earliest, or the id of an event that is still kept"}])
+        raise WrongSubscription(**told([fault("start", detail="send new, earliest, or the id of an event that is still kept")]))
     return position
 
 
@@ -147,11 +149,3 @@ def _refuse_other(group: GroupRow, wanted: Subscribe) -> None:
     differs = [name for name, value in existing.items() if asked[name] != value]
     if differs:
         raise GroupDiffers(consumer_group=group.name, differs=" and ".join(differs), existing=existing, subscription_id=group.id)
-
-
-def _listed(names: Iterable[str]) -> str:
-    return f"there are {', '.join(names) or 'none'}"
-
-
-def _wrong(faults: Faults) -> WrongSubscription:
-    return WrongSubscription(summary="; ".join(f"{fault['pointer']}: {fault['detail']}" for fault in faults[:3]), errors=faults)

@@ -145,7 +145,7 @@ WRONG: dict[str, tuple[dict[str, Any], list[str]]] = {
     "an unknown field": ({"data": {"scan_id": SOMEBODY_ELSE, "more": 1}}, ["/data/more"]),
     "a field with a slash": ({"data": {"scan_id": SOMEBODY_ELSE, "a/b~c": 1}}, ["/data/a~1b~0c"]),
     "the id in the data": ({"data": {"scan_id": SOMEBODY_ELSE, "id": SOMEBODY_ELSE}}, ["/data/id"]),
-    "several at once": ({"source_service": "", "data": {"x": 1}}, ["/source_service", "/data/x"]),
+    "several at once": ({"source_service": "", "data": {"x": 1}}, ["/source_service", "/data/x", "/data/scan_id"]),
     "data that is no object": ({"data": [1]}, ["/data"]),
     "a tenant that is no id": ({"tenant_id": "me"}, ["/tenant_id"]),
     "a field too many": ({"priority": 9}, ["/priority"]),

@@ -222,3 +222,10 @@ async def test_settling_a_thing_of_an_unknown_subscription_says_how_to_make_one(
     answer = await somebody.ask("POST", f"/events/subscriptions/{uuid4()}/ack", json={"receipts": ["x"]})
 
     assert (answer.status_code, "POST /events/subscribe" in answer.json()["detail"]) == (404, True)
+
+
+@pytest.mark.parametrize("path", ["/events/subscribe", *(f"/events/subscriptions/{UNKNOWN}/{how}" for how in ("ack", "nack", "renew"))])
+async def test_a_body_that_does_not_say_that_it_is_json_is_refused_with_what_to_say(somebody: Person, path: str) -> None:
+    answer = await somebody.ask("POST", path, content=b"{}", headers={"content-type": "application/x-www-form-urlencoded"})
+
+    assert (answer.status_code, "application/json" in answer.json()["detail"]) == (415, True)
