@@ -1,13 +1,15 @@
 """What a call to another module costs, against the same call without the binding: here a direct await, there a bare HTTP POST.
 
 The limits: a local call at most 20 microseconds over a direct one; a remote call at most twice as long as a bare `httpx2` POST to a
-bare FastAPI application that parses and answers the same value.
+bare FastAPI application that parses and answers the same value; an upload of 20 MB at most two and a half times as long as a bare
+POST of the same bytes, for which nobody makes a digest at either end; and with no more than 1.6 times the upload in memory, for caller and callee together and beside the caller's own copy.
 """
 
 import asyncio
 import socket
 import statistics
 import time
+import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Protocol
@@ -15,7 +17,7 @@ from typing import Protocol
 import httpx2
 import uvicorn
 import uvloop
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from pydantic import SecretStr
 from starlette.types import ASGIApp
 
@@ -27,9 +29,13 @@ from converto.kernel.rpc import HttpTransport, rpc_route
 
 LOCAL_LIMIT_US = 20.0
 REMOTE_LIMIT = 2.0
+UPLOAD_LIMIT = 2.5
+MEMORY_LIMIT = 1.6
 ROUNDS = 9
 LOCAL_CALLS = 2000
 REMOTE_CALLS = 150
+UPLOADS = 2
+UPLOAD = bytes(20_000_000)
 JSON = {"content-type": "application/json"}
 SECRETS = (SecretStr("a secret of thirty-two characters"),)
 
@@ -61,6 +67,11 @@ class Tills(Interface, Protocol):
         """Return what came."""
         ...
 
+    @query
+    async def weighed(self, content: bytes) -> int:
+        """Return how many bytes came."""
+        ...
+
 
 class OwnTills(Tills):
     """Something that answers."""
@@ -68,6 +79,10 @@ class OwnTills(Tills):
     async def echoed(self, sale: Sale) -> Sale:
         """See `Tills.echoed`."""
         return sale
+
+    async def weighed(self, content: bytes) -> int:
+        """See `Tills.weighed`."""
+        return len(content)
 
 
 def bare_app() -> FastAPI:
@@ -77,6 +92,10 @@ def bare_app() -> FastAPI:
     @app.post("/echoed")
     async def echoed(sale: Sale) -> Sale:
         return sale
+
+    @app.post("/weighed")
+    async def weighed(request: Request) -> int:
+        return len(await request.body())
 
     return app
 
@@ -120,6 +139,15 @@ async def compare(bare: Call, ours: Call, *, times: int) -> tuple[float, float]:
     return statistics.median(found[bare]), statistics.median(found[ours])
 
 
+async def peak(call: Call) -> float:
+    """Return how much memory a call takes at most, in sizes of the upload."""
+    tracemalloc.start()
+    await call()
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return most / len(UPLOAD)
+
+
 async def main() -> None:
     """Measure and print."""
     service = OwnTills()
@@ -136,7 +164,17 @@ async def main() -> None:
 
         assert await remote.echoed(SALE) == await posted() == SALE
         bare_us, remote_us = await compare(posted, lambda: remote.echoed(SALE), times=REMOTE_CALLS)
+
+        async def sent() -> int:
+            answer = await client.post(f"{bare_url}/weighed", content=UPLOAD)
+            return int(answer.text)
+
+        assert await remote.weighed(UPLOAD) == await sent() == len(UPLOAD)
+        sent_us, upload_us = await compare(sent, lambda: remote.weighed(UPLOAD), times=UPLOADS)
+        sent_peak, upload_peak = await peak(sent), await peak(lambda: remote.weighed(UPLOAD))
     print(f"remote call  {remote_us:8.1f} us   bare POST {bare_us:5.1f} us   ratio {remote_us / bare_us:6.2f}   limit {REMOTE_LIMIT}")
+    print(f"20 MB upload {upload_us:8.1f} us   bare POST {sent_us:5.1f} us   ratio {upload_us / sent_us:6.2f}   limit {UPLOAD_LIMIT}")
+    print(f"its memory   {upload_peak:8.2f} times its size   bare POST {sent_peak:.2f}   limit {MEMORY_LIMIT}")
     print("client and server share one process here: both sides' work is in each figure")
 
 

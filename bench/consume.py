@@ -19,6 +19,7 @@ from bench.rivals.carrier import Carrier
 from bench.rivals.fast_stream import FastStreamRedis
 from bench.rivals.raw_redis import BatchedRedis, RawRedis
 from bench.rivals.task_iq import TaskiqRedis
+from converto.kernel.context import Context, within
 from tests.servers import Redis
 
 LIMIT = 5.0
@@ -40,7 +41,7 @@ async def consumed(carrier: Carrier, count: int) -> float:
     begun = time.perf_counter()
     async with carrier.heard(handle):
         await done.wait()
-        while await carrier.unacknowledged():
+        while await carrier.unacknowledged():  # noqa: ASYNC110 - the server tells nobody
             await asyncio.sleep(LOOK_AGAIN_S)
         return count / (time.perf_counter() - begun)
 
@@ -79,4 +80,5 @@ async def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(uvloop.run(main()))
+    with within(Context()):  # as in every request
+        sys.exit(uvloop.run(main()))

@@ -1,7 +1,8 @@
 """Typed events handed to their handlers within one process a second, against a bare loop of pydantic validation and an await.
 
 Both start from the same data, as it comes out of an envelope, and end in the same handler. The limit: 60 % of the bare loop.
-taskiq's broker and FastStream's test broker for one process stand beside it. Counted is time of the processor: others on the machine do not matter.
+taskiq's broker and FastStream's test broker for one process stand beside it.
+Counted is time of the processor: others on the machine do not matter.
 """
 
 import argparse

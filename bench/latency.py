@@ -24,6 +24,7 @@ from bench.rivals.carrier import Carrier
 from bench.rivals.fast_stream import FastStreamRedis
 from bench.rivals.raw_redis import BatchedRedis
 from bench.rivals.task_iq import TaskiqRedis
+from converto.kernel.context import Context, within
 from tests.servers import Redis
 
 LIMIT = 1.5
@@ -93,4 +94,5 @@ async def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(uvloop.run(main()))
+    with within(Context()):  # as in every request
+        sys.exit(uvloop.run(main()))
