@@ -2,7 +2,8 @@
 
 The limits: a local call at most 20 microseconds over a direct one; a remote call at most twice as long as a bare `httpx2` POST to a
 bare FastAPI application that parses and answers the same value; an upload of 20 MB at most two and a half times as long as a bare
-POST of the same bytes, for which nobody makes a digest at either end; and with no more than 1.6 times the upload in memory, for caller and callee together and beside the caller's own copy.
+POST of the same bytes, of which neither end makes a digest, and with at most 1.6 times its size in memory, for caller and callee together,
+beside the caller's own copy.
 """
 
 import asyncio

@@ -56,9 +56,9 @@ class _Call:
 
     async def prepared(self) -> "_Call":
         if self.message.length > IN_LOOP_BYTES:
-            self.digest = await asyncio.to_thread(Digest, self.message.pieces())
+            self.digest = await asyncio.to_thread(Digest, self.message.parts())
         else:
-            self.digest = Digest(self.message.pieces())
+            self.digest = Digest(self.message.parts())
         return self
 
     def content(self) -> bytes | AsyncIterator[bytes]:

@@ -59,13 +59,19 @@ class Message:
 
     def whole(self) -> bytes:
         """Return all of it at once: for a message without large bytes."""
-        return b"".join(self.pieces())
+        return b"".join(self.parts())
+
+    def parts(self) -> Iterator[bytes]:
+        """Yield it in order: what is packed, and the large bytes as they lie."""
+        sizes = b"".join(_SIZE.pack(len(each)) for each in self.large)
+        yield _HEAD.pack(len(self.packed), len(self.large)) + sizes + self.packed
+        yield from self.large
 
     def pieces(self) -> Iterator[bytes]:
         """Yield it in order, in pieces small enough to be copied."""
-        sizes = b"".join(_SIZE.pack(len(each)) for each in self.large)
-        yield _HEAD.pack(len(self.packed), len(self.large)) + sizes + self.packed
-        for each in self.large:
+        packed, *large = self.parts()
+        yield packed
+        for each in large:
             view = memoryview(each)
             for start in range(0, len(each), PIECE_BYTES):
                 yield bytes(view[start : start + PIECE_BYTES])
