@@ -77,8 +77,10 @@ class Consumer:
             self._stopping = True
             self._database.received.ring()
             await asyncio.gather(rounds, return_exceptions=True)  # never in the middle of a claim, whose events nobody would have
-            await self._stop(grace_s)
-            heartbeat.cancel()
+            try:
+                await self._stop(grace_s)
+            finally:  # also where the database is away: a heartbeat that went on would hold events that nobody handles
+                heartbeat.cancel()
 
     async def _rounds(self) -> None:
         bell = self._database.received
@@ -159,7 +161,8 @@ class Consumer:
         with within(Context(request_id=str(envelope.id), trace_parent=new_trace_parent(envelope.trace_parent))):
             try:
                 await self._attempt(delivery)
-            except Exception as error:  # noqa: BLE001 - whatever a handler raises is noted with the event
+            except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - whatever a handler raises is noted with the event
+                _end_if_cancelled()
                 outcome = await self._failed(delivery, error)
         seconds = time.perf_counter() - start
         self._figures.seconds.labels(subscription.name).observe(seconds)
@@ -175,7 +178,7 @@ class Consumer:
             raise DiedEachTime(times=died)
         await subscription.handler(delivery.envelope.open(subscription.event), self._subscriber.service)
 
-    async def _failed(self, delivery: Delivery, error: Exception) -> Failed:
+    async def _failed(self, delivery: Delivery, error: BaseException) -> Failed:
         failures = delivery.failures + 1
         last = failures >= self._subscriber.subscription.attempts or isinstance(error, DiedEachTime)
         reason = f"{type(error).__name__}: {error}"[:2000]
@@ -192,7 +195,8 @@ class Consumer:
             return ""
         try:
             await subscription.given_up(delivery.envelope.open(subscription.event), self._subscriber.service, reason)
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as error:
+            _end_if_cancelled()
             log.exception("events.giving_up_failed", subscriber=self._subscriber.name, event_id=str(delivery.envelope.id))
             return f"; giving up failed too: {type(error).__name__}: {error}"[:2000]
         return ""
@@ -247,3 +251,10 @@ class Consumer:
                 await inbox.release(*left)
             self._settled(outcomes, lost)
         self._running.clear()
+
+
+def _end_if_cancelled() -> None:
+    """Raise CancelledError if this task was told to end; otherwise it only awaited something that was."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError

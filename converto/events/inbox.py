@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+from pydantic import ValidationError
 from sqlalchemy import ColumnElement, CursorResult, and_, delete, exists, or_, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -109,15 +110,16 @@ class Inbox:
             .returning(inbox.c.turn, inbox.c.priority, inbox.c.event_id, inbox.c.envelope, inbox.c.attempts, inbox.c.failures)
         )
         rows = sorted(await self._session.execute(claimed), key=lambda row: (row.turn, -row.priority, row.event_id))
-        return [
-            Delivery(
-                held=Held(subscriber, row.event_id, lease),
-                envelope=Envelope.model_validate(row.envelope),
-                attempt=row.attempts,
-                failures=row.failures,
-            )
-            for row in rows
-        ]
+        deliveries = []
+        for row in rows:
+            held = Held(subscriber, row.event_id, lease)
+            try:
+                envelope = Envelope.model_validate(row.envelope)
+            except ValidationError as error:  # it would stop all that follow
+                await self.bury(held, f"unreadable: {error}"[:2000])
+            else:
+                deliveries.append(Delivery(held, envelope, attempt=row.attempts, failures=row.failures))
+        return deliveries
 
     async def renew(self, held: Iterable[Held], *, lease_s: float) -> set[Held]:
         """Hold on to events that are still being handled; returns those that are lost, to another or because they were cancelled."""
@@ -179,10 +181,11 @@ class Inbox:
         left = set(held)
         for subscriber in {one.subscriber for one in left}:
             keys = [(one.event_id, one.lease) for one in left if one.subscriber == subscriber]
-            row_key = tuple_(inbox.c.event_id, inbox.c.lease)
+            row_key, leases = tuple_(inbox.c.event_id, inbox.c.lease), dict(keys)
+            # the ids once more: PostgreSQL finds rows by an index for them, and for the pairs only by trying one after another
+            these = (inbox.c.subscriber == subscriber, inbox.c.event_id.in_(leases), row_key.in_(keys))
             # the lease as it was: RETURNING gives a row as it is after the change
-            changed = update(inbox).where(inbox.c.subscriber == subscriber, row_key.in_(keys)).values(**values).returning(inbox.c.event_id)
-            leases = dict(keys)
+            changed = update(inbox).where(*these).values(**values).returning(inbox.c.event_id)
             for event_id in await self._session.scalars(changed):
                 left.discard(Held(subscriber, event_id, leases[event_id]))
         return left

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from pydantic import ValidationError
 from sqlalchemy import ColumnElement, CursorResult, and_, delete, exists, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -65,7 +66,13 @@ class Outbox:
             .returning(outbox.c.event_id, outbox.c.envelope)
         )
         rows = sorted(await self._session.execute(claimed), key=lambda row: row.event_id)
-        return [Envelope.model_validate(row.envelope) for row in rows]
+        envelopes = []
+        for row in rows:
+            try:
+                envelopes.append(Envelope.model_validate(row.envelope))
+            except ValidationError as error:  # it would stop all that follow
+                await self._bury(row.event_id, f"unreadable: {error}"[:2000])
+        return envelopes
 
     async def sent(self, event_ids: Sequence[UUID]) -> None:
         """Mark events that have gone out; they are kept, so that they can be sent again."""
@@ -94,6 +101,10 @@ class Outbox:
                 dead_at=moment if count >= attempts else None,
             )
         )
+
+    async def _bury(self, event_id: UUID, error: str) -> None:
+        dead = update(outbox).where(outbox.c.event_id == event_id)
+        await self._session.execute(dead.values(dead_at=now(), leased_until=None, last_error=error))
 
     async def send_again(self, *, told_from: datetime) -> int:
         """Have everything that was told since a moment sent once more; who has it already ignores it. Returns how many."""

@@ -84,7 +84,7 @@ class RedisStreams:
                 together, self._waiting = self._waiting[:MOST_TOGETHER], self._waiting[MOST_TOGETHER:]
                 try:
                     await self._add([envelope for envelopes, _ in together for envelope in envelopes])
-                except (RedisError, OSError) as error:
+                except Exception as error:  # noqa: BLE001 - such as a cluster's own errors, which are no RedisError
                     _answer(together, error)
                 else:
                     _answer(together, None)
