@@ -23,6 +23,8 @@ from converto.modules import installed
 
 DELIVERY = "delivery"
 """The history of the tables that carry events, the same in every module's database; and what is asked of them beside each module."""
+COMPANIONS = {DELIVERY: Companion(Deliveries, DeliveryDesk)}  # type: ignore[type-abstract]
+"""What every module with tables is asked beside its own interface."""
 
 
 def create_app(
@@ -33,8 +35,7 @@ def create_app(
     Raises CannotStart when the settings do not make an application.
     """
     registry = new_registry()
-    companions = {DELIVERY: Companion(Deliveries, DeliveryDesk)}  # type: ignore[type-abstract]
-    runtime = Runtime(settings, installed() if modules is None else modules, metrics=registry, transport=transport, companions=companions)
+    runtime = Runtime(settings, installed() if modules is None else modules, metrics=registry, transport=transport, companions=COMPANIONS)
     keep = timedelta(days=settings.events_keep_days)
     traffic = Traffic(open_backend(settings), EventFigures(registry), lease_s=settings.events_lease_s, keep=keep)
 

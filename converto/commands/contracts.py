@@ -7,23 +7,24 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from converto.app import COMPANIONS
 from converto.commands.compatibility import broken
 from converto.events.asyncapi import document
 from converto.kernel.event import Event
-from converto.kernel.interface import Operation, operations
+from converto.kernel.interface import Interface, Operation, operations
 from converto.kernel.manifest import Module
 
 ASYNCAPI = "asyncapi.json"
 Contract = dict[str, Any]
 
 
-def contract(module: Module) -> Contract:
-    """Return what a module may be asked and what it tells."""
-    asked = operations(module.interface) if module.interface is not None else {}
+def contract(name: str, interface: type[Interface] | None, events: Sequence[type[Event]] = ()) -> Contract:
+    """Return what a module, or the companion of each, may be asked and what it tells."""
+    asked = operations(interface) if interface is not None else {}
     return {
-        "module": module.name,
+        "module": name,
         "operations": {name: _operation(operation) for name, operation in sorted(asked.items())},
-        "events": {event.type: _event(event) for event in sorted(module.events, key=lambda event: event.type)},
+        "events": {event.type: _event(event) for event in sorted(events, key=lambda event: event.type)},
     }
 
 
@@ -56,10 +57,11 @@ def _without_words(schema: Any) -> Any:
 
 
 def written(modules: Sequence[Module]) -> Iterator[tuple[str, str]]:
-    """Yield the name and the text of each file; a module that promises nothing has none."""
-    for module in modules:
-        if module.interface is not None or module.events:
-            yield f"{module.name}.json", json.dumps(contract(module), indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+    """Yield the name and the text of each file; a module that promises nothing has none. Companions promise as modules do."""
+    promised = [contract(module.name, module.interface, module.events) for module in modules if module.interface or module.events]
+    promised += [contract(name, companion.interface) for name, companion in COMPANIONS.items()]
+    for each in promised:
+        yield f"{each['module']}.json", json.dumps(each, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
 
 
 def described(modules: Sequence[Module]) -> Iterator[tuple[str, str]]:
