@@ -14,6 +14,7 @@ LOCKS = {
     "requirements.lock": RUN,
     "requirements-dev.lock": [*RUN, *(line for line in EXTRAS["dev"] if not line.startswith("converto["))],
     "requirements-build.lock": PROJECT["dependency-groups"]["build"],
+    "requirements-bench.lock": [*RUN, *PROJECT["dependency-groups"]["bench"]],
 }
 COMPROMISED = {("litellm", "1.82.7"), ("litellm", "1.82.8"), ("litellm", "1.107.0")}
 
@@ -37,9 +38,10 @@ def test_a_lock_holds_no_compromised_version(lock: str) -> None:
     assert COMPROMISED.isdisjoint(_pins(lock))
 
 
-def test_both_locks_name_the_same_versions() -> None:
-    run, dev = dict(_pins("requirements.lock")), dict(_pins("requirements-dev.lock"))
-    assert {name: version for name, version in run.items() if dev.get(name) != version} == {}
+@pytest.mark.parametrize("lock", ["requirements-dev.lock", "requirements-bench.lock"])
+def test_what_is_tested_and_measured_is_what_runs(lock: str) -> None:
+    run, other = dict(_pins("requirements.lock")), dict(_pins(lock))
+    assert {name: version for name, version in run.items() if other.get(name) != version} == {}
 
 
 def _pins(lock: str) -> list[tuple[str, str]]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-MADE = {".git", ".venv", "build", "data", "dist", "node_modules", "__pycache__"}
+MADE = {".git", ".venv", ".venv-bench", "build", "data", "dist", "node_modules", "__pycache__"}
 TOO_LARGE_BYTES = 2_000_000
 FOREIGN = re.compile(
     r"""
