@@ -1,6 +1,7 @@
 """Sends what is due: a queue for each endpoint, so that one which is dead delays nobody."""
 
 import asyncio
+import math
 import random
 import time
 from collections.abc import Sequence
@@ -63,7 +64,7 @@ class Dispatcher:
         """Rung when something was queued, or has come back."""
         self._running: dict[asyncio.Task[Outcome], Claim] = {}
         self._back: list[Outcome] = []
-        self._tidied_at = time.monotonic()
+        self._tidied_at = -math.inf
         self._is_stopping = False
         self._will_ring = False
 

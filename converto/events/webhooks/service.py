@@ -33,7 +33,7 @@ from converto.events.webhooks.models import AttemptRow, DeliveryRow, WebhookRow
 from converto.events.webhooks.payload import body, trial
 from converto.events.webhooks.repository import Deliveries, Endpoints, Listener
 from converto.events.webhooks.schedule import TRIES
-from converto.events.webhooks.seal import Seal
+from converto.events.webhooks.seal import Seal, WrongKey
 from converto.events.webhooks.sender import Sender
 from converto.events.webhooks.settings import WebhooksSettings
 from converto.events.webhooks.signature import new_secret
@@ -84,7 +84,10 @@ class WebhooksService(Webhooks):
             return _with_secret(row, secret)
         if known.fingerprint != row.fingerprint:
             raise WebhookKeyReused
-        return _with_secret(known, self._seal.open(known.secret, of=str(known.id)))
+        try:
+            return _with_secret(known, self._seal.open(known.secret, of=str(known.id)))
+        except WrongKey:  # the installation has another secret since
+            raise WebhookKeyReused from None
 
     async def webhooks(self, actor: Actor, *, limit: int = 50, cursor: str | None = None) -> Page[Webhook]:
         """See `Webhooks.webhooks`."""
