@@ -51,7 +51,11 @@ class Server:
 
     def wait(self) -> None:
         """Return once requests may be sent."""
-        until(self._is_ready, log=self._folder / "log")
+        until(self._is_ready, log=self.log)
+
+    def log(self) -> str:
+        """Return all that it has logged."""
+        return (self._folder / "log").read_text(encoding="utf-8")
 
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:
         """Run another command of the program with the same settings."""
@@ -60,7 +64,7 @@ class Server:
 
     def _is_ready(self) -> bool:
         assert self._process is not None
-        assert self._process.poll() is None, (self._folder / "log").read_text(encoding="utf-8")
+        assert self._process.poll() is None, self.log()
         try:
             return httpx2.get(f"{self.url}/health/ready", timeout=5, trust_env=False).is_success
         except httpx2.TransportError:
@@ -120,9 +124,9 @@ class House:
             server.kill()
 
 
-def until(fact: Callable[[], bool], *, log: Path) -> None:
+def until(fact: Callable[[], bool], *, log: Callable[[], str]) -> None:
     """Return once something is so."""
     deadline = time.monotonic() + READY_WITHIN_S
     while not fact():
-        assert time.monotonic() < deadline, log.read_text(encoding="utf-8")
+        assert time.monotonic() < deadline, log()
         time.sleep(LOOK_AGAIN_S)

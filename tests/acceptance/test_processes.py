@@ -1,13 +1,14 @@
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import anyio
 import httpx2
 import pytest
 
 from tests.acceptance.people import Person, found, is_problem, register, sample
-from tests.acceptance.processes import House, Server
+from tests.acceptance.processes import House, Server, until
 
 pytestmark = pytest.mark.timeout(240)
 LOOK_AGAIN_S = 0.05
@@ -76,6 +77,22 @@ async def test_several_processes_answer_like_one(alone: Server, house: House, ht
 
     assert found(answers[0][0])["total"] == "28.63"
     assert answers[0] == answers[1]
+
+
+async def test_the_trace_of_a_request_goes_on_to_a_reader_and_into_what_is_told(house: House, http: httpx2.AsyncClient) -> None:
+    person = await arrive(http, house.edge)
+    wanted = {"stream_names": ["stream:ocr"], "consumer_group": "traces", "consumer_name": "one"}
+    subscribed = (await person.ask("POST", "/events/subscribe", json=wanted)).raise_for_status().json()
+    trace = uuid4().hex
+
+    await person.upload(sample("03-fuel.png"), headers={"traceparent": f"00-{trace}-00f067aa0ba902b7-01"})
+
+    heard: dict[str, str] = {}
+    while "ocr.completed" not in heard:
+        answer = await person.ask("POST", f"{subscribed['links']['receive']}?max=10&wait=10")
+        heard |= {message["event"]["type"]: message["event"]["traceparent"] for message in answer.raise_for_status().json()["messages"]}
+    assert {trace_parent.split("-")[1] for trace_parent in heard.values()} == {trace}
+    until(lambda: trace in house.edge.log() and any(trace in reader.log() for reader in house.readers), log=house.edge.log)
 
 
 async def test_a_killed_reader_is_missed_with_503_and_taken_back_when_it_returns(
