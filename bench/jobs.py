@@ -106,7 +106,6 @@ async def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     rounds = parser.parse_args().rounds
-    before_others()
     figures, table = EventFigures(CollectorRegistry()), Table("/s")
     contestants: dict[str, Round] = {}
     async with AsyncExitStack() as stack:
@@ -119,6 +118,7 @@ async def main() -> int:
             contestants[f"procrastinate, PostgreSQL, {how}"] = partial(theirs, procrastinate, THEIRS)
             contestants[f"Converto, PostgreSQL, {how}"] = partial(ours, database, OURS, figures)
         contestants["Converto, SQLite"] = partial(ours, await opened(stack, folder, None), OURS, figures)
+        before_others()
         await table.play(contestants, rounds=rounds)
     table.show(list(contestants), beside="procrastinate, PostgreSQL, durable")
     held = []

@@ -74,9 +74,9 @@ async def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     rounds = parser.parse_args().rounds
-    before_others()
     p50, p99 = Table("ms p50", digits=3), Table("ms p99", digits=3)
     with Redis() as server:
+        before_others()
         async with AsyncExitStack() as connected:
             bare = BatchedRedis(server.url)
             carriers: list[Carrier] = [bare, Converto(server.url), FastStreamRedis(server.url), TaskiqRedis(server.url)]

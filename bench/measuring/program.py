@@ -78,11 +78,11 @@ class Program:
 
     def resident_bytes(self) -> int:
         """Return the memory that the process and all that it started hold."""
-        return sum(_resident_bytes(pid) for pid in _tree(self.pid))
+        return sum(_resident_bytes(pid) for pid in tree(self.pid))
 
     def processor_s(self) -> float:
         """Return the seconds of processor time that the process and all that it started have taken, also those that have ended."""
-        return sum(_processor_s(pid) for pid in _tree(self.pid))
+        return sum(_processor_s(pid) for pid in tree(self.pid))
 
     def __enter__(self) -> Self:
         self.start()
@@ -115,7 +115,8 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _tree(root: int) -> Iterator[int]:
+def tree(root: int) -> Iterator[int]:
+    """Yield a process and all that it started, and they in turn, by their numbers."""
     parents = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:

@@ -9,6 +9,8 @@ from statistics import median
 
 import structlog
 
+from bench.measuring.program import tree
+
 Round = Callable[[], Awaitable[float]]
 """Runs a contestant once and returns its figure."""
 
@@ -68,12 +70,13 @@ def verdict(what: str, found: float, *, at_least: float | None = None, at_most: 
 
 
 def before_others() -> None:
-    """Have this process, and all that it starts from now on, run before others of this machine, where that is allowed.
+    """Have this process, and all that it has started, run before others of this machine, where that is allowed. Call it once servers run.
 
     Ours, the rivals and the servers get the same, so that no ratio gains by it. Nothing is logged that is no error.
     """
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
-    with suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
-        # niceness counts within a session only, where the kernel groups by session
-        Path("/proc/self/autogroup").write_text(str(NICENESS), encoding="ascii")
+    for pid in tree(os.getpid()):
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, pid, NICENESS)
+            # niceness counts within a session only, where the kernel groups by session
+            Path(f"/proc/{pid}/autogroup").write_text(str(NICENESS), encoding="ascii")
