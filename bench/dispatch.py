@@ -106,8 +106,7 @@ async def main() -> int:
     events = [sale(number) for number in range(EVENTS)]
     # as they come from a database or a stream
     envelopes = [Envelope.model_validate_json(Envelope.around(event).model_dump_json()) for event in events]
-    beside = [{"id": str(event.id), "time": event.time.isoformat(), "tenant_id": str(event.tenant_id)} for event in events]
-    data = [{**envelope.data, **more} for envelope, more in zip(envelopes, beside, strict=True)]
+    data = [{**envelope.data, "id": envelope.id, "time": envelope.time, "tenant_id": envelope.tenant_id} for envelope in envelopes]
     till = Till()
     contestants: Mapping[str, Round] = {
         BARE: lambda: bare(till, data),
