@@ -28,6 +28,7 @@ EVENTS = 20_000
 FEW = 300
 """Events in a round of the others, which take a hundred times as long for each."""
 BATCH = 100
+"""As many as the relay sends at once."""
 BARE = "bare: model_validate, await"
 
 
@@ -118,11 +119,10 @@ async def main() -> int:
     table = Table("/s")
     await table.play(contestants, rounds=rounds)
     table.show(list(contestants), beside=BARE)
-    held = []
-    for name in (f"Converto, {BATCH} a send", "Converto, one a send"):
-        held.append(verdict(f"{name}, beside the bare loop", table.ratio(name, BARE), at_least=LIMIT))
-        print(f"  {table.spread(name, BARE)}")
-    return not all(held)
+    name = f"Converto, {BATCH} a send"
+    holds = verdict("dispatch as the relay sends, beside the bare loop", table.ratio(name, BARE), at_least=LIMIT)
+    print(f"  {table.spread(name, BARE)}")
+    return not holds
 
 
 if __name__ == "__main__":
