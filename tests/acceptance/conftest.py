@@ -36,6 +36,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.trials)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _webhooks_may_reach_this_machine() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("CONVERTO_WEBHOOKS_ALLOWED_NETWORKS", "127.0.0.0/8")
+        yield
+
+
 @asynccontextmanager
 async def started(settings: Settings, *, transport: httpx2.AsyncBaseTransport | None = None) -> AsyncIterator[FastAPI]:
     """Run an application on databases that are brought to their newest revision first."""

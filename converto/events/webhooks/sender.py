@@ -76,18 +76,33 @@ class Sender:
         self._guard = guard
         self._resolver = resolver
         self._timeout_s = timeout_s
-        self._pool = httpcore2.AsyncConnectionPool(
-            ssl_context=ssl.create_default_context(cafile=ca_file) if ca_file is not None else httpcore2.default_ssl_context(),
-            max_connections=None,  # how many are under way is decided by who sends; here nobody waits behind anybody
-            max_keepalive_connections=200,
-            keepalive_expiry=IDLE_S,
-            network_backend=GuardedNetwork(guard, resolver),
-        )
+        self._ca_file = ca_file
+        self._pool: httpcore2.AsyncConnectionPool | None = None
 
     async def close(self) -> None:
         """Close every connection."""
         self._resolver.close()
-        await self._pool.aclose()
+        if self._pool is not None:
+            await self._pool.aclose()
+
+    async def _opened(self) -> httpcore2.AsyncConnectionPool:
+        """Return the connections. Reading the certificates takes a while, so it is done once there is something to send."""
+        if self._pool is None:
+            self._open(await asyncio.to_thread(self._trusted))
+        return self._pool or await self._opened()
+
+    def _open(self, trusted: ssl.SSLContext) -> None:
+        if self._pool is None:  # several may have waited for the certificates
+            self._pool = httpcore2.AsyncConnectionPool(
+                ssl_context=trusted,
+                max_connections=None,  # how many are under way is decided by who sends; here nobody waits behind anybody
+                max_keepalive_connections=200,
+                keepalive_expiry=IDLE_S,
+                network_backend=GuardedNetwork(self._guard, self._resolver),
+            )
+
+    def _trusted(self) -> ssl.SSLContext:
+        return ssl.create_default_context(cafile=self._ca_file) if self._ca_file is not None else httpcore2.default_ssl_context()
 
     async def resolvable(self, host: str) -> None:
         """Look a host up ahead of time. Raises Refused where all its addresses are; a name that is not known may yet become so."""
@@ -122,7 +137,8 @@ class Sender:
             "content-length": str(len(body)),
             **headers,
         }
-        async with self._pool.stream("POST", parsed, headers=[*sent.items()], content=body) as response:
+        pool = await self._opened()
+        async with pool.stream("POST", parsed, headers=[*sent.items()], content=body) as response:
             latency_ms = _since(start)
             text = await _beginning(response)
         taken = 200 <= response.status < 300
