@@ -83,7 +83,11 @@ class Inbox:
             for envelope in envelopes
         ]
         insert = sqlite.insert if self._database.is_sqlite else postgresql.insert
-        await self._session.execute(insert(inbox).on_conflict_do_nothing(), rows)
+        # a handled event that comes again is remembered for as long again: whoever sent it may send it once more until then
+        kept = insert(inbox).on_conflict_do_update(
+            index_elements=inbox.primary_key.columns, set_={"handled_at": moment}, where=inbox.c.handled_at.is_not(None)
+        )
+        await self._session.execute(kept, rows)
         after_commit(self._session, self._database.received.ring)
 
     async def has_due(self, subscriber: str) -> bool:

@@ -27,9 +27,7 @@ class RedisConnection:
     async def client(self) -> Any:
         """Return the client. Raises RedisError or OSError while no server answers."""
         if self._client is None:
-            async with self._opening:
-                if self._client is None:
-                    self._client = await self._open()
+            await whole(self._open_once())
         return self._client
 
     async def close(self) -> None:
@@ -37,6 +35,11 @@ class RedisConnection:
         client, self._client = self._client, None
         if client is not None:
             await client.aclose()
+
+    async def _open_once(self) -> None:
+        async with self._opening:
+            if self._client is None:
+                self._client = await self._open()
 
     async def _open(self) -> Any:
         client: Any = redis.asyncio.Redis.from_url(self._url, health_check_interval=30, **_OPTIONS)

@@ -3,6 +3,8 @@
 import asyncio
 import random
 
+import pytest
+
 from converto.events.backend import Subscriber
 from converto.events.redis_streams import RedisStreams
 from converto.kernel.database import Database
@@ -31,6 +33,21 @@ async def test_a_backend_stops_whatever_it_is_doing(sqlite: Database, redis_url:
         await asyncio.sleep(0.01)
         await backend.send([Envelope.around(told())])
         await asyncio.sleep(random.uniform(0, 0.003))  # noqa: S311 - the moment is the point
+        task.cancel()
+    _, still_running = await asyncio.wait(running, timeout=STOPPED_WITHIN_S)
+    assert not still_running
+
+
+@pytest.mark.parametrize("server", ["redis_url", "cluster_url"])
+async def test_a_backend_stops_while_it_connects(sqlite: Database, server: str, request: pytest.FixtureRequest) -> None:
+    url = request.getfixturevalue(server)
+    who = subscriber(DiaryService(), sqlite)
+    forgetful = Forgetful(who.subscription, who.service, who.database)
+    running = set()
+    for _ in range(ROUNDS):
+        task = asyncio.create_task(RedisStreams(url).run([forgetful]))
+        running.add(task)
+        await asyncio.sleep(random.uniform(0, 0.02))  # noqa: S311 - the moment is the point
         task.cancel()
     _, still_running = await asyncio.wait(running, timeout=STOPPED_WITHIN_S)
     assert not still_running

@@ -125,22 +125,25 @@ async def test_a_purge_takes_a_slice_at_a_time(post: Post) -> None:
 
 async def test_what_can_still_be_sent_again_is_still_known_to_whoever_handled_it(post: Post) -> None:
     await heard_and_sent(post, told())
-    six_days = timedelta(days=6)
-    await _grow_older(post.database, by=six_days)
+    await _grow_older(post.database, by=timedelta(days=6))
     async with post.running():
         await send_again(post, now() - KEEP)
-        await until_sent(post)
+        await _heard_after_all_that_was_sent(post, "one more")
         await _grow_older(post.database, by=timedelta(days=2))
         await purge(post, now() - KEEP)
         await send_again(post, now() - timedelta(days=9))
-        await until_sent(post)
-        await tell(post.database, told("another"))
+        await _heard_after_all_that_was_sent(post, "and one more")
+    assert post.diary.heard == {"good morning": 1, "one more": 1, "and one more": 1}
 
-        async def heard() -> bool:
-            return post.diary.heard["another"] == 1
 
-        await until(heard)
-    assert post.diary.heard["good morning"] == 1
+async def _heard_after_all_that_was_sent(post: Post, words: str) -> None:
+    await until_sent(post)
+    await tell(post.database, told(words))
+
+    async def heard() -> bool:
+        return post.diary.heard[words] == 1
+
+    await until(heard)
 
 
 async def _grow_older(database: Database, *, by: timedelta) -> None:
