@@ -84,10 +84,10 @@ class GroupQueues:
         async with self._database.writing() as session:
             # those who receive for one group take turns, or each would lay the same entries into its inbox
             group = known(await Groups(session).lock(actor.tenant_id, group_id), group_id)
+            group.read_at = now()
             claimed = [*await _claim(session, group, limit)]
             if len(claimed) < limit and await _fill(session, group, limit - len(claimed)):
                 claimed += await _claim(session, group, limit - len(claimed))
-            group.read_at = now()
             messages = [_message(group, delivery) for delivery in claimed if not await _is_silent(session, delivery)]
         log.debug("events.received", group_id=str(group_id), consumer=consumer, messages=len(messages))
         return messages

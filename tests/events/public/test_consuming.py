@@ -1,4 +1,5 @@
 import asyncio
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -8,8 +9,8 @@ from sqlalchemy import update
 from converto.events.desk import GROUP
 from converto.events.groups import REFUSALS, SILENCES
 from converto.events.tables import inbox
-from tests.acceptance.people import Person, is_problem
-from tests.events.public.conftest import House
+from tests.acceptance.people import Person, is_problem, register
+from tests.events.public.conftest import House, apart
 from tests.events.public.consumer import consumer, ids, publish, publish_many, started, subscribe, tenant
 
 
@@ -222,6 +223,18 @@ async def test_who_waits_for_a_group_that_is_removed_is_told_so(aino: Person) ->
     await aino.ask("DELETE", reader.subscription["links"]["self"])
 
     assert is_problem(await waiting, 404, "events.unknown_subscription")
+
+
+async def test_who_waits_at_the_edge_is_answered_when_the_process_of_the_events_ends(tmp_path: Path) -> None:
+    async with apart(tmp_path) as house:
+        reader = await consumer(await register(house.http))
+        waiting = asyncio.create_task(reader.receive(wait=25))
+        await reader.receive(wait=1)  # so that the other one has come to its waiting
+
+        house.apps["events"].state.runtime.drain.begin()
+
+        async with asyncio.timeout(5):
+            assert await waiting == []
 
 
 async def test_groups_come_in_pages(aino: Person) -> None:
