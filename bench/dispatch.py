@@ -20,6 +20,7 @@ from bench.measuring.rounds import Round, Table, before_others, verdict
 from bench.measuring.sale import STREAM, SaleMade, sale
 from converto.events.backend import Following
 from converto.events.in_process import InProcess
+from converto.events.relay import BATCH
 from converto.kernel.context import Context, within
 from converto.kernel.event import Dispatcher, Envelope, Follower
 
@@ -27,8 +28,6 @@ LIMIT = 0.6
 EVENTS = 20_000
 FEW = 300
 """Events in a round of the others, which take a hundred times as long for each."""
-BATCH = 100
-"""As many as the relay sends at once."""
 BARE = "bare: model_validate, await"
 
 
