@@ -15,7 +15,7 @@ import httpx2
 from converto.modules import installed
 
 READY_WITHIN_S = 90.0
-STOP_WITHIN_S = 20.0
+STOP_WITHIN_S = 60.0
 LOOK_AGAIN_S = 0.05
 PROGRAM = [sys.executable, "-m", "converto"]
 """Every process of every deployment is started by this; what it becomes is a matter of its settings."""
@@ -69,6 +69,12 @@ class Server:
             return httpx2.get(f"{self.url}/health/ready", timeout=5, trust_env=False).is_success
         except httpx2.TransportError:
             return False
+
+    @property
+    def pid(self) -> int:
+        """Give the number of the process that runs."""
+        assert self._process is not None
+        return self._process.pid
 
     def kill(self) -> None:
         """End it as a crash would."""

@@ -115,7 +115,7 @@ async def test_a_process_that_was_overtaken_and_comes_back_last_changes_nothing(
 
 
 async def test_a_cancelled_document_is_read_no_further_by_whatever_process_reads_it(house: House, other: House, aino: Actor) -> None:
-    scan = await house.submit(aino, pages(12))
+    scan = await house.submit(aino, pages(8))
     (event,) = await house.requests(scan.id)
     reading = asyncio.create_task(house.service.jobs.read(event))
     stood = other.ocr.progress(aino, scan.id)
@@ -127,7 +127,7 @@ async def test_a_cancelled_document_is_read_no_further_by_whatever_process_reads
     await reading
 
     last = [standing async for standing in stood][-1]
-    assert last.pages_read < 12
+    assert last.pages_read < 8
 
     async def ended() -> bool:
         return not group_lives(leader)
