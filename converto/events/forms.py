@@ -112,9 +112,14 @@ def forms() -> Sequence[Form]:
 
 
 FORMS = {form.media_type: form for form in forms()}
+_CLOUD_SHAPE = IncomingCloudEvent.model_json_schema()
 REQUEST_BODY = {
     "required": True,
-    "content": {name: {"schema": form.shape.json_schema(ref_template="#/components/schemas/{model}")} for name, form in FORMS.items()},
+    "content": {
+        JSON: {"schema": PlainEvent.model_json_schema()},
+        MEDIA_TYPE: {"schema": _CLOUD_SHAPE},
+        BATCH_MEDIA_TYPE: {"schema": {"type": "array", "items": _CLOUD_SHAPE, "minItems": 1, "maxItems": MOST}},
+    },
 }
 
 

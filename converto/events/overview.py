@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -36,6 +36,7 @@ class Overview:
         self._desks = desks
         self._heard = heard
         self._streams = {stream_of(event) for event in known.values()}
+        self._modules = {name.partition(".")[0] for name in (*known, *heard)}
 
     async def streams(self, tenant_id: UUID | None) -> Streams:
         """Return every stream with those who hear it."""
@@ -43,7 +44,7 @@ class Overview:
             lengths = await Log(session).lengths(tenant_id)
             groups = await Groups(session).every(tenant_id)
             lags = {group.id: await Log(session).lag(group) for group in groups}
-        answers, unavailable = await self._ask(lambda desk: desk.queues(tenant_id))
+        answers, _ = await self._ask(lambda desk: desk.queues(tenant_id))
         queues = {(queue.subscriber, queue.stream): queue for answer in answers.values() for queue in answer}
         hearers: dict[str, list[StreamGroup]] = defaultdict(list)
         for name, event in sorted(self._heard.items()):
@@ -55,12 +56,12 @@ class Overview:
                 hearers[stream].append(_consumer_group(group, queue, lag=lags[group.id].get(stream, 0)))
         names = sorted({*self._streams, *lengths})
         items = tuple(Stream(name=name, length=lengths.get(name, 0), groups=tuple(hearers[name])) for name in names)
-        return Streams(items=items, unavailable=unavailable)
+        return Streams(items=items, unavailable=self._unasked(answers))
 
     async def dead(self, tenant_id: UUID | None, *, limit: int, cursor: str | None) -> DeadLetters:
         """Return a page of dead events. Raises BadCursor."""
         before = after(cursor)
-        answers, unavailable = await self._ask(lambda desk: desk.dead(tenant_id, limit=limit + 1, before=before))
+        answers, _ = await self._ask(lambda desk: desk.dead(tenant_id, limit=limit + 1, before=before))
         by_event: dict[UUID, list[DeadDelivery]] = defaultdict(list)
         for answer in answers.values():
             for one in answer:
@@ -69,7 +70,7 @@ class Overview:
             names = {subscriber_of(group): group.name for group in await Groups(session).every(tenant_id)}
         found = [_letter(by_event[event_id], names, tenant_id=tenant_id) for event_id in sorted(by_event, reverse=True)]
         page = DeadLetters.of(found, limit, cursor=lambda letter: letter.id)
-        return page.model_copy(update={"unavailable": unavailable})
+        return page.model_copy(update={"unavailable": self._unasked(answers)})
 
     async def retry(self, tenant_id: UUID | None, event_id: UUID) -> int:
         """Have a dead event handled anew; returns for how many. Raises UnknownDeadEvent."""
@@ -88,6 +89,10 @@ class Overview:
         if not changed:
             raise UnknownDeadEvent(event_id=event_id, whose=whose)
         return changed
+
+    def _unasked(self, answers: Iterable[str]) -> tuple[str, ...]:
+        """Return the modules that tell or hear events, and of which nothing is known here: away, or this process is not told where."""
+        return tuple(sorted(self._modules - set(answers)))
 
     async def _ask(self, question: Callable[[Deliveries], Awaitable[T]]) -> tuple[dict[str, T], tuple[str, ...]]:
         """Ask every desk at once; returns the answers, and the modules that gave none."""

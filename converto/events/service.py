@@ -7,6 +7,8 @@ from datetime import timedelta
 from typing import Literal, TypeVar
 from uuid import UUID
 
+import structlog
+
 from converto.events.asyncapi import data_schema, says, stream_of
 from converto.events.cloudevents import cloud_event
 from converto.events.groups import GroupQueues, known
@@ -42,6 +44,7 @@ from converto.kernel.drain import Drain
 from converto.kernel.event import Envelope, Event
 from converto.kernel.paging import Page
 
+log = structlog.get_logger()
 Found = TypeVar("Found")
 LONGEST_WAIT_S = 25.0
 LOOK_AGAIN_S = 1.0
@@ -195,8 +198,16 @@ class EventsService(Events):
 
     async def health(self) -> EventsHealth:
         """See `Events.health`."""
+        try:
+            async with self._database.reading() as session:
+                await Log(session).end()
+        except Exception as error:  # a driver fails in ways of its own, and each of them means no
+            log.warning("events.log_unreadable", exc_info=error)
+            status: Literal["ok", "degraded"] = "degraded"
+        else:
+            status = "ok"
         return EventsHealth(
-            status="ok",
+            status=status,
             backend=self._backend,
             streams=len(self._streams),
             types=len(self._known),

@@ -13,6 +13,7 @@ from converto.events.inbox import Inbox
 from converto.events.tables import inbox
 from converto.kernel import service_token
 from converto.kernel.clock import now
+from converto.kernel.errors import Unavailable
 from converto.kernel.event import Envelope
 from converto.ocr.events import ScanRequested
 from tests.acceptance.people import Person, is_problem
@@ -178,6 +179,39 @@ async def test_dead_events_come_in_pages_newest_first(house: House, aino: Person
 
     assert [item["id"] for item in first["items"] + second["items"]] == buried[::-1]
     assert (second["next_cursor"], second["unavailable"]) == (None, [])
+
+
+async def test_a_module_that_cannot_be_asked_is_named(house: House, aino: Person) -> None:
+    desks = house.service("events")._parts.overview._desks
+    desk = desks.pop("ocr")
+    try:
+        answers = [(await aino.get(path)).json()["unavailable"] for path in ("/events/dead", "/events/streams")]
+    finally:
+        desks["ocr"] = desk
+
+    assert answers == [["ocr"], ["ocr"]]
+
+
+async def test_a_module_that_does_not_answer_is_named_and_may_hold_what_is_looked_for(house: House, aino: Person) -> None:
+    desks = house.service("events")._parts.overview._desks
+    desk, desks["ocr"] = desks["ocr"], Away()
+    try:
+        listed = (await aino.get("/events/dead")).json()
+        retried = await aino.ask("POST", f"/events/dead/{OUTSIDER['id']}/retry")
+    finally:
+        desks["ocr"] = desk
+
+    assert (listed["items"], listed["unavailable"]) == ([], ["ocr"])
+    assert is_problem(retried, 503, "unavailable")
+
+
+class Away:
+    """A desk in a process that has gone."""
+
+    async def dead(self, *_: object, **__: object) -> None:
+        raise Unavailable(module="ocr", retry_after_s=1)
+
+    queues = retry = purge = dead
 
 
 async def test_a_service_hears_every_tenant_and_sees_the_reasons(house: House, aino: Person, boris: Person, service: Person) -> None:
