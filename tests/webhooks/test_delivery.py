@@ -38,6 +38,14 @@ async def test_an_event_heard_twice_is_posted_once(both: House, receiver: Receiv
     assert len({post.id for post in receiver.posts}) == len(receiver.posts) == 2
 
 
+async def test_an_event_that_is_hard_to_write_down_is_posted_all_the_same(house: House, receiver: Receiver) -> None:
+    aino = somebody()
+    endpoint = await house.endpoint(aino, receiver.url)
+    await house.service.enqueue([told(aino.tenant_id, half="\ud83d", large=2**70, dots="äö€")])
+    (post,) = await receiver.got()
+    assert post.verified(endpoint.secret)["data"] == {"half": "\ud83d", "large": 2**70, "dots": "äö€"}
+
+
 async def test_another_tenants_events_are_not_heard(house: House, receiver: Receiver) -> None:
     aino, boris = somebody(), somebody()
     await house.endpoint(aino, receiver.url)

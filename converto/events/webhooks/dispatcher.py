@@ -92,7 +92,7 @@ class Dispatcher:
             if rung or back or await self._is_anything_due():
                 async with self._database.writing() as session:
                     await self._settle(Queues(session), Deliveries(session), back)
-                    claims = await self._claim(Queues(session), left=[outcome.claim for outcome in back])
+                    claims = await self._claim(Queues(session))
                 for claim in claims:
                     self._start(claim)
         except BaseException:
@@ -108,12 +108,12 @@ class Dispatcher:
         async with self._database.reading() as session:
             return await Queues(session).is_anything_due(now())
 
-    async def _claim(self, queues: Queues, *, left: Sequence[Claim]) -> Sequence[Claim]:
-        """Claim what is due and has a place; `left` are those whose places have just become free."""
-        at, gone = now(), {claim.id for claim in left}
+    async def _claim(self, queues: Queues) -> Sequence[Claim]:
+        """Claim what is due and has a place."""
+        at = now()
         under_way = [*self._running.values(), *(outcome.claim for outcome in self._back)]
         places = Places(
-            [claim.endpoint for claim in under_way if claim.id not in gone],
+            [claim.endpoint for claim in under_way],
             at_once=self._settings.at_once,
             per_endpoint=self._settings.at_once_per_endpoint,
         )
@@ -223,10 +223,13 @@ class Dispatcher:
         back, self._back = self._back, []
         if not left and not back:
             return
-        async with self._database.writing() as session:
-            await self._settle(Queues(session), Deliveries(session), back)
-            for claim in left.values():
-                await Queues(session).release(claim, at=now())
+        try:
+            async with self._database.writing() as session:
+                await self._settle(Queues(session), Deliveries(session), back)
+                for claim in left.values():
+                    await Queues(session).release(claim, at=now())
+        except Exception as error:  # the leases end by themselves
+            log.warning("webhooks.not_handed_back", exc_info=error)
 
 
 def _row(outcome: Outcome) -> dict[str, object]:

@@ -123,7 +123,7 @@ class Sender:
             async with asyncio.timeout(self._timeout_s):
                 return await self._post(url, body, headers, start=start)
         except Exception as error:  # noqa: BLE001 - whatever an endpoint does is its own failure
-            return Answer(latency_ms=_since(start), error=self._reason(error))
+            return Answer(latency_ms=_since(start), error=_plain(self._reason(error)))
 
     async def _post(self, url: str, body: bytes, headers: Mapping[str, str], *, start: float) -> Answer:
         target = self._guard.checked(url)
@@ -176,8 +176,11 @@ async def _beginning(response: httpcore2.Response) -> str:
                     break
     except (TimeoutError, httpcore2.NetworkError, httpcore2.ProtocolError, httpcore2.TimeoutException):
         pass  # the status has come, which is what counts
-    # a database cannot hold NUL, and a log should hold nothing that moves a cursor
-    text = kept[:KEPT_ANSWER_BYTES].decode("utf-8", errors="replace")
+    return _plain(kept[:KEPT_ANSWER_BYTES].decode("utf-8", errors="replace"))
+
+
+def _plain(text: str) -> str:
+    """Return a text without control characters: a database cannot hold NUL, and a terminal that shows a log should obey nobody."""
     return "".join(sign if sign.isprintable() or sign in "\n\t" else "\ufffd" for sign in text)
 
 

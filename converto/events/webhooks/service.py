@@ -31,7 +31,7 @@ from converto.events.webhooks.interface import (
 )
 from converto.events.webhooks.models import AttemptRow, DeliveryRow, WebhookRow
 from converto.events.webhooks.payload import body, trial
-from converto.events.webhooks.repository import Deliveries, Endpoints, Listener
+from converto.events.webhooks.repository import Deliveries, Endpoints
 from converto.events.webhooks.schedule import TRIES
 from converto.events.webhooks.seal import Seal, WrongKey
 from converto.events.webhooks.sender import Sender
@@ -163,7 +163,7 @@ class WebhooksService(Webhooks):
         actor.require(WRITE)
         async with self._database.writing() as session:
             row = _enabled(_known(await Endpoints(session).get(actor.tenant_id, webhook_id), webhook_id))
-            queued = self._delivery(Listener(row.tenant_id, row.id, row.event_types), trial(actor.tenant_id, webhook_id), tries=1)
+            (queued,) = self._deliveries(trial(actor.tenant_id, row.id), [row.id], tries=1)
             await Deliveries(session).add([queued])
             after_commit(session, self._queued.ring)
         return _delivery(DeliveryRow(**queued))
@@ -220,25 +220,25 @@ class WebhooksService(Webhooks):
         """Queue events for the endpoints of their tenants that asked for them; one that is queued already is known by its id."""
         async with self._database.reading() as session:
             endpoints = await Endpoints(session).listening({envelope.tenant_id for envelope in envelopes})
-        rows = [
-            self._delivery(endpoint, envelope, tries=TRIES)
-            for envelope in envelopes
-            for endpoint in endpoints
-            if endpoint.tenant_id == envelope.tenant_id and is_wanted(envelope.type, endpoint.event_types)
-        ]
+        rows: list[dict[str, Any]] = []
+        for envelope in envelopes:
+            mine = [endpoint for endpoint in endpoints if endpoint.tenant_id == envelope.tenant_id]
+            wanted = [endpoint.id for endpoint in mine if is_wanted(envelope.type, endpoint.event_types)]
+            rows += self._deliveries(envelope, wanted, tries=TRIES)
         if not rows:
             return
         async with self._database.writing() as session:
             await Deliveries(session).add(rows)
             after_commit(session, self._queued.ring)
 
-    def _delivery(self, endpoint: Listener, envelope: Envelope, *, tries: int) -> dict[str, Any]:
+    def _deliveries(self, envelope: Envelope, webhook_ids: Sequence[UUID], *, tries: int) -> list[dict[str, Any]]:
+        """Return the rows of an event's deliveries, with one body for all."""
+        if not webhook_ids:
+            return []
         posted, moment = body(envelope), now()
         fits = len(posted.encode()) <= self._settings.max_body_bytes
-        return {
-            "tenant_id": endpoint.tenant_id,
-            "id": new_id(),
-            "webhook_id": endpoint.id,
+        row = {
+            "tenant_id": envelope.tenant_id,
             "event_id": envelope.id,
             "event_type": envelope.type,
             "body": posted if fits else None,
@@ -249,6 +249,7 @@ class WebhooksService(Webhooks):
             "tries": tries,
             "created_at": moment,
         }
+        return [{**row, "id": new_id(), "webhook_id": webhook_id} for webhook_id in webhook_ids]
 
     async def _keep(self, row: WebhookRow) -> WebhookRow | None:
         """Keep an endpoint; returns the one that has its idempotency key already, if there is one. Raises TooManyWebhooks."""
