@@ -8,6 +8,7 @@ import httpx2
 import pytest
 from pydantic import SecretStr
 
+import converto
 from converto.gateway.health import ModuleStatus, together
 from converto.kernel.config import Environment, Settings
 from tests.gateway.conftest import client_of, listening, running, settings_in
@@ -106,6 +107,8 @@ async def test_each_replica_of_a_module_elsewhere_is_told_of(apart: tuple[httpx2
     assert (services["things"]["where"], services["things"]["status"]) == ("elsewhere", "degraded")
     assert (alive["status"], alive["breaker"], alive["latency_ms"] > 0, alive["last_seen"] is not None) == ("ok", "closed", True, True)
     assert (dead["status"], dead["latency_ms"], dead["last_seen"]) == ("down", None, None)
+    assert (alive["version"], alive["problem"]) == (converto.__version__, None)
+    assert (dead["version"], dead["problem"]) == (None, "no connection can be made")
     assert (await http.get("/stats")).json()["breakers"]["things"][dead["url"]] == "open"
 
 

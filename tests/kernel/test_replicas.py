@@ -58,6 +58,27 @@ def test_calls_go_to_the_less_loaded_of_two() -> None:
     assert {replicas.choose().url for _ in range(20)} == {"http://two"}
 
 
+def test_one_that_failed_the_last_time_is_asked_only_where_no_other_is_to_be_had() -> None:
+    replicas = Replicas("echo", ["http://one", "http://two"])
+    replicas.all[0].failed()
+    replicas.all[1].in_flight = 9
+    assert {replicas.choose().url for _ in range(20)} == {"http://two"}
+    assert replicas.choose(but=[replicas.all[1]]).url == "http://one"
+
+
+def test_a_call_from_before_the_breaker_opened_does_not_end_the_probe() -> None:
+    clock = Clock()
+    replica = Replica("http://one", monotonic=clock)
+    before = replica.busy()
+    before.__enter__()
+    for _ in range(FAILURES_TO_OPEN):
+        replica.failed()
+    clock.now_s += OPEN_S
+    with replica.busy():
+        before.__exit__(None, None, None)
+        assert not replica.healthy
+
+
 def test_calls_spread_over_replicas_of_equal_load() -> None:
     replicas = Replicas("echo", ["http://one", "http://two", "http://three"], random_of=random.Random(1))  # noqa: S311
     assert {replicas.choose().url for _ in range(50)} == {"http://one", "http://two", "http://three"}
