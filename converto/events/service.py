@@ -214,14 +214,14 @@ class EventsService(Events):
             retention_days=self._keep_days,
         )
 
-    async def forget_old(self) -> None:
+    async def forget_old(self, *, at_once: int = PURGE_AT_ONCE) -> None:
         """Forget events and keys that are older than the retention, some at a time, so that nobody waits long for the database."""
         before = now() - timedelta(days=self._keep_days)
         for kept in (Log, Publications):
             while True:
                 async with self._database.writing() as session:
-                    gone = await kept(session).purge(kept_before=before, limit=PURGE_AT_ONCE)
-                if gone < PURGE_AT_ONCE:
+                    gone = await kept(session).purge(kept_before=before, limit=at_once)
+                if gone < at_once:
                     break
 
     async def _waited(self, look: Callable[[], Awaitable[Found]], *, wait_s: float) -> Found:

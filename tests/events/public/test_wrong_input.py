@@ -3,14 +3,16 @@
 import random
 from typing import Any
 from urllib.parse import quote
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx2
 import pytest
 
+from converto.events.models import GroupRow
+from converto.events.settings import EventsSettings
 from tests.acceptance.people import Person
 from tests.events.public.conftest import House
-from tests.events.public.consumer import CLOUD, CLOUD_BATCH, cloud, consumer, started
+from tests.events.public.consumer import CLOUD, CLOUD_BATCH, cloud, consumer, started, tenant
 from tests.events.public.nonsense import Nonsense
 
 FIELDS = (
@@ -207,18 +209,21 @@ async def test_a_last_event_id_that_the_stream_never_gave_is_refused(somebody: P
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/header/last-event-id")
 
 
-async def test_more_groups_than_a_tenant_may_have_are_refused(aino: Person, house: House) -> None:
-    subscriptions = house.service("events")._parts.subscriptions
-    usual = subscriptions._settings
-    subscriptions._settings = usual.model_copy(update={"max_groups": 2})
-    try:
-        answers = [await aino.ask("POST", "/events/subscribe", json=SUBSCRIPTION | {"consumer_group": f"g{number}"}) for number in range(3)]
-        joined = await aino.ask("POST", "/events/subscribe", json=SUBSCRIPTION | {"consumer_group": "g1"})
-    finally:
-        subscriptions._settings = usual
+async def test_more_groups_than_a_tenant_may_have_are_refused(house: House, aino: Person) -> None:
+    async def join(name: str) -> httpx2.Response:
+        return await aino.ask("POST", "/events/subscribe", json=SUBSCRIPTION | {"consumer_group": name})
 
-    assert [answer.status_code for answer in answers] == [201, 201, 409]
-    assert (answers[-1].json()["code"], joined.status_code) == ("events.too_many_groups", 200)
+    (first,) = [(await join("first")).json()]
+    async with house.database("events").writing() as session:
+        row = await session.get_one(GroupRow, (UUID(tenant(aino)), UUID(first["subscription_id"])))
+        kept = {column.key: getattr(row, column.key) for column in GroupRow.__table__.columns}
+        for number in range(EventsSettings().max_groups - 2):
+            session.add(GroupRow(**kept | {"id": uuid4(), "name": f"g{number}"}))
+
+    answers = [await join(name) for name in ("last", "one too many", "one-too-many", "first")]
+
+    assert [answer.status_code for answer in answers] == [201, 422, 409, 200]
+    assert answers[2].json()["code"] == "events.too_many_groups"
 
 
 async def test_settling_a_thing_of_an_unknown_subscription_says_how_to_make_one(somebody: Person) -> None:
