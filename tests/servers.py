@@ -140,8 +140,13 @@ class Redis:
         except OSError:
             return False
 
+    def empty(self) -> None:
+        """Remove whatever is kept."""
+        with _asking(self) as client:
+            client.flushall()
+
     def stop(self) -> None:
-        """End it as a crash would: nothing is kept."""
+        """End it as a crash would."""
         if self._process is not None:
             _end(self._process, by=signal.SIGKILL)
             self._process = None
@@ -187,8 +192,7 @@ class RedisCluster:
     def empty(self) -> None:
         """Remove whatever is kept."""
         for node in self._nodes:
-            with _asking(node) as client:
-                client.flushall()
+            node.empty()
 
     def stop(self) -> None:
         """End it as a crash would: nothing is kept."""
