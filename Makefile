@@ -31,8 +31,8 @@ format: setup ## put the code in the house's format
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
-trials: setup ## measure the reader on real receipts
-	$(BIN)/pytest -m trials tests/trials -s
+trials: setup ## kill, flood and measure for longer than a test may take
+	$(BIN)/pytest -m trials tests/trials tests/acceptance -s
 
 bench: setup ## measure against named limits, each in the same run
 	@scripts/setup .venv-bench requirements-bench.lock

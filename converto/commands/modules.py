@@ -43,7 +43,10 @@ async def _look(runtime: Runtime) -> None:
     if runtime.replicas:
         await runtime.discovery().look()
         async with runtime.client() as client:
-            await asyncio.gather(*(watch(replicas, client) for replicas in runtime.replicas.values()))
+            for _ in range(2):  # the first look pays for what the client loads and for the connection, as calls later do not
+                for replica in (replica for replicas in runtime.replicas.values() for replica in replicas.all):
+                    replica.latency_s = None
+                await asyncio.gather(*(watch(replicas, client) for replicas in runtime.replicas.values()))
 
 
 def _rows(runtime: Runtime, module: Module) -> Iterator[Row]:
