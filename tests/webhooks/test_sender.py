@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+import threading
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from converto.events.webhooks.guard import Guard
-from converto.events.webhooks.resolver import Resolver, UnknownName
+from converto.events.webhooks.resolver import LOOKUPS_AT_ONCE, Resolver, UnknownName
 from converto.events.webhooks.sender import Sender
 from converto.kernel.clock import now
 from tests.webhooks.receiver import answers, receiving
@@ -33,15 +34,15 @@ class NameServer(Resolver):
     answers: list[Sequence[str]] = field(default_factory=list)
     asked: int = 0
 
+    def __post_init__(self) -> None:
+        super().__init__()
+
     async def addresses(self, host: str) -> Sequence[str]:
         """Return the next answer."""
         self.asked += 1
         if not self.answers:
             raise UnknownName(host)
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-
-    def close(self) -> None:
-        """Do nothing."""
 
 
 @asynccontextmanager
@@ -170,6 +171,26 @@ async def test_the_systems_own_names_are_found() -> None:
     async with receiving() as receiver, sending(LOOPBACK, Resolver()) as sender:
         answer = await sender.post(named(receiver.url, "localhost"), b"{}", {})
     assert (answer.error, len(receiver.posts)) == (None, 1)
+
+
+async def test_names_that_nobody_answers_for_hold_up_no_name_that_was_found_before() -> None:
+    silence = threading.Event()
+
+    def look_up(host: str) -> Sequence[str]:
+        if host.startswith("silent"):
+            silence.wait(30)
+        return ["127.0.0.1"]
+
+    resolver = Resolver(look_up)
+    try:
+        await resolver.addresses(NAME)
+        waiting = [asyncio.ensure_future(resolver.addresses(f"silent{number}.example.com")) for number in range(2 * LOOKUPS_AT_ONCE)]
+        await asyncio.sleep(0)
+        assert await resolver.addresses(NAME) == ["127.0.0.1"]
+        assert [one for one in waiting if one.done()] == []
+    finally:
+        silence.set()
+    assert await asyncio.gather(*waiting) == [["127.0.0.1"]] * len(waiting)
 
 
 async def test_those_who_ask_for_one_name_at_once_share_the_answer() -> None:

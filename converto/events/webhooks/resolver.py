@@ -4,8 +4,10 @@ import asyncio
 import contextlib
 import socket
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+LookUp = Callable[[str], Sequence[str]]
+"""Gives the addresses of a host, taking its time; raises OSError for a name that nobody knows."""
 LOOKUPS_AT_ONCE = 32
 KNOWN_NAMES = 10_000
 
@@ -21,7 +23,8 @@ class Resolver:
     name that was found the last time has a lane of its own, so that it never waits behind names that were not.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, look_up: LookUp | None = None) -> None:
+        self._look_up = look_up or _of_the_system
         self._good = asyncio.Semaphore(LOOKUPS_AT_ONCE)
         self._unproven = asyncio.Semaphore(LOOKUPS_AT_ONCE)
         self._found: dict[str, None] = {}
@@ -56,15 +59,19 @@ class Resolver:
             loop = asyncio.get_running_loop()
             answer: asyncio.Future[Sequence[str]] = loop.create_future()
             # a daemon, for no process should wait at its end for a name server that is silent
-            threading.Thread(target=_look_up, args=(host, loop, answer), name="webhook name", daemon=True).start()
+            threading.Thread(target=_answer, args=(self._look_up, host, loop, answer), name="webhook name", daemon=True).start()
             return await answer
 
 
-def _look_up(host: str, loop: asyncio.AbstractEventLoop, answer: asyncio.Future[Sequence[str]]) -> None:
+def _of_the_system(host: str) -> Sequence[str]:
+    entries = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(entry[4][0]) for entry in entries))
+
+
+def _answer(look_up: LookUp, host: str, loop: asyncio.AbstractEventLoop, answer: asyncio.Future[Sequence[str]]) -> None:
     found: Sequence[str] | UnknownName
     try:
-        entries = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-        found = list(dict.fromkeys(str(entry[4][0]) for entry in entries))
+        found = look_up(host)
     except (OSError, UnicodeError) as error:
         found = UnknownName(getattr(error, "strerror", None) or "it is not a name")
     with contextlib.suppress(RuntimeError):  # the loop has ended
