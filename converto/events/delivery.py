@@ -194,6 +194,9 @@ class Consumer:
         if subscription.given_up is None:
             return ""
         try:
+            async with self._database.writing() as session:
+                if await Inbox(session).renew([delivery.held], lease_s=self._lease_s):
+                    return ""  # it was cancelled, or another handles it by now: who comes late gives nothing up
             await subscription.given_up(delivery.envelope.open(subscription.event), self._subscriber.service, reason)
         except (Exception, asyncio.CancelledError) as error:
             _end_if_cancelled()

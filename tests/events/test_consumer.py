@@ -6,11 +6,14 @@ from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
+from sqlalchemy import update
+
 from converto.events.backend import Subscriber
 from converto.events.delivery import Consumer
-from converto.events.pauses import pause_s
 from converto.events.inbox import Inbox
-from converto.kernel.clock import now
+from converto.events.pauses import pause_s
+from converto.events.tables import inbox
+from converto.kernel.clock import new_id, now
 from converto.kernel.database import Database
 from converto.kernel.event import Envelope
 from converto.kernel.metrics import EventFigures
@@ -121,6 +124,25 @@ async def test_an_event_is_buried_although_giving_up_fails(database: Database, f
     async with consuming(who, figures):
         await until_states(database, dead=1)
     assert (await row_of(database, event.id)).last_error == "LookupError: ; giving up failed too: OSError: no ink either"
+
+
+async def test_whoever_lost_a_lease_gives_nothing_up(database: Database, figures: EventFigures) -> None:
+    async def overtaken(event: Told) -> None:
+        async with database.writing() as session:
+            await session.execute(update(inbox).where(inbox.c.event_id == event.id).values(lease=new_id()))
+        raise LookupError
+
+    diary = DiaryService(takes=overtaken)
+    who, event = subscriber(diary, database, attempts=1), told()
+    await accept(who, event)
+    async with consuming(who, figures, lease_s=30):
+        await until(lambda: lost(figures))
+    assert diary.given_up == []
+    assert await states(database) == {"due": 1}
+
+
+async def lost(figures: EventFigures) -> float:
+    return float(figures.handled.labels(NAME, "lost")._value.get())
 
 
 def test_the_pauses_between_attempts_grow_up_to_five_minutes() -> None:
