@@ -14,7 +14,7 @@ from bench.measuring.program import tree
 Round = Callable[[], Awaitable[float]]
 """Runs a contestant once and returns its figure."""
 
-NICENESS = -10
+NICENESS = -20
 
 
 class Table:
