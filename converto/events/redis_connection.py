@@ -11,8 +11,9 @@ from redis.asyncio.cluster import RedisCluster
 T = TypeVar("T")
 log = structlog.get_logger()
 
-SOCKET_TIMEOUT_S = 10.0
-_OPTIONS: dict[str, Any] = {"socket_connect_timeout": 3, "socket_timeout": SOCKET_TIMEOUT_S}
+ANSWER_WITHIN_S = 10.0
+# `whole` watches the time: with a time limit of its own the client makes a task for each command, and may swallow a cancellation
+_OPTIONS: dict[str, Any] = {"socket_connect_timeout": 3, "socket_timeout": None}
 
 
 class RedisConnection:
@@ -69,10 +70,11 @@ def _warn_of_loss(persistence: dict[str, Any]) -> None:
 async def whole(call: Awaitable[T]) -> T:
     """Return what the client answers, unless this task was cancelled meanwhile.
 
-    The client sends by `asyncio.wait_for`, which before Python 3.12 swallows a cancellation that comes with the result: what reads
-    on and on would then never stop.
+    Raises TimeoutError where no answer comes; the client has closed its connection then. Where the client has a time limit of its own,
+    such as while it connects, it swallows a cancellation that comes with the result: what reads on and on would then never stop.
     """
-    answer = await call
+    async with asyncio.timeout(ANSWER_WITHIN_S):
+        answer = await call
     task = asyncio.current_task()
     if task is not None and task.cancelling():
         raise asyncio.CancelledError

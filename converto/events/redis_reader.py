@@ -94,7 +94,7 @@ class RedisReader:
                 log.warning("events.lead_lost", receiver=self._receiver.name)
             finally:
                 with suppress(LockError, RedisError, OSError):  # so that the next one need not wait until it has run out
-                    await lock.release()
+                    await whole(lock.release())
 
     async def _read(self, streams: Sequence[str], *, lock: Lock | None = None) -> None:
         """Read on and on; with a lock, first whatever others have left, and only as long as the lock is ours."""
@@ -187,7 +187,7 @@ class RedisReader:
         while True:
             await asyncio.sleep(self._reclaim_after_s / 3)
             try:
-                await client.xclaim(stream, self._receiver.name, self._consumer, 0, ids, justid=True)
+                await whole(client.xclaim(stream, self._receiver.name, self._consumer, 0, ids, justid=True))
             except (RedisError, OSError) as error:
                 log.warning("events.not_renewed", receiver=self._receiver.name, error=str(error))
 
