@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
@@ -78,7 +78,7 @@ class HttpTransport:
         self._budget = RetryBudget()
 
     async def call(self, operation: Operation, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Make one call; a query may be retried on another replica, a command only where no connection could be made."""
+        """Make one call; a query may be tried again on another replica, a command only where no connection could be made."""
         call = await self._call(operation, args, kwargs)
         tried: list[Replica] = []
         self._budget.called()
@@ -89,29 +89,33 @@ class HttpTransport:
                 async with self._answer(replica, operation, call) as answer:
                     return _result(operation, answer, await _only(answer.aiter_raw()))
             except httpx2.TransportError as error:
-                again = operation.kind is Kind.QUERY or isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout)
-                if not again or len(tried) >= ATTEMPTS or not self._budget.spend():
-                    raise Unavailable(module=self._replicas.module, retry_after_s=1) from error
-            await asyncio.sleep(0.02 * 2 ** len(tried))
+                await self._before_next_try(operation, error, tried)
 
     async def stream(self, operation: Operation, args: tuple[Any, ...], kwargs: dict[str, Any]) -> AsyncIterator[Any]:
         """Make one call and yield its values; a stream that breaks off is Unavailable, never a quiet end."""
         call = await self._call(operation, args, kwargs)
-        try:
-            async with self._answer(self._replicas.choose(), operation, call) as answer:
-                if answer.status_code != 200:
-                    _result(operation, answer, await _only(answer.aiter_raw()))
-                incoming = Incoming(answer.aiter_raw())
-                while (message := await incoming.message()) is not None:
-                    kind, payload = message.value()
-                    if kind == "end":
-                        return
-                    if kind == "error":
-                        raise from_wire(WireError.model_validate(payload))
-                    yield operation.result.validate_python(payload)
-        except httpx2.TransportError as error:
+        tried: list[Replica] = []
+        self._budget.called()
+        while True:
+            replica = self._replicas.choose(but=tried)
+            tried.append(replica)
+            try:
+                async with self._answer(replica, operation, call) as answer, aclosing(_values(operation, answer)) as values:
+                    async for value in values:
+                        yield value
+            except httpx2.TransportError as error:
+                await self._before_next_try(operation, error, tried)
+            except _BrokenOff as error:
+                raise Unavailable(module=self._replicas.module, retry_after_s=1) from error
+            else:
+                return
+
+    async def _before_next_try(self, operation: Operation, error: httpx2.TransportError, tried: Sequence[Replica]) -> None:
+        """Wait a little where another try may be made. Raises Unavailable where none may."""
+        was_made = not isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout)
+        if (was_made and operation.kind is not Kind.QUERY) or len(tried) >= ATTEMPTS or not self._budget.spend():
             raise Unavailable(module=self._replicas.module, retry_after_s=1) from error
-        raise Unavailable(module=self._replicas.module, retry_after_s=1)
+        await asyncio.sleep(0.02 * 2 ** len(tried))
 
     async def _call(self, operation: Operation, args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Call:
         given = operation.signature.bind(*args, **kwargs).arguments
@@ -177,6 +181,24 @@ async def _only(chunks: AsyncIterator[bytes]) -> Message:
     if message is None or await incoming.message() is not None:
         raise Malformed
     return message
+
+
+class _BrokenOff(Exception):
+    """A stream has ended without saying so."""
+
+
+async def _values(operation: Operation, answer: httpx2.Response) -> AsyncGenerator[Any]:
+    if answer.status_code != 200:
+        _result(operation, answer, await _only(answer.aiter_raw()))
+    incoming = Incoming(answer.aiter_raw())
+    while (message := await incoming.message()) is not None:
+        kind, payload = message.value()
+        if kind == "end":
+            return
+        if kind == "error":
+            raise from_wire(WireError.model_validate(payload))
+        yield operation.result.validate_python(payload)
+    raise _BrokenOff
 
 
 def _result(operation: Operation, answer: httpx2.Response, message: Message) -> Any:

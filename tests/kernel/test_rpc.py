@@ -70,6 +70,11 @@ async def test_a_command_goes_to_the_replica_that_lives_and_is_made_once(ask: As
     assert [await echo.note(f"note {number}") for number in range(8)] == [1] * 8
 
 
+async def test_a_stream_goes_to_the_replica_that_lives(ask: Ask, process: Process, service: EchoService) -> None:
+    echo = ask(replicas_of(Process.of(service), process))
+    assert [[number async for number in echo.count(2)] for _ in range(8)] == [[1, 2]] * 8
+
+
 async def test_a_query_cut_off_in_mid_call_is_answered_by_the_other_replica(ask: Ask, process: Process, service: EchoService) -> None:
     dying_service = EchoService()
     dying_service.holds = True
