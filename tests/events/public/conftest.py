@@ -97,11 +97,41 @@ async def apart(folder: Path) -> AsyncIterator[House]:
 DEPLOYMENTS = {"together": together, "apart": apart}
 
 
-@pytest.fixture(scope="module", params=DEPLOYMENTS)
-async def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
-    """Return an installation; the tests of a module share it, and each brings a company of its own."""
-    async with DEPLOYMENTS[request.param](tmp_path_factory.mktemp(request.param)) as house:
-        yield house
+class Houses:
+    """The installations of a test run: each is opened when it is first asked for, and every test brings companies of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._open: dict[str, House] = {}
+        self._shared: dict[str, Person] = {}
+        self.closing = AsyncExitStack()
+
+    async def of(self, name: str) -> House:
+        """Return an installation."""
+        if name not in self._open:
+            self._open[name] = await self.closing.enter_async_context(DEPLOYMENTS[name](self._folder / name))
+        return self._open[name]
+
+    async def somebody(self, house: House) -> Person:
+        """Return the person of an installation whom tests share that leave nothing behind."""
+        name = next(name for name, one in self._open.items() if one is house)
+        if name not in self._shared:
+            self._shared[name] = await register(house.http)
+        return self._shared[name]
+
+
+@pytest.fixture(scope="session")
+async def houses(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Houses]:
+    """Return the installations of this run."""
+    houses = Houses(tmp_path_factory.mktemp("houses"))
+    async with houses.closing:
+        yield houses
+
+
+@pytest.fixture(params=DEPLOYMENTS)
+async def house(request: pytest.FixtureRequest, houses: Houses) -> House:
+    """Return an installation, deployed in each way."""
+    return await houses.of(request.param)
 
 
 @pytest.fixture
@@ -116,7 +146,7 @@ async def boris(house: House) -> Person:
     return await register(house.http)
 
 
-@pytest.fixture(scope="module")
-async def somebody(house: House) -> Person:
-    """Return a person whom the tests of a module share that leave nothing behind."""
-    return await register(house.http)
+@pytest.fixture
+async def somebody(houses: Houses, house: House) -> Person:
+    """Return a person whom tests share that leave nothing behind."""
+    return await houses.somebody(house)
