@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 from alembic import autogenerate
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData, column, inspect, table, text, update
 
 from converto.events.tables import tables as delivery_tables
 from converto.kernel.database import Database, Databases
-from converto.kernel.schema import behind, upgrade
+from converto.kernel.schema import alembic_config, behind, newest, upgrade
 from converto.modules import installed
 
 HISTORIES = {"delivery": delivery_tables, **{module.name: module.tables for module in installed() if module.tables is not None}}
@@ -81,6 +82,11 @@ async def test_a_database_at_an_older_revision_is_behind(databases: Databases) -
         version = table("delivery_version", column("version_num"), schema=None if database.is_sqlite else "one")
         await connection.execute(update(version).values(version_num="before"))
     assert await behind(database, "delivery")
+
+
+@pytest.mark.parametrize("history", HISTORIES)
+def test_the_name_of_the_newest_migration_is_the_head_of_its_history(history: str) -> None:
+    assert newest(history) == ScriptDirectory.from_config(alembic_config(history)).get_current_head()
 
 
 @pytest.mark.parametrize("history", HISTORIES)
