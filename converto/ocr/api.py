@@ -13,6 +13,7 @@ from converto.kernel.errors import Unavailable
 from converto.kernel.paging import BadCursor, Page
 from converto.kernel.web import CurrentActor, Cursor, Limit, TheDrain, problems, the
 from converto.ocr.interface import (
+    FINISHED,
     AlreadyFinished,
     KeyReused,
     Kind,
@@ -28,7 +29,7 @@ from converto.ocr.interface import (
     UnknownScan,
     Upload,
 )
-from converto.ocr.live import FINISHED, frames, standings
+from converto.ocr.live import frames, standings
 from converto.ocr.refusals import REFUSALS
 
 router = APIRouter(prefix="/ocr", tags=["ocr"])

@@ -38,6 +38,9 @@ class Status(StrEnum):
     FAILED = "failed"
 
 
+FINISHED = (Status.COMPLETED, Status.FAILED)
+
+
 class Source(StrEnum):
     """Where a value comes from."""
 

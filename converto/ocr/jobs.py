@@ -14,7 +14,7 @@ from converto.kernel.errors import Error, Internal, Unavailable
 from converto.kernel.event import Event
 from converto.ocr.bells import Bells
 from converto.ocr.events import ScanCompleted, ScanFailed, ScanRequested, ScanStarted
-from converto.ocr.interface import Failure, Kind, Reading, Status
+from converto.ocr.interface import FINISHED, Failure, Kind, Reading, Status
 from converto.ocr.models import ScanRow
 from converto.ocr.readers import Readers
 from converto.ocr.refusals import ReaderStopped
@@ -23,7 +23,6 @@ from converto.ocr.workers import PagesRead
 
 log = structlog.get_logger()
 
-FINISHED = (Status.COMPLETED, Status.FAILED)
 NOTE_EVERY_S = 0.5
 """How often at most it is noted how far a reading is."""
 

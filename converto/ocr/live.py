@@ -11,7 +11,7 @@ from converto.kernel.actor import Actor
 from converto.kernel.context import within
 from converto.kernel.drain import Drain
 from converto.kernel.errors import TimedOut, Unavailable
-from converto.ocr.interface import Ocr, ScanProgress, Status, UnknownScan
+from converto.ocr.interface import FINISHED, Ocr, ScanProgress, UnknownScan
 
 SILENT_S = 40.0
 """The reader gives a sign of life every 15 s; one that is silent for so long is taken for gone."""
@@ -19,7 +19,6 @@ LONGEST_S = 600.0
 """A stream ends then, as an access token does: its listener comes back with a token that is good."""
 COME_BACK_MS = 2000
 AGAIN_S = 1.0
-FINISHED = (Status.COMPLETED, Status.FAILED)
 
 
 async def standings(ocr: Ocr, actor: Actor, scan_id: UUID, *, drain: Drain) -> AsyncGenerator[ScanProgress, None]:

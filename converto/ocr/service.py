@@ -19,6 +19,7 @@ from converto.ocr.bells import Bells
 from converto.ocr.events import ScanCancelled, ScanRequested
 from converto.ocr.interface import (
     CANCELLED,
+    FINISHED,
     AlreadyFinished,
     Failure,
     KeyReused,
@@ -38,7 +39,7 @@ from converto.ocr.interface import (
     UnknownScan,
     Upload,
 )
-from converto.ocr.jobs import FINISHED, Jobs, blob_key
+from converto.ocr.jobs import Jobs, blob_key
 from converto.ocr.models import ScanRow
 from converto.ocr.readers import Readers
 from converto.ocr.repository import Scans, Standing
