@@ -75,6 +75,9 @@ class Traffic:
             except Exception:
                 self._crashed.add(name)
                 log.exception("events.loop_crashed", loop=name)
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():  # a driver may answer a cancellation with an error of its own
+                return
             await asyncio.sleep(RESTART_S)
             self._crashed.discard(name)
 

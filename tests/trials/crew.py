@@ -1,9 +1,13 @@
 """The processes of a trial of events, each of which may be killed at any moment and comes back."""
 
+import os
 import select
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any
 
 from sqlalchemy import func
@@ -23,39 +27,42 @@ class Crew:
     """Starts processes by their plans; a name stands for one of them at a time."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._running: dict[str, subprocess.Popen[str]] = {}
+        self._running: dict[str, int] = {}
+        command = [sys.executable, "-c", "from tests.trials.event_process import main; main()"]
+        with (folder / "log").open("a") as log:
+            self._starter = subprocess.Popen(command, cwd=ROOT, stdin=PIPE, stdout=PIPE, stderr=log, text=True, bufsize=1)
 
     def start(self, name: str, plan: Plan) -> None:
         """Start a process and return once it works."""
-        command = [sys.executable, "-m", "tests.trials.event_process", plan.model_dump_json()]
-        with (self._folder / f"{name}.log").open("a") as log:
-            process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=log, text=True)
-        self._running[name] = process
-        assert process.stdout is not None
-        readable, _, _ = select.select([process.stdout], [], [], READY_S)
+        assert self._starter.stdin is not None
+        assert self._starter.stdout is not None
+        self._starter.stdin.write(plan.model_dump_json() + "\n")
+        readable, _, _ = select.select([self._starter.stdout], [], [], READY_S)
         assert readable, f"{name} does not start"
+        self._running[name] = int(self._starter.stdout.readline())
 
     def pid(self, name: str) -> int:
         """Return the number of a process."""
-        return self._running[name].pid
+        return self._running[name]
 
     def kill(self, name: str) -> None:
         """End a process as a crash would."""
-        process = self._running.pop(name)
-        process.kill()
-        process.communicate()
+        os.kill(self._running[name], signal.SIGKILL)
+        self.wait(name, timeout_s=10)
 
     def wait(self, name: str, *, timeout_s: float) -> None:
-        """Return once a process has ended by itself."""
-        process = self._running.pop(name)
-        process.communicate(timeout=timeout_s)
-        assert process.returncode == 0
+        """Return once a process has ended."""
+        pid, deadline = self._running.pop(name), time.monotonic() + timeout_s
+        while Path(f"/proc/{pid}").exists():
+            assert time.monotonic() < deadline, f"{name} does not end"
+            time.sleep(0.005)
 
     def close(self) -> None:
         """Kill whatever runs."""
         for name in list(self._running):
             self.kill(name)
+        self._starter.kill()
+        self._starter.communicate()
 
 
 class Books:

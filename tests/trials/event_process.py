@@ -1,7 +1,11 @@
-"""One process of the trials of events: `python event_process.py '{"role": "worker", ...}'`; says `ready` once it works."""
+"""Starts the processes of the trials of events: one line of JSON on stdin for each, answered by its number once it works.
+
+They are forked off a process that has imported everything, so that one comes back at once after it was killed.
+"""
 
 import asyncio
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -137,7 +141,7 @@ async def run(plan: Plan) -> None:
     database = Databases(plan.folder, plan.database_url, pool_size=10).of(MODULE)
     figures = EventFigures(CollectorRegistry())
     heard = [Subscriber(one, Ledger(database, plan.job_s), database) for one in subscriptions()]
-    print("ready", flush=True)
+    print(os.getpid(), flush=True)
     if plan.role == "producer":
         await _produce(database, plan)
     elif plan.role == "relay":
@@ -151,5 +155,11 @@ async def run(plan: Plan) -> None:
             await asyncio.Event().wait()
 
 
-if __name__ == "__main__":
-    asyncio.run(run(Plan.model_validate_json(sys.argv[1])))
+def main() -> None:
+    """Fork a process for each plan on stdin, and end with whoever started this."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for them
+    for line in sys.stdin:
+        if os.fork() == 0:
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            asyncio.run(run(Plan.model_validate_json(line)))
+            os._exit(0)

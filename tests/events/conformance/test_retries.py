@@ -1,7 +1,7 @@
 """What fails is tried again after growing pauses, and lies with the dead events when it has failed too often."""
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -69,16 +69,19 @@ async def test_an_event_whose_shape_does_not_fit_is_dead_with_the_reason(post: P
 
 
 async def test_a_failure_waits_for_its_pause_which_grows(post: Post) -> None:
-    post.diary.takes = fail
-    event = told()
-    pauses = []
+    failed_at: list[datetime] = []
+
+    async def note_and_fail(event: Event) -> None:
+        failed_at.append(now())
+        await fail(event)
+
+    post.diary.takes = note_and_fail
     async with post.running():
-        await tell(post.database, event)
+        await tell(post.database, told())
         for failures in (1, 2, 3):
-            row = await _failed(post, failures)
-            pauses.append((row.due_at - now()).total_seconds())
+            row, pause = await _failed(post, failures), timedelta(seconds=4 ** (failures - 1))
+            assert failed_at[-1] + pause <= row.due_at <= now() + pause * 1.25
             await post.hurry()
-    assert all(4**number - 1 < pause <= 4**number * 1.25 for number, pause in enumerate(pauses))
 
 
 async def _failed(post: Post, failures: int) -> Any:
