@@ -48,8 +48,9 @@ class Publishing:
                     fresh.setdefault(key or str(envelope.id), (key, envelope))
             rows = [(PublicationRow.__table__, _row(actor.tenant_id, key, envelope)) for key, envelope in fresh.values() if key]
             try:
-                # the table of a mapped class is typed as what may also be selected from
-                await self._publisher.publish(*[envelope for _, envelope in fresh.values()], rows=rows)  # type: ignore[arg-type]
+                if fresh:
+                    # the table of a mapped class is typed as what may also be selected from
+                    await self._publisher.publish(*[envelope for _, envelope in fresh.values()], rows=rows)  # type: ignore[arg-type]
             except IntegrityError:
                 continue  # somebody used one of the keys at the same moment: what they published is there now
             ids = earlier | {key: envelope.id for key, envelope in fresh.values() if key}
@@ -102,7 +103,7 @@ def _envelope(publication: Publication, kind: type[Event], *, outside: bool) -> 
     """Return an event in its envelope, or what is wrong with it."""
     faults = [*_misfits(publication, kind)]
     own = {name: value for name, value in publication.data.items() if name in kind.model_fields and name not in _BESIDE}
-    beside = {"id": new_id(), "time": publication.time or now(), "tenant_id": publication.tenant_id}
+    beside = {"id": new_id(), "time": min(publication.time or now(), now()), "tenant_id": publication.tenant_id}
     try:
         event = kind.model_validate({**own, **beside})
     except ValidationError as error:

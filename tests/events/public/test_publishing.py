@@ -85,6 +85,7 @@ async def test_many_who_publish_under_one_new_key_at_once_tell_one_event(aino: P
 
     answers = await asyncio.gather(*(send(aino, told, CLOUD) for _ in range(10)))
 
+    assert {answer.status_code for answer in answers} == {202}, [answer.text for answer in answers]
     assert len({answer.json()["event_id"] for answer in answers}) == 1
     assert len(await reader.receive()) == 1
 
