@@ -30,7 +30,9 @@ class Crew:
         self._running: dict[str, int] = {}
         command = [sys.executable, "-c", "from tests.trials.event_process import main; main()"]
         with (folder / "log").open("a") as log:
-            self._starter = subprocess.Popen(command, cwd=ROOT, stdin=PIPE, stdout=PIPE, stderr=log, text=True, bufsize=1)
+            self._starter = subprocess.Popen(
+                command, cwd=ROOT, stdin=PIPE, stdout=PIPE, stderr=log, text=True, bufsize=1, start_new_session=True
+            )
 
     def start(self, name: str, plan: Plan) -> None:
         """Start a process and return once it works."""
@@ -59,9 +61,7 @@ class Crew:
 
     def close(self) -> None:
         """Kill whatever runs."""
-        for name in list(self._running):
-            self.kill(name)
-        self._starter.kill()
+        os.killpg(self._starter.pid, signal.SIGKILL)
         self._starter.communicate()
 
 

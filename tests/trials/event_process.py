@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import ClassVar, Literal
 from uuid import uuid4
 
+import structlog
 from prometheus_client import CollectorRegistry
 from pydantic import BaseModel
 from sqlalchemy import Column, Float, Integer, MetaData, String, Table, Uuid, insert
@@ -157,6 +158,7 @@ async def run(plan: Plan) -> None:
 
 def main() -> None:
     """Fork a process for each plan on stdin, and end with whoever started this."""
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))  # stdout says who works
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for them
     for line in sys.stdin:
         if os.fork() == 0:

@@ -135,7 +135,6 @@ async def test_nothing_is_lost_or_doubled_over_redis_whatever_is_killed(crew: Cr
         killed = await kill_at_random(crew, books, plans, redis)
         crew.kill("producer")
         await tell_what_came_of_it(books, killed)
-    crew.close()
     await databases.close()
 
 
