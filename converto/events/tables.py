@@ -76,3 +76,7 @@ Index(
 )
 Index("inbox_subject", inbox.c.subscriber, inbox.c.subject, inbox.c.event_id, postgresql_where=_unfinished, sqlite_where=_unfinished)
 Index("inbox_handled", inbox.c.handled_at)
+
+_dead = text("dead_at IS NOT NULL")
+Index("outbox_dead", outbox.c.event_id, postgresql_where=_dead, sqlite_where=_dead)
+Index("inbox_dead", inbox.c.subscriber, inbox.c.type, inbox.c.event_id, postgresql_where=_dead, sqlite_where=_dead)
