@@ -25,7 +25,7 @@ from converto.kernel.clock import now
 from converto.kernel.database import Databases
 from tests.servers import Redis
 from tests.trials.crew import Books, Crew
-from tests.trials.event_process import SUBJECTS, Plan, calls, effects, facts, subscriptions
+from tests.trials.event_process import MODULE, SUBJECTS, Plan, calls, effects, facts, subscriptions
 
 pytestmark = [pytest.mark.trials, pytest.mark.timeout(1200)]
 
@@ -188,7 +188,7 @@ async def _wipe(redis: Redis, way: str) -> None:
 def _relay_from(folder: Path, moment: datetime) -> None:
     asked = run(
         [executable, "-m", "converto", "events", "relay", "--from", moment.isoformat()],
-        env={"CONVERTO_DATA_DIR": str(folder), "PATH": "/usr/bin:/bin"},
+        env={"CONVERTO_DATA_DIR": str(folder), "CONVERTO_MODULES": MODULE, "PATH": "/usr/bin:/bin"},
         capture_output=True,
         text=True,
         check=False,
