@@ -197,11 +197,10 @@ async def subscribe(events: TheEvents, actor: CurrentActor, request: Request, bo
     """Make a consumer group, 201, or join the one of that name, 200. Repeating it changes nothing."""
     wanted = Subscribe.model_validate(body.model_dump(exclude={"consumer_name"}))
     subscribed = await events.subscribe(actor, wanted)
-    group = subscribed.group
     told = Subscribed(
-        **group.model_dump(include={"subscription_id", "consumer_group", "stream_names", "event_types", "lease_seconds", "ordered"}),
+        **subscribed.model_dump(exclude={"is_new"}),
         consumer_name=body.consumer_name,
-        links=_links(request, group.subscription_id, body.consumer_name),
+        links=_links(request, subscribed.subscription_id, body.consumer_name),
     )
     status = 201 if subscribed.is_new else 200
     return JSONResponse(told.model_dump(mode="json"), status_code=status, headers={"location": told.links.self})

@@ -122,8 +122,8 @@ class Subscribe(Value):
     """Whether events about one subject come one after another."""
 
 
-class Group(Value):
-    """A durable consumer group: what it hears, and how far it has come."""
+class Hears(Value):
+    """A durable consumer group: what it hears."""
 
     subscription_id: UUID
     consumer_group: str
@@ -131,6 +131,11 @@ class Group(Value):
     event_types: tuple[str, ...] | None
     lease_seconds: int
     ordered: bool
+
+
+class Group(Hears):
+    """A durable consumer group: what it hears, and how far it has come."""
+
     created_at: datetime
     read_at: datetime | None = Field(description="When somebody last received something; null before the first time.")
     lag: int = Field(description="Events that nobody has received yet.")
@@ -138,10 +143,9 @@ class Group(Value):
     dead: int = Field(description="Events that were given up on.")
 
 
-class Subscribed(Value):
+class Subscribed(Hears):
     """A consumer group, and whether it is a new one."""
 
-    group: Group
     is_new: bool
 
 

@@ -1,6 +1,7 @@
 """Consumer groups: made where there is none of their name, looked at, and removed."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -44,7 +45,7 @@ class Subscriptions:
         if made is None and group is not None:
             _refuse_other(group, wanted)
         found = known(made or group, new_id())
-        return Subscribed(group=await self._shown(found), is_new=made is not None)
+        return Subscribed(**_hears(found), is_new=made is not None)
 
     async def page(self, actor: Actor, *, limit: int, cursor: str | None) -> Page[Group]:
         """List the groups, newest first. Raises BadCursor."""
@@ -99,18 +100,24 @@ class Subscriptions:
             lag = await Log(session).lag(row)
         queues = await DeliveryDesk(self._database).queues_of(subscriber_of(row))
         return Group(
-            subscription_id=row.id,
-            consumer_group=row.name,
-            stream_names=tuple(row.stream_names),
-            event_types=tuple(row.event_types) if row.event_types is not None else None,
-            lease_seconds=row.lease_s,
-            ordered=row.ordered,
+            **_hears(row),
             created_at=row.created_at,
             read_at=row.read_at,
             lag=sum(lag.values()) + sum(queue.waiting for queue in queues),
             pending=sum(queue.pending for queue in queues),
             dead=sum(queue.dead for queue in queues),
         )
+
+
+def _hears(row: GroupRow) -> dict[str, Any]:
+    return {
+        "subscription_id": row.id,
+        "consumer_group": row.name,
+        "stream_names": tuple(row.stream_names),
+        "event_types": tuple(row.event_types) if row.event_types is not None else None,
+        "lease_seconds": row.lease_s,
+        "ordered": row.ordered,
+    }
 
 
 async def _begin(log: Log, start: str, *, tenant_id: UUID | None) -> int:
