@@ -13,6 +13,7 @@ from sqlalchemy import Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from converto.events.backend import CANNOT_NOW
 from converto.events.outbox import row_of
 from converto.events.tables import outbox
 from converto.kernel.database import Database, after_commit
@@ -65,8 +66,8 @@ class Publisher:
             async with self._database.writing() as session:
                 await self._insert(session, together)
         except Exception as error:  # noqa: BLE001 - it is raised to whom it concerns
-            if len(together) == 1:
-                _answer(together[0], error)
+            if len(together) == 1 or isinstance(error, CANNOT_NOW):  # nobody's fault: each would wait for the database by itself
+                _answer(together, error)
                 return
             for one in together:  # one of them is at fault, and only that one shall hear of it
                 await self._commit([one])
@@ -75,8 +76,7 @@ class Publisher:
                 one.done.cancel()
             raise
         else:
-            for one in together:
-                _answer(one, None)
+            _answer(together, None)
 
     async def _insert(self, session: AsyncSession, together: Sequence[_Waiting]) -> None:
         by_table: dict[Table, list[Mapping[str, Any]]] = defaultdict(list)
@@ -92,10 +92,11 @@ class Publisher:
             after_commit(session, self._database.published.ring)
 
 
-def _answer(one: _Waiting, error: Exception | None) -> None:
-    if one.done.done():  # its caller has gone
-        return
-    if error is None:
-        one.done.set_result(None)
-    else:
-        one.done.set_exception(error)
+def _answer(together: Sequence[_Waiting], error: Exception | None) -> None:
+    for one in together:
+        if one.done.done():  # its caller has gone
+            continue
+        if error is None:
+            one.done.set_result(None)
+        else:
+            one.done.set_exception(error)

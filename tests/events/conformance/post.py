@@ -11,6 +11,8 @@ from uuid import UUID
 from redis.asyncio import Redis
 from redis.asyncio.cluster import RedisCluster
 from sqlalchemy import insert, select, update
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from converto.events.backend import Backend, Following, Receiver, Subscriber
 from converto.events.delivery import LEASE_S
@@ -93,6 +95,33 @@ class Interrupted:
 
     async def run(self, receivers: Sequence[Receiver]) -> None:
         await self._backend.run(receivers)
+
+
+class Away(Database):
+    """A database that a test can cut off."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database.module, database.engine)
+        self.is_away = False
+        self.asked = 0
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[AsyncSession]:
+        self._answer()
+        async with super().writing() as session:
+            yield session
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncSession]:
+        self._answer()
+        async with super().reading() as session:
+            yield session
+
+    def _answer(self) -> None:
+        self.asked += 1
+        if self.is_away:
+            statement = "SELECT 1"
+            raise OperationalError(statement, {}, OSError("it is away"))
 
 
 @dataclass

@@ -6,8 +6,6 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 from sqlalchemy import select
-from sqlalchemy.exc import OperationalError
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from converto.events.backend import Subscriber
 from converto.events.delivery import Consumer
@@ -16,7 +14,7 @@ from converto.events.tables import inbox
 from converto.kernel.clock import now
 from converto.kernel.database import Database
 from converto.kernel.event import Envelope, Event
-from tests.events.conformance.post import NAME, Gate, Post, Written, lay_in, written
+from tests.events.conformance.post import NAME, Away, Gate, Post, Written, lay_in, written
 from tests.events.diary import row_of, states, tell, told, until, until_states
 
 LEASE_S = 0.9
@@ -272,28 +270,3 @@ async def test_a_database_that_was_away_for_longer_than_a_lease_leaves_nothing_h
         away.is_away = False
         await until_states(post.database, handled=2)
     assert set(post.diary.heard.values()) == {2}
-
-
-class Away(Database):
-    """A database that a test can cut off."""
-
-    def __init__(self, database: Database) -> None:
-        super().__init__(database.module, database.engine)
-        self.is_away = False
-
-    @asynccontextmanager
-    async def writing(self) -> AsyncIterator[AsyncSession]:
-        self._answer()
-        async with super().writing() as session:
-            yield session
-
-    @asynccontextmanager
-    async def reading(self) -> AsyncIterator[AsyncSession]:
-        self._answer()
-        async with super().reading() as session:
-            yield session
-
-    def _answer(self) -> None:
-        if self.is_away:
-            statement = "SELECT 1"
-            raise OperationalError(statement, {}, OSError("it is away"))

@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 from sqlalchemy import func, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from converto.events.publisher import Publisher
 from converto.events.tables import inbox
 from converto.kernel.clock import now
 from converto.kernel.database import Database
 from converto.kernel.event import Envelope
-from tests.events.conformance.post import Post, written
+from tests.events.conformance.post import Away, Post, written
 from tests.events.diary import TENANT, tell, told, until_states, waiting
 
 
@@ -83,6 +83,17 @@ async def test_one_bad_caller_fails_alone(post: Post) -> None:
     )
     assert [type(answer) for answer in answers] == [type(None)] * 10 + [IntegrityError] + [type(None)] * 10
     assert await waiting(post.database) == 20
+
+
+async def test_a_database_that_is_away_is_asked_once_for_all(post: Post) -> None:
+    away = Away(post.database)
+    away.is_away = True
+    publisher = Publisher(away)
+    answers = await asyncio.gather(*(publisher.publish(envelope) for envelope in envelopes(50)), return_exceptions=True)
+    assert ({type(answer) for answer in answers}, away.asked) == ({OperationalError}, 1)
+    away.is_away = False
+    await publisher.publish(*envelopes(1))
+    assert await waiting(post.database) == 1
 
 
 async def test_an_id_that_is_known_is_told_once(post: Post) -> None:
