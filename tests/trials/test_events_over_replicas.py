@@ -49,7 +49,8 @@ async def servers(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
         }
     three = [Server(tmp_path / f"replica-{number}", settings) for number in range(3)]
     try:
-        await asyncio.gather(*(asyncio.to_thread(server.start) for server in three))
+        for server in three:  # one by one, so that each has the machine for its start
+            await asyncio.to_thread(server.start)
         yield three
     finally:
         for server in three:

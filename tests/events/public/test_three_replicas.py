@@ -28,7 +28,8 @@ async def servers(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempP
         settings |= {"CONVERTO_DATABASE_URL": url, "CONVERTO_DATABASE_POOL": "5", "CONVERTO_EVENTS": ask("redis")}
     three = [Server(folder / f"replica-{number}", settings) for number in range(3)]
     try:
-        await asyncio.gather(*(asyncio.to_thread(server.start) for server in three))
+        for server in three:  # one by one, so that each has the machine for its start
+            await asyncio.to_thread(server.start)
         yield three
     finally:
         for server in three:
