@@ -195,7 +195,7 @@ class RedisCluster:
             node.empty()
 
     def stop(self) -> None:
-        """End it as a crash would: nothing is kept."""
+        """End it as a crash would. It does not start again: its nodes would remember their slots."""
         for node in self._nodes:
             node.stop()
 

@@ -20,7 +20,7 @@ from converto.kernel.errors import Unavailable
 from converto.kernel.event import Envelope, Event
 from converto.kernel.metrics import EventFigures
 from tests.events.diary import DiaryService, subscriber, tell, told, until, until_states, waiting
-from tests.servers import Redis
+from tests.servers import Redis, RedisCluster
 
 STREAM, GROUP = "stream:diary", "events.write_down"
 
@@ -53,6 +53,16 @@ async def test_a_redis_that_is_gone_is_unavailable(own_redis: Redis) -> None:
     own_redis.stop()
     with pytest.raises(Unavailable):
         await send(own_redis.url, told())
+
+
+async def test_a_cluster_that_is_gone_is_unavailable() -> None:
+    with RedisCluster() as cluster:
+        backend = RedisStreams(cluster.url)
+        await backend.send([Envelope.around(told())])
+        cluster.stop()
+        with pytest.raises(Unavailable):
+            await backend.send([Envelope.around(told())])
+        await backend._connection.close()
 
 
 async def test_facts_told_while_redis_is_gone_arrive_when_it_is_back(sqlite: Database, own_redis: Redis, figures: EventFigures) -> None:
