@@ -182,8 +182,8 @@ async def test_nothing_is_trimmed_that_a_group_has_not_acknowledged(redis_url: s
         await redis.xreadgroup("reads.all", "one", {STREAM: ">"}, count=500)
         await redis.xack(STREAM, "reads.all", *[f"{number + 1}-0" for number in range(500) if number != 249])
         await trim(redis, STREAM, keep=timedelta(days=7))
-        (oldest,) = await redis.xrange(STREAM, count=1)
-        assert (oldest[0] <= b"250-0", await redis.xrange(STREAM, "250-0", "250-0") != []) == (True, True)
+        assert await redis.xlen(STREAM) < 500
+        assert await redis.xrange(STREAM, "250-0", "250-0")
 
 
 async def test_a_consumer_that_is_long_gone_is_forgotten_and_one_that_holds_entries_is_not(redis_url: str) -> None:
