@@ -22,6 +22,8 @@ LEASE_S = 15.0
 AHEAD_S = 0.1
 """Short work is claimed ahead: as much as is done within this time. A job that takes longer is claimed when a place is free for it."""
 MOST_AHEAD = 200
+ALONE_AFTER_DEATHS = 3
+"""What has died so often is claimed with no other beside it: so the one that kills its process is found, and it alone is buried."""
 
 
 class DiedEachTime(Internal):
@@ -60,6 +62,7 @@ class Consumer:
         self._ready: deque[Delivery] = deque()
         self._running: dict[Held, asyncio.Task[None]] = {}
         self._outcomes: dict[Held, Outcome] = {}
+        self._suspect: Held | None = None
         self._stopping = False
         self._seconds = AHEAD_S  # that a handler takes: a mean over the last few
 
@@ -69,6 +72,7 @@ class Consumer:
         self._ready.clear()
         self._running.clear()
         self._outcomes.clear()
+        self._suspect = None
         rounds = asyncio.create_task(self._rounds())
         heartbeat = asyncio.create_task(self._heartbeat())
         try:
@@ -88,7 +92,7 @@ class Consumer:
         while not self._stopping:
             seen = bell.rings
             try:
-                self._ready += await self._turn_over()
+                self._take(await self._turn_over())
             except Exception as error:
                 if time.monotonic() - well_at > self._lease_s:  # what is running is lost by now
                     raise
@@ -100,6 +104,10 @@ class Consumer:
             if not self._outcomes:
                 await bell.beyond(seen, timeout_s=POLL_S)
 
+    def _take(self, claimed: Sequence[Delivery]) -> None:
+        self._ready += claimed
+        self._suspect = next((delivery.held for delivery in claimed if delivery.deaths >= ALONE_AFTER_DEATHS), self._suspect)
+
     def _start(self) -> None:
         """Have handlers take what is ready, where places are free."""
         while self._ready and len(self._running) - len(self._outcomes) < self._subscriber.subscription.concurrency:
@@ -108,6 +116,8 @@ class Consumer:
 
     def _room(self, settling: int) -> int:
         """Return how many events to claim: for the places that are free, and for those that will be in a moment."""
+        if self._suspect is not None and self._suspect not in self._outcomes:
+            return 0
         concurrency = self._subscriber.subscription.concurrency
         free = concurrency - len(self._running) + settling
         ahead = min(MOST_AHEAD, int(concurrency * (AHEAD_S / self._seconds - 1)))
@@ -127,7 +137,11 @@ class Consumer:
             inbox = Inbox(session)
             lost = await self._settle(inbox, outcomes)
             subscription = self._subscriber.subscription
-            claimed = await inbox.claim(subscription.name, room, lease_s=self._lease_s, ordered=subscription.ordered) if room else ()
+            claimed: Sequence[Delivery] = ()
+            if room:
+                claimed = await inbox.claim(
+                    subscription.name, room, lease_s=self._lease_s, ordered=subscription.ordered, alone_after=ALONE_AFTER_DEATHS
+                )
         self._settled(outcomes, lost)
         return claimed
 
@@ -148,6 +162,7 @@ class Consumer:
         for held, outcome in outcomes.items():
             self._outcomes.pop(held, None)
             self._running.pop(held, None)
+            self._suspect = None if self._suspect == held else self._suspect
             if held in lost:
                 self._count("lost")
             else:
@@ -173,9 +188,8 @@ class Consumer:
 
     async def _attempt(self, delivery: Delivery) -> None:
         subscription = self._subscriber.subscription
-        died = delivery.attempt - 1 - delivery.failures
-        if died >= subscription.deaths:
-            raise DiedEachTime(times=died)
+        if delivery.deaths >= subscription.deaths:
+            raise DiedEachTime(times=delivery.deaths)
         await subscription.handler(delivery.envelope.open(subscription.event), self._subscriber.service)
 
     async def _failed(self, delivery: Delivery, error: BaseException) -> Failed:
@@ -228,6 +242,8 @@ class Consumer:
 
     def _abandon(self, held: Held) -> None:
         self._ready = deque(delivery for delivery in self._ready if delivery.held != held)
+        if self._suspect == held and held not in self._outcomes:
+            self._suspect = None
         task = self._running.get(held)
         if task is not None and held not in self._outcomes:
             log.warning("events.lease_lost", subscriber=held.subscriber, event_id=str(held.event_id))

@@ -40,6 +40,11 @@ class Delivery:
     failures: int
     """How often its handler has failed."""
 
+    @property
+    def deaths(self) -> int:
+        """How often it was claimed and never settled: its process ended, or lost the lease."""
+        return self.attempt - 1 - self.failures
+
 
 @dataclass(frozen=True, slots=True)
 class DeadEvent:
@@ -94,11 +99,13 @@ class Inbox:
         """Return whether something may be claimed now, but for order."""
         return await self._session.scalar(select(inbox.c.event_id).where(_free(subscriber)).limit(1)) is not None
 
-    async def claim(self, subscriber: str, limit: int, *, lease_s: float, ordered: bool = False) -> Sequence[Delivery]:
+    async def claim(
+        self, subscriber: str, limit: int, *, lease_s: float, ordered: bool = False, alone_after: int | None = None
+    ) -> Sequence[Delivery]:
         """Lease up to `limit` due events of a subscriber to the caller; each claim counts as an attempt.
 
         Tenants take turns, and within a tenant the higher priority goes first, then the older. With `ordered`, an event waits until
-        those about the same subject that came before it are handled or dead.
+        those about the same subject that came before it are handled or dead. One that has died `alone_after` times comes alone.
         """
         moment, lease = now(), uuid4()
         wanted = select(inbox.c.event_id).where(_free(subscriber))
@@ -123,7 +130,16 @@ class Inbox:
                 await self.bury(held, f"unreadable: {error}"[:2000])
             else:
                 deliveries.append(Delivery(held, envelope, attempt=row.attempts, failures=row.failures))
-        return deliveries
+        return deliveries if alone_after is None else await self._without_suspects(deliveries, alone_after)
+
+    async def _without_suspects(self, deliveries: Sequence[Delivery], deaths: int) -> Sequence[Delivery]:
+        """Put back whatever is not to be claimed together with one that may end its process: the others would count that death, too."""
+        suspect = next((place for place, delivery in enumerate(deliveries) if delivery.deaths >= deaths), None)
+        if suspect is None:
+            return deliveries
+        together = max(1, suspect)  # those before it, or it alone
+        await self.release(*(delivery.held for delivery in deliveries[together:]))
+        return deliveries[:together]
 
     async def renew(self, held: Iterable[Held], *, lease_s: float) -> set[Held]:
         """Hold on to events that are still being handled; returns those that are lost, to another or because they were cancelled."""

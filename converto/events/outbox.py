@@ -31,7 +31,7 @@ def row_of(envelope: Envelope) -> dict[str, Any]:
         "type": envelope.type,
         "subject": envelope.subject,
         "envelope": envelope.model_dump(mode="json"),
-        "told_at": envelope.time,
+        "told_at": now(),  # not when it happened, which an event from outside may put long before
         "due_at": envelope.time,
         "attempts": 0,
     }

@@ -2,7 +2,7 @@
 
 import random
 
-POLL_S = 1.0
+POLL_S = 0.5
 """How often a loop looks by itself; usually a bell wakes it before."""
 LONGEST_PAUSE_S = 300.0
 JITTER = 0.25

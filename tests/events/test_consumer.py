@@ -110,6 +110,50 @@ async def test_an_event_that_kills_its_process_each_time_is_buried_untried(datab
     assert (await row_of(database, event.id)).last_error == reason
 
 
+async def test_an_event_that_was_there_at_several_deaths_is_claimed_alone(database: Database) -> None:
+    who = subscriber(DiaryService(), database)
+    await accept(who, *(told(f"words {number}") for number in range(5)))
+    async with database.writing() as session:
+        for _ in range(3):
+            await Inbox(session).claim(NAME, 5, lease_s=-1)  # by processes that died
+    await accept(who, told("fresh"))
+    claimed = []
+    for _ in range(6):
+        async with database.writing() as session:
+            deliveries = await Inbox(session).claim(NAME, 10, lease_s=60, alone_after=3)
+            await Inbox(session).handled(*(delivery.held for delivery in deliveries))
+        claimed.append([(delivery.envelope.data["words"], delivery.deaths) for delivery in deliveries])
+    assert claimed == [[(f"words {number}", 3)] for number in range(5)] + [[("fresh", 0)]]
+
+
+async def test_one_that_kills_its_process_takes_no_other_with_it(database: Database, figures: EventFigures) -> None:
+    """A process is played by a consumer that is stopped, whose leases run out, whenever it comes to the one that kills."""
+    died = asyncio.Event()
+
+    async def take(event: Told) -> None:
+        if event.words == "kills":
+            died.set()
+            await asyncio.Event().wait()
+
+    diary = DiaryService(takes=take)
+    who = subscriber(diary, database, deaths=5)
+    await accept(who, *(told(f"words {number}") for number in range(20)), told("kills"), *(told(f"more {number}") for number in range(20)))
+    for _ in range(5):
+        consumer = Consumer(who, figures, lease_s=30)
+        rounds = asyncio.create_task(consumer._rounds())
+        await died.wait()
+        died.clear()
+        rounds.cancel()
+        for task in consumer._running.values():
+            task.cancel()
+        await asyncio.gather(rounds, *consumer._running.values(), return_exceptions=True)
+        async with database.writing() as session:
+            await session.execute(update(inbox).values(leased_until=now() - timedelta(seconds=1)).where(inbox.c.lease.is_not(None)))
+    async with consuming(who, figures):
+        await until_states(database, dead=1, handled=40)
+    assert [words for words, _ in diary.given_up] == ["kills"]
+
+
 async def test_an_event_is_buried_although_giving_up_fails(database: Database, figures: EventFigures) -> None:
     async def fail(_: Told) -> None:
         raise LookupError

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import select, update
 from sqlalchemy.exc import OperationalError
 
-from converto.events.backend import Subscriber
+from converto.events.backend import Receiver, Subscriber
 from converto.events.in_process import InProcess
 from converto.events.outbox import Outbox
 from converto.events.relay import ATTEMPTS, Relay
@@ -40,7 +40,7 @@ class Carrier:
             raise ValueError(msg)
         self.sent.update(envelope.id for envelope in envelopes)
 
-    async def run(self, subscribers: Sequence[Subscriber]) -> None:
+    async def run(self, receivers: Sequence[Receiver]) -> None:
         raise NotImplementedError
 
 
