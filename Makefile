@@ -32,7 +32,7 @@ format: setup ## put the code in the house's format
 	$(BIN)/ruff format .
 
 trials: setup ## kill, flood and measure for longer than a test may take
-	$(BIN)/pytest -m trials tests/trials tests/acceptance -s
+	$(BIN)/pytest -m trials -s
 
 bench: setup ## measure against named limits, each in the same run
 	@scripts/setup .venv-bench requirements-bench.lock

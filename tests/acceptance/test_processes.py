@@ -119,6 +119,7 @@ async def test_a_killed_reader_is_missed_with_503_and_taken_back_when_it_returns
     await asked_until(person, "/health", says("ok"))
 
 
+@pytest.mark.trials
 async def test_scans_outlive_a_killed_server_and_finish_once(alone: Server, http: httpx2.AsyncClient) -> None:
     person = await arrive(http, alone)
     files = ["01-grocery.png", "03-fuel.png", "05-swedish.jpg", "06-english.webp"]

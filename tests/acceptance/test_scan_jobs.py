@@ -55,7 +55,6 @@ def told(answer: httpx2.Response) -> list[tuple[int, str, dict[str, Any]]]:
     return events
 
 
-@pytest.mark.in_processes
 async def test_one_company_s_many_documents_do_not_keep_another_s_waiting(aino: Person, boris: Person) -> None:
     many = await uploaded(aino, SMALL, count=MANY)
 

@@ -18,7 +18,7 @@ from tests.ocr.drawn import slow
 from tests.ocr.house import pages
 from tests.servers import ask
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.timeout(240), pytest.mark.trials]
 LEASE_S = 2
 PAGES = 4
 LOOK_AGAIN_S = 0.05

@@ -16,7 +16,7 @@ from tests.servers import ask
 pytestmark = pytest.mark.timeout(120)
 
 
-@pytest.fixture(scope="module", params=["one folder", "one PostgreSQL and one Redis"])
+@pytest.fixture(scope="module", params=["one folder", pytest.param("one PostgreSQL and one Redis", marks=pytest.mark.trials)])
 async def servers(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[list[Server]]:
     """Return three servers on one database."""
     folder = tmp_path_factory.mktemp("replicas")
