@@ -3,11 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -16,7 +14,7 @@ from converto.auth.models import MembershipRow, RefreshTokenRow, SessionRow, Sig
 from converto.auth.roles import Role
 from converto.auth.throttle import FORGOTTEN_AFTER
 from converto.kernel.clock import new_id
-from converto.kernel.database import Database
+from converto.kernel.database import insert_into
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +194,7 @@ class Keys:
         (current, sealed), (following, sealed_next) = keys
         first = {"kid": current, "generation": 1, "sealed": sealed, "signs_from": at, "signs_until": None}
         second = {"kid": following, "generation": 2, "sealed": sealed_next, "signs_from": None, "signs_until": None}
-        await self._session.execute(_insert(self._session)(SigningKeyRow).values([first, second]).on_conflict_do_nothing())
+        await self._session.execute(insert_into(self._session, SigningKeyRow).values([first, second]).on_conflict_do_nothing())
 
     async def rotate(self, current: str, following: tuple[str, bytes], *, at: datetime, keep_from: datetime) -> bool:
         """Let the next key sign, and keep one to follow it; False where another process has rotated since `current` was read."""
@@ -221,7 +219,7 @@ class Failures:
 
     async def of(self, account: bytes, at: datetime) -> SignInFailureRow:
         """Return what is known of an account, locked until the transaction ends; nothing known is no failure."""
-        unknown = _insert(self._session)(SignInFailureRow).values(account=account, failures=0, last_at=at, blocked_until=at)
+        unknown = insert_into(self._session, SignInFailureRow).values(account=account, failures=0, last_at=at, blocked_until=at)
         await self._session.execute(unknown.on_conflict_do_nothing())
         wanted = select(SignInFailureRow).where(SignInFailureRow.account == account)
         return (await self._session.scalars(wanted.with_for_update())).one()
@@ -230,9 +228,3 @@ class Failures:
         """Forget an account's failures after a right password, and everybody's that are too old to count."""
         old = SignInFailureRow.last_at < at - FORGOTTEN_AFTER
         await self._session.execute(delete(SignInFailureRow).where((SignInFailureRow.account == account) | old))
-
-
-def _insert(session: AsyncSession) -> Any:
-    """Return the INSERT of this database that can leave a row alone where one is: SQLAlchemy has one per database."""
-    database: Database = session.info["database"]
-    return sqlite.insert if database.is_sqlite else postgresql.insert

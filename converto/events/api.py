@@ -36,9 +36,8 @@ from converto.events.interface import (
     WrongSubscription,
 )
 from converto.events.live import frames, unless_gone
-from converto.kernel.drain import Drain
 from converto.kernel.paging import BadCursor, Page
-from converto.kernel.web import CurrentActor, Cursor, Limit, problems, the
+from converto.kernel.web import CurrentActor, Cursor, Limit, TheDrain, problems, server_sent, the
 
 router = APIRouter(tags=["events"])
 
@@ -48,15 +47,6 @@ EventId = Annotated[UUID, Path(description="The event.")]
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 LARGEST_POSITION = 2**63 - 1
 Receipts = Annotated[list[Annotated[str, Field(max_length=200)]], Field(min_length=1, max_length=500)]
-
-
-def _drain(request: Request) -> Drain:
-    """Return what says when this process begins to end."""
-    found: Drain = request.app.state.runtime.drain
-    return found
-
-
-TheDrain = Annotated[Drain, Depends(_drain)]
 
 
 def _json_only(content_type: Annotated[str, Header(include_in_schema=False)] = "") -> None:
@@ -305,11 +295,7 @@ async def live_view(
 ) -> StreamingResponse:
     """Look on: what the group's streams bring, as Server-Sent Events. It takes nothing from the group."""
     begin = await events.live(actor, subscription_id, after=last_event_id)
-    return StreamingResponse(
-        frames(events, actor, subscription_id, begin=begin, drain=drain),
-        media_type="text/event-stream",
-        headers={"cache-control": "no-store", "x-accel-buffering": "no"},
-    )
+    return server_sent(frames(events, actor, subscription_id, begin=begin, drain=drain))
 
 
 @router.get("/events/streams")

@@ -6,7 +6,7 @@ from typing import Any
 
 import converto
 from converto.events.cloudevents import MEDIA_TYPE, schema_name
-from converto.kernel.event import Event
+from converto.kernel.event import Event, module_of, stream_of
 
 Document = dict[str, Any]
 _ENVELOPE = ("id", "time", "tenant_id")
@@ -28,7 +28,7 @@ def document(events: Iterable[type[Event]]) -> Document:
     known = sorted(events, key=lambda event: event.type)
     streams: dict[str, list[type[Event]]] = {}
     for event in known:
-        streams.setdefault(stream_of(event), []).append(event)
+        streams.setdefault(stream_of(event.type), []).append(event)
     return {
         "asyncapi": "3.0.0",
         "info": {"title": "Converto events", "version": converto.__version__, "description": _ABOUT},
@@ -41,11 +41,6 @@ def document(events: Iterable[type[Event]]) -> Document:
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "description": "An access token with `events:read`."}},
         },
     }
-
-
-def stream_of(event: type[Event]) -> str:
-    """Return the stream that a kind of event travels in: its module's."""
-    return f"stream:{event.type.partition('.')[0]}"
 
 
 def says(event: type[Event]) -> str:
@@ -100,7 +95,7 @@ def _message(event: type[Event]) -> Document:
     names = ("specversion", "id", "source", "type", "time", "datacontenttype", "dataschema", "tenantid", "traceparent", "data")
     fixed = {
         "specversion": "1.0",
-        "source": event.type.partition(".")[0],
+        "source": module_of(event.type),
         "type": event.type,
         "datacontenttype": "application/json",
         "dataschema": schema_name(event.type, event.version),

@@ -10,7 +10,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from converto.events.inbox import Inbox
 from converto.kernel.database import Database
 from converto.kernel.errors import Unavailable
-from converto.kernel.event import Envelope, Follower, Subscription
+from converto.kernel.event import Envelope, Follower, Subscription, module_of
 from converto.kernel.interface import Interface
 
 
@@ -53,7 +53,7 @@ class Subscriber:
     @property
     def sources(self) -> Sequence[str]:
         """The module that tells what it hears."""
-        return (self.subscription.event.type.partition(".")[0],)
+        return (module_of(self.subscription.event.type),)
 
     @property
     def ordered(self) -> bool:

@@ -14,8 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from converto.events.tables import inbox, outbox
 from converto.kernel.clock import now
-from converto.kernel.database import Database, after_commit
-from converto.kernel.event import Envelope
+from converto.kernel.database import Database, after_commit, changed
+from converto.kernel.event import Envelope, stream_of
 from converto.kernel.interface import Interface, Value, command, query
 
 NOT_SENT = "(not sent)"
@@ -99,7 +99,7 @@ class DeliveryDesk(Deliveries):
         async with self._database.reading() as session:
             for wanted in (unfinished, dead):
                 for subscriber, kind, *counts in await session.execute(wanted.group_by(*row_key)):
-                    line = (subscriber, f"stream:{kind.partition('.')[0]}")
+                    line = (subscriber, stream_of(kind))
                     counted[line] = [have + int(more) for have, more in zip(counted[line], counts, strict=True)]
         return tuple(
             Queue(subscriber=name, stream=stream, waiting=waiting, pending=pending, dead=dead)
@@ -110,8 +110,8 @@ class DeliveryDesk(Deliveries):
         """See `Deliveries.retry`."""
         async with self._database.writing() as session:
             again: dict[str, Any] = {"dead_at": None, "due_at": now(), "attempts": 0}
-            heard = await _changed(session, update(inbox).where(_dead(inbox, event_id, tenant_id)).values(**again, failures=0))
-            told = await _changed(session, update(outbox).where(_dead(outbox, event_id, tenant_id)).values(**again))
+            heard = await changed(session, update(inbox).where(_dead(inbox, event_id, tenant_id)).values(**again, failures=0))
+            told = await changed(session, update(outbox).where(_dead(outbox, event_id, tenant_id)).values(**again))
             after_commit(session, self._database.received.ring)
             after_commit(session, self._database.published.ring)
         return heard + told
@@ -122,10 +122,10 @@ class DeliveryDesk(Deliveries):
         async with self._database.writing() as session:
             if tenant_id is not None:  # what a module owes, such as a charge, is not a tenant's to forget
                 heard = and_(heard, _of_group_of(tenant_id))
-            changed = await _changed(session, update(inbox).where(heard).values(dead_at=None, handled_at=now()))
+            forgotten = await changed(session, update(inbox).where(heard).values(dead_at=None, handled_at=now()))
             if tenant_id is None:
-                changed += await _changed(session, delete(outbox).where(_dead(outbox, event_id, None)))
-        return changed
+                forgotten += await changed(session, delete(outbox).where(_dead(outbox, event_id, None)))
+        return forgotten
 
 
 def _dead_ids(table: Table, tenant_id: UUID | None, before: UUID | None) -> Any:
@@ -163,8 +163,3 @@ def _seen_by(table: Table, tenant_id: UUID | None) -> ColumnElement[bool]:
 
 def _of_group_of(tenant_id: UUID) -> ColumnElement[bool]:
     return inbox.c.subscriber.startswith(f"{GROUP}{tenant_id}:")
-
-
-async def _changed(session: AsyncSession, statement: Any) -> int:
-    result: Any = await session.execute(statement)
-    return int(result.rowcount)

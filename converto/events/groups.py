@@ -22,6 +22,7 @@ from converto.events.repository import Groups, Log, Waiting
 from converto.kernel.actor import Actor
 from converto.kernel.clock import now
 from converto.kernel.database import Database
+from converto.kernel.event import stream_of
 
 log = structlog.get_logger()
 
@@ -179,7 +180,7 @@ def _message(group: GroupRow, delivery: Delivery) -> Message:
     return Message(
         receipt=str(Receipt(group.id, delivery.held.event_id, delivery.held.lease)),
         delivery_count=delivery.attempt,
-        stream=f"stream:{delivery.envelope.source}",
+        stream=stream_of(delivery.envelope.source),
         event=cloud_event(delivery.envelope),
     )
 

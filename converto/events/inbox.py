@@ -7,14 +7,13 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from pydantic import ValidationError
-from sqlalchemy import ColumnElement, CursorResult, and_, delete, exists, or_, select, tuple_, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import ColumnElement, and_, delete, exists, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from converto.events.tables import inbox
 from converto.events.turns import Turns
 from converto.kernel.clock import now
-from converto.kernel.database import Database, after_commit, once, take_turns
+from converto.kernel.database import Database, after_commit, changed, insert_into, once, take_turns
 from converto.kernel.event import Envelope
 
 CANCELLED = "cancelled"
@@ -46,19 +45,6 @@ class Delivery:
         return self.attempt - 1 - self.failures
 
 
-@dataclass(frozen=True, slots=True)
-class DeadEvent:
-    """An event that a subscriber has given up on."""
-
-    subscriber: str
-    event_id: UUID
-    tenant_id: UUID
-    type: str
-    attempts: int
-    last_error: str
-    dead_at: datetime
-
-
 class Inbox:
     """What waits for the subscribers of one module."""
 
@@ -87,9 +73,8 @@ class Inbox:
             }
             for envelope in envelopes
         ]
-        insert = sqlite.insert if self._database.is_sqlite else postgresql.insert
         # a handled event that comes again is remembered for as long again: whoever sent it may send it once more until then
-        kept = insert(inbox).on_conflict_do_update(
+        kept = insert_into(self._session, inbox).on_conflict_do_update(
             index_elements=inbox.primary_key.columns, set_={"handled_at": moment}, where=inbox.c.handled_at.is_not(None)
         )
         await self._session.execute(kept, rows)
@@ -167,34 +152,12 @@ class Inbox:
         """End what waits and what is being handled about a subject: the handler is cancelled, wherever it runs. Returns how many."""
         after_commit(self._session, self._database.cancelled.ring)
         ended = update(inbox).where(inbox.c.subscriber == subscriber, inbox.c.subject == subject, inbox.c.due_at.is_not(None))
-        return await self._changed(ended.values(**_FREED, due_at=None, handled_at=now(), last_error=CANCELLED))
-
-    async def dead(self, *, limit: int = 200) -> Sequence[DeadEvent]:
-        """List the dead events, newest first."""
-        wanted = select(inbox).where(inbox.c.dead_at.is_not(None)).order_by(inbox.c.dead_at.desc()).limit(limit)
-        return [
-            DeadEvent(
-                subscriber=row.subscriber,
-                event_id=row.event_id,
-                tenant_id=row.tenant_id,
-                type=row.type,
-                attempts=row.attempts,
-                last_error=row.last_error or "",
-                dead_at=row.dead_at,
-            )
-            for row in await self._session.execute(wanted)
-        ]
-
-    async def revive(self, event_id: UUID) -> int:
-        """Have a dead event handled anew by whoever gave up on it; returns by how many."""
-        after_commit(self._session, self._database.received.ring)
-        dead = update(inbox).where(inbox.c.event_id == event_id, inbox.c.dead_at.is_not(None))
-        return await self._changed(dead.values(dead_at=None, due_at=now(), attempts=0, failures=0))
+        return await changed(self._session, ended.values(**_FREED, due_at=None, handled_at=now(), last_error=CANCELLED))
 
     async def purge(self, *, handled_before: datetime, limit: int = 1000) -> int:
         """Forget up to `limit` events handled before a moment, and return how many; a copy that comes later still is handled again."""
         old = select(inbox.c.subscriber, inbox.c.event_id).where(inbox.c.handled_at < handled_before).limit(limit)
-        return await self._changed(delete(inbox).where(tuple_(inbox.c.subscriber, inbox.c.event_id).in_(old)))
+        return await changed(self._session, delete(inbox).where(tuple_(inbox.c.subscriber, inbox.c.event_id).in_(old)))
 
     async def _settle(self, held: Iterable[Held], **values: Any) -> set[Held]:
         """Change the rows under these leases; returns those whose lease is not there any more."""
@@ -209,10 +172,6 @@ class Inbox:
             for event_id in await self._session.scalars(changed):
                 left.discard(Held(subscriber, event_id, leases[event_id]))
         return left
-
-    async def _changed(self, statement: Any) -> int:
-        result: CursorResult[Any] = await self._session.execute(statement)  # type: ignore[assignment]
-        return result.rowcount
 
 
 _FREED: dict[str, Any] = {"leased_until": None, "lease": None}

@@ -13,13 +13,11 @@ from converto.kernel.actor import Actor
 from converto.kernel.context import within
 from converto.kernel.drain import Drain
 from converto.kernel.errors import TimedOut, Unavailable
+from converto.kernel.web import COME_BACK, LONGEST_STREAM_S
 
 T = TypeVar("T")
 BEAT_S = 15.0
 """A stream on which nothing happens says so this often, so that nothing between us and the listener takes it for dead."""
-LONGEST_S = 600.0
-"""A stream ends then, as an access token does: its listener comes back with a token that is good."""
-COME_BACK_MS = 2000
 
 
 async def unless_gone(request: Request, call: Awaitable[T]) -> T | None:
@@ -41,8 +39,8 @@ async def _gone(request: Request) -> None:
 
 async def frames(events: Events, actor: Actor, subscription_id: UUID, *, begin: Live, drain: Drain) -> AsyncIterator[str]:
     """Yield Server-Sent Events from a first look on, until the process is about to end or the group is gone."""
-    until = time.monotonic() + LONGEST_S
-    yield f"retry: {COME_BACK_MS}\n\n"
+    until = time.monotonic() + LONGEST_STREAM_S
+    yield COME_BACK
     found: Live | None = begin
     while found is not None:
         for seen in found.seen:

@@ -6,13 +6,12 @@ from typing import Any
 from uuid import UUID
 
 from pydantic import ValidationError
-from sqlalchemy import ColumnElement, CursorResult, and_, delete, exists, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, exists, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from converto.events.inbox import DeadEvent
 from converto.events.tables import outbox
 from converto.kernel.clock import now
-from converto.kernel.database import Database, after_commit, once, take_turns
+from converto.kernel.database import Database, after_commit, changed, once, take_turns
 from converto.kernel.event import Envelope, Event
 
 
@@ -110,38 +109,12 @@ class Outbox:
         """Have everything that was told since a moment sent once more; who has it already ignores it. Returns how many."""
         after_commit(self._session, self._database.published.ring)
         gone = update(outbox).where(outbox.c.told_at >= told_from, outbox.c.sent_at.is_not(None))
-        return await self._changed(gone.values(sent_at=None, due_at=now(), leased_until=None))
+        return await changed(self._session, gone.values(sent_at=None, due_at=now(), leased_until=None))
 
     async def purge(self, *, sent_before: datetime, limit: int = 1000) -> int:
         """Forget up to `limit` events that went out before a moment, and return how many."""
         old = select(outbox.c.event_id).where(outbox.c.told_at < sent_before, outbox.c.sent_at < sent_before).limit(limit)
-        return await self._changed(delete(outbox).where(outbox.c.event_id.in_(old)))
-
-    async def dead(self, *, limit: int = 200) -> Sequence[DeadEvent]:
-        """List the events that could not be sent, newest first."""
-        wanted = select(outbox).where(outbox.c.dead_at.is_not(None)).order_by(outbox.c.dead_at.desc()).limit(limit)
-        return [
-            DeadEvent(
-                subscriber="(not sent)",
-                event_id=row.event_id,
-                tenant_id=row.tenant_id,
-                type=row.type,
-                attempts=row.attempts,
-                last_error=row.last_error or "",
-                dead_at=row.dead_at,
-            )
-            for row in await self._session.execute(wanted)
-        ]
-
-    async def revive(self, event_id: UUID) -> int:
-        """Have a dead event sent anew; returns 1, or 0 where it is not dead."""
-        after_commit(self._session, self._database.published.ring)
-        dead = update(outbox).where(outbox.c.event_id == event_id, outbox.c.dead_at.is_not(None))
-        return await self._changed(dead.values(dead_at=None, due_at=now(), attempts=0))
-
-    async def _changed(self, statement: Any) -> int:
-        result: CursorResult[Any] = await self._session.execute(statement)  # type: ignore[assignment]
-        return result.rowcount
+        return await changed(self._session, delete(outbox).where(outbox.c.event_id.in_(old)))
 
 
 def _free(moment: datetime) -> ColumnElement[bool]:

@@ -8,7 +8,6 @@ from uuid import UUID
 
 import structlog
 
-from converto.events.asyncapi import stream_of
 from converto.events.cloudevents import cloud_event
 from converto.events.desk import GROUP, DeadDelivery, Deliveries, Queue
 from converto.events.groups import subscriber_of
@@ -17,7 +16,7 @@ from converto.events.models import GroupRow
 from converto.events.repository import Groups, Log
 from converto.kernel.database import Database
 from converto.kernel.errors import TimedOut, Unavailable
-from converto.kernel.event import Event
+from converto.kernel.event import Event, module_of, stream_of
 from converto.kernel.interface import Interface
 from converto.kernel.paging import after
 
@@ -35,8 +34,8 @@ class Overview:
         self._database = database
         self._desks = desks
         self._heard = heard
-        self._streams = {stream_of(event) for event in known.values()}
-        self._modules = {name.partition(".")[0] for name in (*known, *heard)}
+        self._streams = {stream_of(event.type) for event in known.values()}
+        self._modules = {module_of(name) for name in (*known, *heard)}
 
     async def streams(self, tenant_id: UUID | None) -> Streams:
         """Return every stream with those who hear it."""
@@ -48,7 +47,7 @@ class Overview:
         queues = {(queue.subscriber, queue.stream): queue for answer in answers.values() for queue in answer}
         hearers: dict[str, list[StreamGroup]] = defaultdict(list)
         for name, event in sorted(self._heard.items()):
-            stream = stream_of(event)
+            stream = stream_of(event.type)
             hearers[stream].append(_handler(queues.get((name, stream)) or Queue(subscriber=name, stream=stream)))
         for group in groups:
             for stream in group.stream_names:
@@ -135,4 +134,4 @@ def _letter(found: Sequence[DeadDelivery], names: Mapping[str, str], *, tenant_i
         )
         for one in sorted(found, key=lambda one: one.subscriber)
     ]
-    return DeadLetter(id=envelope.id, stream=f"stream:{envelope.source}", given_up_by=tuple(given_up_by), event=cloud_event(envelope))
+    return DeadLetter(id=envelope.id, stream=stream_of(envelope.source), given_up_by=tuple(given_up_by), event=cloud_event(envelope))

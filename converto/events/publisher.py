@@ -10,13 +10,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Table
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from converto.events.backend import CANNOT_NOW
 from converto.events.outbox import row_of
 from converto.events.tables import outbox
-from converto.kernel.database import Database, after_commit
+from converto.kernel.database import Database, after_commit, insert_into
 from converto.kernel.event import Envelope
 
 MOST_TOGETHER = 500
@@ -87,8 +86,7 @@ class Publisher:
             await session.execute(table.insert(), rows)
         told = [row_of(envelope) for one in together for envelope in one.envelopes]
         if told:
-            insert = sqlite.insert if self._database.is_sqlite else postgresql.insert
-            await session.execute(insert(outbox).on_conflict_do_nothing(), told)
+            await session.execute(insert_into(session, outbox).on_conflict_do_nothing(), told)
             after_commit(session, self._database.published.ring)
 
 

@@ -18,7 +18,7 @@ from converto.events.repository import Publications
 from converto.kernel.actor import Actor
 from converto.kernel.clock import new_id, now
 from converto.kernel.database import Database
-from converto.kernel.event import Envelope, Event
+from converto.kernel.event import Envelope, Event, module_of, stream_of
 
 LONGEST_SUBJECT = 200
 AHEAD = timedelta(minutes=1)
@@ -115,7 +115,7 @@ def _envelope(publication: Publication, kind: type[Event], *, outside: bool) -> 
 
 
 def _misfits(publication: Publication, kind: type[Event]) -> Iterable[Fault]:
-    module = kind.type.partition(".")[0]
+    module = module_of(kind.type)
     if publication.source_service != module:
         yield fault("source_service", detail=f"{kind.type} is told by {module}, so send {module!r}")
     if publication.time is not None and publication.time > now() + AHEAD:
@@ -141,4 +141,4 @@ def _digest(envelope: Envelope) -> bytes:
 
 
 def _published(event_id: UUID, envelope: Envelope) -> Published:
-    return Published(event_id=event_id, stream=f"stream:{envelope.source}")
+    return Published(event_id=event_id, stream=stream_of(envelope.source))

@@ -16,7 +16,7 @@ from redis.exceptions import LockError, RedisError, ResponseError
 from converto.events.backend import CANNOT_NOW, Receiver
 from converto.events.redis_connection import RedisConnection, whole
 from converto.kernel.clock import new_id
-from converto.kernel.event import Envelope
+from converto.kernel.event import Envelope, stream_of
 
 log = structlog.get_logger()
 
@@ -38,7 +38,7 @@ class RedisReader:
     def __init__(self, connection: RedisConnection, receiver: Receiver, *, reclaim_after_s: float) -> None:
         self._connection = connection
         self._receiver = receiver
-        self._streams = [f"stream:{source}" for source in receiver.sources]
+        self._streams = [stream_of(source) for source in receiver.sources]
         self._reclaim_after_s = reclaim_after_s
         self._consumer = f"{socket.gethostname()}-{os.getpid()}-{new_id().hex[-8:]}"
 

@@ -18,7 +18,7 @@ from converto.events.redis_connection import RedisConnection, whole
 from converto.events.redis_reader import RedisReader
 from converto.events.redis_trim import trim
 from converto.kernel.errors import Unavailable
-from converto.kernel.event import Envelope
+from converto.kernel.event import Envelope, stream_of
 
 log = structlog.get_logger()
 
@@ -32,11 +32,6 @@ ADD_ALL = "for number = 1, #ARGV do redis.call('XADD', KEYS[1], '*', 'envelope',
 """Adds a batch by one command with one answer: the client takes 40 microseconds for each command of a pipeline, and 6 for an argument."""
 ADD_ALL_SHA = hashlib.sha1(ADD_ALL.encode(), usedforsecurity=False).hexdigest()
 """What the server knows it by."""
-
-
-def stream_of(module: str) -> str:
-    """Return the name of a module's stream."""
-    return f"stream:{module}"
 
 
 class RedisStreams:

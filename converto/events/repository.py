@@ -2,19 +2,17 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, CursorResult, Select, and_, delete, func, select, true, tuple_
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import ColumnElement, Select, and_, delete, func, select, true, tuple_
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from converto.events.models import EventRow, GroupRow, PublicationRow
 from converto.events.tables import inbox
 from converto.kernel.clock import now
-from converto.kernel.database import Database, take_turns
-from converto.kernel.event import Envelope
+from converto.kernel.database import changed, insert_into, take_turns
+from converto.kernel.event import Envelope, stream_of
 
 Entry = tuple[int, Envelope]
 """An event at its position."""
@@ -31,22 +29,20 @@ class Log:
 
         Those who append take turns, so that positions become visible in their order: who has looked as far as 7 will not miss a 6.
         """
-        database: Database = self._session.info["database"]
         await take_turns(self._session, "event_log")
         moment = now()
         rows = [
             {
                 "event_id": envelope.id,
                 "tenant_id": envelope.tenant_id,
-                "stream": f"stream:{envelope.source}",
+                "stream": stream_of(envelope.source),
                 "type": envelope.type,
                 "envelope": envelope.model_dump(mode="json"),
                 "kept_at": moment,
             }
             for envelope in envelopes
         ]
-        insert = sqlite.insert if database.is_sqlite else postgresql.insert
-        await self._session.execute(insert(EventRow).on_conflict_do_nothing(), rows)
+        await self._session.execute(insert_into(self._session, EventRow).on_conflict_do_nothing(), rows)
 
     async def end(self) -> int:
         """Return the last position; 0 while nothing is kept."""
@@ -75,7 +71,7 @@ class Log:
     async def purge(self, *, kept_before: datetime, limit: int) -> int:
         """Forget up to `limit` events that came before a moment, and return how many."""
         old = select(EventRow.position).where(EventRow.kept_at < kept_before).limit(limit)
-        return await _changed(self._session, delete(EventRow).where(EventRow.position.in_(old)))
+        return await changed(self._session, delete(EventRow).where(EventRow.position.in_(old)))
 
 
 class Groups:
@@ -141,7 +137,7 @@ class Publications:
     async def purge(self, *, kept_before: datetime, limit: int) -> int:
         """Forget up to `limit` keys that came before a moment, and return how many."""
         old = select(PublicationRow.tenant_id, PublicationRow.key).where(PublicationRow.kept_at < kept_before).limit(limit)
-        return await _changed(self._session, delete(PublicationRow).where(tuple_(PublicationRow.tenant_id, PublicationRow.key).in_(old)))
+        return await changed(self._session, delete(PublicationRow).where(tuple_(PublicationRow.tenant_id, PublicationRow.key).in_(old)))
 
 
 class Waiting:
@@ -180,8 +176,3 @@ def _heard_by(group: GroupRow) -> ColumnElement[bool]:
 
 def _counted(these: ColumnElement[bool]) -> Select[str, int]:
     return select(EventRow.stream, func.count().label("kept")).where(these).group_by(EventRow.stream)
-
-
-async def _changed(session: AsyncSession, statement: Any) -> int:
-    result: CursorResult[Any] = await session.execute(statement)  # type: ignore[assignment]
-    return result.rowcount

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import structlog
 
-from converto.events.asyncapi import data_schema, says, stream_of
+from converto.events.asyncapi import data_schema, says
 from converto.events.cloudevents import cloud_event
 from converto.events.groups import GroupQueues, known
 from converto.events.interface import (
@@ -41,7 +41,7 @@ from converto.kernel.actor import Actor
 from converto.kernel.clock import now
 from converto.kernel.database import Database
 from converto.kernel.drain import Drain
-from converto.kernel.event import Envelope, Event
+from converto.kernel.event import Envelope, Event, stream_of
 from converto.kernel.paging import Page
 
 log = structlog.get_logger()
@@ -82,7 +82,7 @@ class EventsService(Events):
         self._keep_days = keep_days
         self._parts = parts
         self._known = known_events
-        self._streams = sorted({stream_of(event) for event in known_events.values()})
+        self._streams = sorted({stream_of(event.type) for event in known_events.values()})
         self._drain = drain
         self._backend: Literal["memory", "redis"] = backend
 
@@ -175,7 +175,7 @@ class EventsService(Events):
         """See `Events.types`."""
         actor.require(READ)
         return tuple(
-            EventType(type=name, version=event.version, stream=stream_of(event), says=says(event), data_schema=data_schema(event))
+            EventType(type=name, version=event.version, stream=stream_of(event.type), says=says(event), data_schema=data_schema(event))
             for name, event in sorted(self._known.items())
         )
 

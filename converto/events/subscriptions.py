@@ -6,7 +6,6 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from converto.events.asyncapi import stream_of
 from converto.events.desk import DeliveryDesk
 from converto.events.faults import Fault, fault, told
 from converto.events.groups import known, subscriber_of
@@ -17,7 +16,7 @@ from converto.events.settings import EventsSettings
 from converto.kernel.actor import Actor
 from converto.kernel.clock import new_id, now
 from converto.kernel.database import Database
-from converto.kernel.event import Event
+from converto.kernel.event import Event, stream_of
 from converto.kernel.paging import Page, after
 
 NEW, EARLIEST = "new", "earliest"
@@ -29,7 +28,7 @@ class Subscriptions:
     def __init__(self, database: Database, settings: EventsSettings, known_events: Mapping[str, type[Event]]) -> None:
         self._database = database
         self._settings = settings
-        self._types = {name: stream_of(event) for name, event in known_events.items()}
+        self._types = {name: stream_of(event.type) for name, event in known_events.items()}
         self._streams = sorted(set(self._types.values()))
 
     async def subscribe(self, actor: Actor, wanted: Subscribe) -> Subscribed:
@@ -38,8 +37,9 @@ class Subscriptions:
         if faults:
             raise WrongSubscription(**told(faults))
         async with self._database.writing() as session:
+            position = await _begin(Log(session), wanted.start, tenant_id=None if SERVICE in actor.scopes else actor.tenant_id)
             group = await Groups(session).named(actor.tenant_id, wanted.consumer_group)
-            made = await self._make(session, actor, wanted) if group is None else None
+            made = await self._make(session, actor, wanted, position=position) if group is None else None
             if group is None and made is None:  # another process has made it at this moment
                 group = await Groups(session).named(actor.tenant_id, wanted.consumer_group)
         if made is None and group is not None:
@@ -76,21 +76,20 @@ class Subscriptions:
                     "event_types", number, detail=f"none of these streams tells {name[:100]!r}, they tell {', '.join(types) or 'nothing'}"
                 )
 
-    async def _make(self, session: AsyncSession, actor: Actor, wanted: Subscribe) -> GroupRow | None:
+    async def _make(self, session: AsyncSession, actor: Actor, wanted: Subscribe, *, position: int) -> GroupRow | None:
         groups = Groups(session)
         if await groups.count(actor.tenant_id) >= self._settings.max_groups:
             raise TooManyGroups(max_groups=self._settings.max_groups)
-        every_tenant = SERVICE in actor.scopes
         row = GroupRow(
             tenant_id=actor.tenant_id,
             id=new_id(),
             name=wanted.consumer_group,
-            every_tenant=every_tenant,
+            every_tenant=SERVICE in actor.scopes,
             stream_names=sorted(set(wanted.stream_names)),
             event_types=sorted(set(wanted.event_types)) if wanted.event_types is not None else None,
             lease_s=wanted.lease_seconds or self._settings.group_lease_s,
             ordered=wanted.ordered,
-            position=await _begin(Log(session), wanted.start, tenant_id=None if every_tenant else actor.tenant_id),
+            position=position,
             created_at=now(),
         )
         return row if await groups.add(row) else None

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from sqlalchemy import CTE, Select, event, func, select
+from sqlalchemy import CTE, Select, UpdateBase, event, func, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import Session
 
@@ -118,6 +119,18 @@ def after_commit(session: AsyncSession, then: Callable[[], None]) -> None:
 def once(wanted: Select[Any]) -> CTE:
     """Have a choice of rows made once: PostgreSQL may repeat a subquery for each row, and its LIMIT would hold for each time."""
     return wanted.cte().prefix_with("MATERIALIZED", dialect="postgresql")
+
+
+def insert_into(session: AsyncSession, table: Any) -> Any:
+    """Return an INSERT that can be told what to do where a row is already: SQLAlchemy has one for each database."""
+    database: Database = session.info["database"]
+    return (sqlite.insert if database.is_sqlite else postgresql.insert)(table)
+
+
+async def changed(session: AsyncSession, statement: UpdateBase) -> int:
+    """Execute an UPDATE or DELETE; returns of how many rows."""
+    result: Any = await session.execute(statement, execution_options={"synchronize_session": False})
+    return int(result.rowcount)
 
 
 async def take_turns(session: AsyncSession, name: str) -> None:

@@ -14,6 +14,16 @@ from converto.kernel.context import current
 from converto.kernel.interface import Value
 
 
+def module_of(event_type: str) -> str:
+    """Return the module that tells events of a type."""
+    return event_type.partition(".")[0]
+
+
+def stream_of(name: str) -> str:
+    """Return the stream that the events of a module, or of a type, travel in."""
+    return f"stream:{module_of(name)}"
+
+
 class Event(Value):
     """Something that happened. Its `type` is the name on the wire, for ever; an incompatible shape is a new version."""
 
@@ -55,7 +65,7 @@ class Envelope(Value):
         return cls(
             id=event.id,
             type=event.type,
-            source=event.type.partition(".")[0],
+            source=module_of(event.type),
             tenant_id=event.tenant_id,
             time=event.time,
             trace_parent=current().trace_parent,

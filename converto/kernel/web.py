@@ -1,12 +1,12 @@
 """What every REST router stands on: who asks, which interface answers, the limits of a page, and problems."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from http import HTTPStatus
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, StreamingResponse
 from fastapi.security import HTTPBearer
 from starlette.exceptions import HTTPException
 
@@ -63,6 +63,18 @@ def _drain(request: Request) -> Drain:
 
 
 TheDrain = Annotated[Drain, Depends(_drain)]
+
+
+LONGEST_STREAM_S = 600.0
+"""A stream of Server-Sent Events ends then, as an access token does: its listener comes back with a token that is good."""
+COME_BACK = "retry: 2000\n\n"
+"""What a stream begins with: after how many milliseconds a listener comes back that has lost it."""
+
+
+def server_sent(frames: AsyncIterator[str]) -> StreamingResponse:
+    """Return Server-Sent Events that nothing between us and the listener keeps or holds back."""
+    headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
+    return StreamingResponse(frames, media_type="text/event-stream", headers=headers)
 
 
 def problem(error: Error, *, instance: str | None = None) -> JSONResponse:

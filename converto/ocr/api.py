@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
 
 from converto.kernel.errors import Unavailable
 from converto.kernel.paging import BadCursor, Page
-from converto.kernel.web import CurrentActor, Cursor, Limit, TheDrain, problems, the
+from converto.kernel.web import CurrentActor, Cursor, Limit, TheDrain, problems, server_sent, the
 from converto.ocr.interface import (
     FINISHED,
     AlreadyFinished,
@@ -122,11 +122,7 @@ async def progress(
     if first.status in FINISHED and first.revision == last_event_id:
         await rest.aclose()
         return Response(status_code=204)
-    return StreamingResponse(
-        frames(first, rest, last_seen=last_event_id),
-        media_type="text/event-stream",
-        headers={"cache-control": "no-store", "x-accel-buffering": "no"},
-    )
+    return server_sent(frames(first, rest, last_seen=last_event_id))
 
 
 @router.post("/scans/{scan_id}/cancel", responses=problems(UnknownScan, AlreadyFinished))

@@ -11,13 +11,11 @@ from converto.kernel.actor import Actor
 from converto.kernel.context import within
 from converto.kernel.drain import Drain
 from converto.kernel.errors import TimedOut, Unavailable
+from converto.kernel.web import COME_BACK, LONGEST_STREAM_S
 from converto.ocr.interface import FINISHED, Ocr, ScanProgress, UnknownScan
 
 SILENT_S = 40.0
 """The reader gives a sign of life every 15 s; one that is silent for so long is taken for gone."""
-LONGEST_S = 600.0
-"""A stream ends then, as an access token does: its listener comes back with a token that is good."""
-COME_BACK_MS = 2000
 AGAIN_S = 1.0
 
 
@@ -27,7 +25,7 @@ async def standings(ocr: Ocr, actor: Actor, scan_id: UUID, *, drain: Drain) -> A
     Raises UnknownScan, Unavailable or TimedOut before the first; after it a reader that ends is followed by the next one that answers, and
     a scan that is removed is the end.
     """
-    until, has_begun = time.monotonic() + LONGEST_S, False
+    until, has_begun = time.monotonic() + LONGEST_STREAM_S, False
     while time.monotonic() < until and not drain.has_begun:
         told: Any = ocr.progress(actor, scan_id)
         try:
@@ -56,7 +54,7 @@ async def _next(told: AsyncIterator[ScanProgress], drain: Drain) -> ScanProgress
 
 async def frames(first: ScanProgress, rest: AsyncGenerator[ScanProgress, None], *, last_seen: int | None) -> AsyncIterator[str]:
     """Yield Server-Sent Events from the first standing on, but for what the listener has seen already."""
-    yield f"retry: {COME_BACK_MS}\n\n{_frame(first, last_seen)}"
+    yield COME_BACK + _frame(first, last_seen)
     last_seen = first.revision
     async with aclosing(rest):
         async for stands in rest:

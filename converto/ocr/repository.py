@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import CursorResult, delete, func, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from converto.kernel.database import changed
 from converto.ocr.interface import ScanFilter
 from converto.ocr.models import ScanRow
 
@@ -57,8 +58,7 @@ class Scans:
         """Note how far its reader is; False when that one does not read it any more."""
         held = (ScanRow.tenant_id == tenant_id, ScanRow.id == scan_id, ScanRow.reader_id == reader_id)
         noted = update(ScanRow).where(*held).values(pages_read=pages_read, revision=ScanRow.revision + 1)
-        result: CursorResult[Any] = await self._session.execute(noted)  # type: ignore[assignment]
-        return result.rowcount == 1
+        return await changed(self._session, noted) == 1
 
     async def with_key(self, tenant_id: UUID, idempotency_key: str) -> ScanRow | None:
         """Return the scan that was made under an idempotency key."""

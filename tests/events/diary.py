@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import select, update
 
 from converto.events.backend import Subscriber
-from converto.events.inbox import Inbox
+from converto.events.desk import DeliveryDesk
 from converto.events.outbox import publish
 from converto.events.tables import inbox, outbox
 from converto.kernel.clock import new_id, now
@@ -148,5 +148,4 @@ async def hurry_until(database: Database, **wanted: int) -> None:
 
 
 async def revive(database: Database, event_id: UUID) -> int:
-    async with database.writing() as session:
-        return await Inbox(session).revive(event_id)
+    return await DeliveryDesk(database).retry(event_id, tenant_id=None)

@@ -11,6 +11,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import OperationalError
 
 from converto.events.backend import Receiver, Subscriber
+from converto.events.desk import DeliveryDesk
 from converto.events.in_process import InProcess
 from converto.events.outbox import Outbox
 from converto.events.relay import ATTEMPTS, Relay
@@ -126,10 +127,10 @@ async def test_a_dead_event_of_an_outbox_is_listed_and_can_be_revived(database: 
     for _ in range(ATTEMPTS):
         await relay.send_due()
         await make_due(database)
-    async with database.writing() as session:
-        (dead,) = await Outbox(session).dead()
-        revived = [await Outbox(session).revive(event_id) for event_id in (bad.id, bad.id)]
-    assert (dead.subscriber, dead.event_id, dead.last_error) == ("(not sent)", bad.id, "ValueError: it does not fit")
+    desk = DeliveryDesk(database)
+    (dead,) = await desk.dead(None, limit=10)
+    revived = [await desk.retry(event_id, tenant_id=None) for event_id in (bad.id, bad.id)]
+    assert (dead.subscriber, dead.envelope.id, dead.last_error) == ("(not sent)", bad.id, "ValueError: it does not fit")
     assert revived == [1, 0]
     carrier.refuses = set()
     assert await relay.send_due()

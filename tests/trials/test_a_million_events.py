@@ -12,9 +12,9 @@ from uuid import UUID
 import pytest
 from redis.asyncio import Redis as Client
 
-from converto.events.redis_streams import RedisStreams, stream_of
+from converto.events.redis_streams import RedisStreams
 from converto.kernel.clock import new_id, now
-from converto.kernel.event import Envelope
+from converto.kernel.event import Envelope, stream_of
 from tests.servers import Redis
 
 pytestmark = [pytest.mark.trials, pytest.mark.timeout(1800)]

@@ -6,14 +6,14 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import CursorResult, bindparam, delete, insert, select, tuple_, update
+from sqlalchemy import bindparam, delete, insert, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from converto.events.webhooks.interface import DeliveryStatus, Replay
 from converto.events.webhooks.models import AttemptRow, Base, DeliveryRow, WebhookRow
-from converto.kernel.database import Database, once
+from converto.kernel.database import Database, changed, once
 
 SHOWN_ATTEMPTS = 20
 REPLAYED_AT_ONCE = 10_000
@@ -87,8 +87,7 @@ class Endpoints:
     async def remove(self, tenant_id: UUID, webhook_id: UUID) -> bool:
         """Forget an endpoint; False where there is none."""
         gone = delete(WebhookRow).where(WebhookRow.tenant_id == tenant_id, WebhookRow.id == webhook_id)
-        result: CursorResult[Any] = await self._session.execute(gone, execution_options=_UNSEEN)  # type: ignore[assignment]
-        return result.rowcount == 1
+        return await changed(self._session, gone) == 1
 
 
 class Deliveries:

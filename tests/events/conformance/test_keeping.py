@@ -5,6 +5,7 @@ from uuid import UUID
 
 from sqlalchemy import delete, select, update
 
+from converto.events.desk import DeliveryDesk
 from converto.events.inbox import Inbox
 from converto.events.outbox import Outbox
 from converto.events.tables import inbox, outbox
@@ -160,7 +161,7 @@ async def _grow_older(database: Database, *, by: timedelta) -> None:
 
 
 async def test_a_dead_event_of_an_outbox_is_listed_and_sent_anew_when_it_is_revived(post: Post) -> None:
-    bad, carrier = told("bad"), Interrupted(post.backend)
+    bad, carrier, desk = told("bad"), Interrupted(post.backend), DeliveryDesk(post.database)
     carrier.refuses = {bad.id}
     async with post.running(backend=carrier):
         await tell(post.database, bad)
@@ -170,12 +171,10 @@ async def test_a_dead_event_of_an_outbox_is_listed_and_sent_anew_when_it_is_revi
                 later = (outbox.c.attempts > 0) & outbox.c.dead_at.is_(None)
                 await session.execute(update(outbox).where(later).values(due_at=now() - timedelta(seconds=1)))
             post.database.published.ring()
-            async with post.database.reading() as session:
-                return [one.event_id for one in await Outbox(session).dead()] == [bad.id]
+            return [one.envelope.id for one in await desk.dead(None, limit=10)] == [bad.id]
 
         await until(dead)
         carrier.refuses.clear()
-        async with post.database.writing() as session:
-            assert [await Outbox(session).revive(bad.id), await Outbox(session).revive(bad.id)] == [1, 0]
+        assert [await desk.retry(bad.id, tenant_id=None) for _ in range(2)] == [1, 0]
         await until_states(post.database, handled=1)
     assert post.diary.heard == {"bad": 1}

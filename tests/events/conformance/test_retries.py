@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from converto.events.inbox import Inbox
+from converto.events.desk import DeliveryDesk
 from converto.kernel.clock import now
 from converto.kernel.event import Envelope, Event
 from tests.events.conformance.post import NAME, Post, fail, lay_in
@@ -43,9 +43,13 @@ async def test_a_dead_event_is_listed_and_can_be_revived(post: Post) -> None:
     async with post.running(post.hears(attempts=1)):
         await tell(post.database, event)
         await until_states(post.database, dead=1)
-        async with post.database.reading() as session:
-            (dead,) = await Inbox(session).dead()
-        assert (dead.event_id, dead.type, dead.attempts, dead.last_error) == (event.id, "diary.told", 1, "LookupError: the pen is dry")
+        (dead,) = await DeliveryDesk(post.database).dead(None, limit=10)
+        assert (dead.envelope.id, dead.envelope.type, dead.attempts, dead.last_error) == (
+            event.id,
+            "diary.told",
+            1,
+            "LookupError: the pen is dry",
+        )
         post.diary.takes = None
         assert await revive(post.database, event.id) == 1
         await until_states(post.database, handled=1)
@@ -208,10 +212,9 @@ async def test_dead_events_are_listed_newest_first(post: Post) -> None:
         for number in range(3):
             await tell(post.database, told(f"words {number}"))
             await until_states(post.database, dead=number + 1)
-    async with post.database.reading() as session:
-        dead = await Inbox(session).dead(limit=2)
+    dead = await DeliveryDesk(post.database).dead(None, limit=2)
     words = {row.event_id: words for words, row in (await post.rows()).items()}
-    assert [words[one.event_id] for one in dead] == ["words 2", "words 1"]
+    assert [words[one.envelope.id] for one in dead] == ["words 2", "words 1"]
 
 
 @pytest.mark.parametrize("error", ["boom", "ä" * 10_000])
