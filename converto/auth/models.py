@@ -9,6 +9,8 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from converto.kernel.columns import Moment
 
+PERSON, SERVICE_ACCOUNT = "person", "service"
+
 
 class Row(DeclarativeBase):
     """What every table of this module shares."""
@@ -26,7 +28,10 @@ class UserRow(Row):
     email: Mapped[str] = mapped_column(String(254), unique=True)
     full_name: Mapped[str] = mapped_column(String(200))
     password_hash: Mapped[str] = mapped_column(String(200))
+    kind: Mapped[str] = mapped_column(String(20), default=PERSON)
+    """`person`, or `service` for the account of a program, which never signs in by a password."""
     created_at: Mapped[datetime]
+    email_verified_at: Mapped[datetime | None]
     disabled_at: Mapped[datetime | None]
 
 
@@ -72,6 +77,10 @@ class SessionRow(Row):
     end_reason: Mapped[str | None] = mapped_column(String(40))
     address: Mapped[str | None] = mapped_column(String(64))
     user_agent: Mapped[str | None] = mapped_column(String(512))
+    proved_at: Mapped[datetime]
+    """When the person has last proved who they are in this session."""
+    methods: Mapped[str] = mapped_column(String(40))
+    """What they have proved it by, such as `pwd otp`: the values are those of RFC 8176."""
 
 
 class RefreshTokenRow(Row):

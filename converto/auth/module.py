@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 from converto.auth.api import router
+from converto.auth.desk import Means
 from converto.auth.events import SessionRevoked, UserLoggedIn, UserRegistered
 from converto.auth.interface import Auth
 from converto.auth.keys import Seal, WrongSecret
@@ -13,6 +14,7 @@ from converto.auth.passwords import PasswordHasher
 from converto.auth.service import AuthService
 from converto.auth.settings import AuthSettings
 from converto.auth.signing import Signing
+from converto.auth.standing import StandingSessions
 from converto.kernel.config import Settings
 from converto.kernel.kept_secret import SHORTEST_SECRET, installation_secret
 from converto.kernel.manifest import Module, Parts
@@ -41,7 +43,7 @@ async def opened(parts: Parts) -> AsyncIterator[Auth]:
             raise CannotStart(str(error)) from error
     hasher = PasswordHasher(threads=settings.hash_threads, max_queued=settings.hash_queue, queue_timeout_s=settings.hash_queue_timeout_s)
     try:
-        yield AuthService(parts.database, settings, hasher=hasher, signing=signing)
+        yield AuthService(Means(parts.database, settings, hasher, signing, StandingSessions(settings.session_cache_s)))
     finally:
         hasher.close()
 

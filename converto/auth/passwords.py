@@ -10,7 +10,7 @@ from typing import Any, Final, ParamSpec, TypeVar
 
 from passlib.registry import get_crypt_handler
 
-from converto.auth.interface import Overloaded, WeakPassword, is_broken
+from converto.auth.people import Overloaded, WeakPassword, is_broken
 
 P = ParamSpec("P")
 R = TypeVar("R")

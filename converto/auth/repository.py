@@ -2,18 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from converto.auth.interface import Client, EmailTaken
 from converto.auth.models import MembershipRow, RefreshTokenRow, SessionRow, SignInFailureRow, SigningKeyRow, TenantRow, UserRow
+from converto.auth.people import Client, EmailTaken
 from converto.auth.roles import Role
 from converto.auth.throttle import FORGOTTEN_AFTER
-from converto.kernel.clock import new_id
+from converto.kernel.clock import new_id, now
 from converto.kernel.database import insert_into
 
 
@@ -97,9 +97,10 @@ class Sessions:
         self._session = session
 
     async def open(
-        self, tenant_id: UUID, user_id: UUID, *, token_hash: bytes, client: Client, at: datetime, lasts: timedelta
+        self, tenant_id: UUID, user_id: UUID, *, token_hash: bytes, client: Client, ends_at: datetime, methods: Sequence[str]
     ) -> SessionRow:
-        """Open a session with its first refresh token."""
+        """Open a session with its first refresh token, for a person who has proved by these methods who they are."""
+        at = now()
         row = SessionRow(
             tenant_id=tenant_id,
             id=new_id(),
@@ -107,9 +108,11 @@ class Sessions:
             version=1,
             opened_at=at,
             refreshed_at=at,
-            ends_at=at + lasts,
+            ends_at=ends_at,
             address=client.address,
             user_agent=client.user_agent,
+            proved_at=at,
+            methods=" ".join(methods),
         )
         self._session.add(row)
         await self._session.flush()
@@ -157,6 +160,11 @@ class Sessions:
         )
         row = (await self._session.execute(wanted)).one_or_none()
         return None if row is None else Standing(row.user_id, Role(row.role), row.version, row.ends_at)
+
+    async def get(self, tenant_id: UUID, session_id: UUID) -> SessionRow | None:
+        """Return a session that has not ended."""
+        mine = (SessionRow.tenant_id == tenant_id) & (SessionRow.id == session_id)
+        return await self._session.scalar(select(SessionRow).where(mine, SessionRow.ended_at.is_(None)))
 
     async def end(self, tenant_id: UUID, session_id: UUID, *, reason: str, at: datetime) -> SessionRow | None:
         """End a session, forget its refresh tokens, and return it, or None where it had ended before."""

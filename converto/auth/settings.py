@@ -26,7 +26,7 @@ class AuthSettings(ModuleSettings):
     """A session that is not refreshed for so long ends."""
     session_max_days: int = Field(default=90, ge=1, le=365)
     """A session ends after so long, however busy it is."""
-    session_cache_s: float = Field(default=1.0, ge=0, le=5)
+    session_cache_s: float = Field(default=0.4, ge=0, le=5)
     """How long a session is believed to stand without asking the database: a session ended in another process lives so much longer."""
     refresh_grace_s: float = Field(default=10.0, ge=0, le=60)
     """How long a refresh token that was used gets the same successor again: two tabs, or an answer that was lost."""

@@ -9,8 +9,8 @@ from typing import Final
 
 import structlog
 
-from converto.auth.interface import KeySet
 from converto.auth.keys import KeyRing, Seal, SigningKey
+from converto.auth.people import KeySet
 from converto.auth.repository import Keys, StoredKey
 from converto.auth.tokens import Signer, Verifier, key_set
 from converto.kernel.clock import now

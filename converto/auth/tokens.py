@@ -15,8 +15,8 @@ from uuid import UUID
 from jose import jwk, jws
 from jose.backends.base import Key
 
-from converto.auth.interface import InvalidToken, KeySet, PublicKey
 from converto.auth.keys import SigningKey
+from converto.auth.people import InvalidToken, KeySet, PublicKey
 from converto.auth.roles import Role
 from converto.kernel.clock import new_id
 from converto.kernel.interface import Value

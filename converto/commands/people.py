@@ -7,8 +7,10 @@ from functools import partial
 from typing import Any
 
 from converto.app import migrate
-from converto.auth.interface import Auth, Client, Registration, SignedIn
+from converto.auth.interface import Auth
+from converto.auth.people import Client, SignedIn
 from converto.auth.settings import AuthSettings
+from converto.auth.sign_in.interface import Registration
 from converto.kernel.actor import Actor
 from converto.kernel.config import Settings
 from converto.kernel.errors import Error

@@ -23,6 +23,7 @@ class Actor(Value):
     tenant_id: UUID
     user_id: UUID | None = None
     session_id: UUID | None = None
+    api_key_id: UUID | None = None
     role: str | None = None
     scopes: frozenset[str] = frozenset()
 

@@ -16,6 +16,9 @@ from sqlalchemy.orm import Session
 from converto.kernel.bell import Bell
 from converto.kernel.context import within
 
+Transaction = AsyncSession
+"""What `reading` and `writing` give: a session within one transaction."""
+
 # the timeout comes first: turning a new file to WAL may have to wait for another process that does the same
 SQLITE_PRAGMAS = ("busy_timeout=5000", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON")
 _BEGIN = "converto_begin"

@@ -32,10 +32,12 @@ class BadBody(Invalid):
 
 
 def the(interface: type[Asked]) -> Callable[[Request], Asked]:
-    """Return a dependency that gives the caller of a module, wherever it lives."""
+    """Return a dependency that gives the caller of a module, wherever it lives; a part of its interface is answered by the whole."""
 
     def give(request: Request) -> Asked:
-        bound: Asked = request.app.state.runtime.interfaces[interface]
+        interfaces = request.app.state.runtime.interfaces
+        whole = interface if interface in interfaces else next(asked for asked in interfaces if interface in asked.__mro__)
+        bound: Asked = interfaces[whole]
         return bound
 
     return give

@@ -50,8 +50,15 @@ def _imported_interfaces(folder: Path, package: str) -> set[str]:
 
 
 def _is_another_modules_interface(module: str | None, package: str) -> bool:
-    parts = (module or "").split(".")
-    return len(parts) > 2 and parts[0] == "converto" and parts[-1] == "interface" and parts[-2] not in (package, "kernel")
+    folder, _, file = (module or "").rpartition(".")
+    return file == "interface" and folder.startswith("converto.") and _owner(folder) not in (package, "kernel")
+
+
+def _owner(folder: str) -> str:
+    """Return the module whose package a folder is, or is a part of."""
+    homes = {home.removesuffix("module"): name for name, home in HOMES.items()}
+    inside = [home for home in homes if f"{folder}.".startswith(home)]
+    return homes[max(inside, key=len)] if inside else folder.rpartition(".")[2]
 
 
 def _is_interface(thing: object) -> bool:

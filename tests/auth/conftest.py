@@ -11,8 +11,10 @@ from pydantic import SecretStr
 from sqlalchemy import select
 from starlette.applications import Starlette
 
-from converto.auth.interface import Auth, Client, Credentials, Registration, SignedIn
+from converto.auth.interface import Auth
 from converto.auth.module import module
+from converto.auth.people import Client, SignedIn
+from converto.auth.sign_in.interface import Credentials, Registration
 from converto.events.tables import outbox
 from converto.events.tables import tables as delivery_tables
 from converto.kernel import schema

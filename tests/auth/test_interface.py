@@ -1,7 +1,8 @@
 import pytest
 from pydantic import ValidationError
 
-from converto.auth.interface import Auth, Registration
+from converto.auth.interface import Auth
+from converto.auth.sign_in.interface import Registration
 from converto.kernel.interface import operations
 from tests.auth.conftest import PASSWORD
 

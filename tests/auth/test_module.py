@@ -9,10 +9,11 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import func, select, update
 
-from converto.auth.interface import InvalidToken, RegistrationClosed
 from converto.auth.models import SigningKeyRow
 from converto.auth.module import SECRET_FILE, module
+from converto.auth.people import InvalidToken
 from converto.auth.settings import AuthSettings
+from converto.auth.sign_in.interface import RegistrationClosed
 from converto.kernel.clock import now
 from converto.kernel.config import Environment, Settings
 from converto.kernel.metrics import new_registry

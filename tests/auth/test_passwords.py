@@ -7,8 +7,8 @@ from time import process_time
 
 import pytest
 
-from converto.auth.interface import Overloaded, WeakPassword
 from converto.auth.passwords import PasswordHasher, hashed, matches, needs_rehash, nobodys_hash, require_strong
+from converto.auth.people import Overloaded, WeakPassword
 from converto.auth.strength import score
 
 GOOD = "kolme vihreää tuolia 81"

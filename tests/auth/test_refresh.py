@@ -5,8 +5,8 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import select, update
 
-from converto.auth.interface import InvalidRefreshToken, InvalidToken, SignedIn
 from converto.auth.models import RefreshTokenRow, SessionRow, UserRow
+from converto.auth.people import InvalidRefreshToken, InvalidToken, SignedIn
 from converto.auth.refresh_tokens import hash_of, new_token, seal, unseal
 from converto.kernel.clock import now
 from tests.auth.conftest import PASSWORD, House, secret, told

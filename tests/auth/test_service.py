@@ -9,18 +9,10 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import select, update
 
-from converto.auth.interface import (
-    EmailTaken,
-    InvalidRefreshToken,
-    InvalidToken,
-    Registration,
-    SignedIn,
-    TooManyFailures,
-    WeakPassword,
-    WrongCredentials,
-)
 from converto.auth.models import MembershipRow, SessionRow, SignInFailureRow, UserRow
+from converto.auth.people import EmailTaken, InvalidRefreshToken, InvalidToken, SignedIn, TooManyFailures, WeakPassword, WrongCredentials
 from converto.auth.roles import Role, scopes
+from converto.auth.sign_in.interface import Registration
 from converto.auth.throttle import account_of
 from converto.kernel.actor import Actor
 from converto.kernel.clock import now

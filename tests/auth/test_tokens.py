@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from hypothesis import given
 from hypothesis import strategies as st
 
-from converto.auth.interface import InvalidToken
 from converto.auth.keys import KeyRing, SigningKey
+from converto.auth.people import InvalidToken
 from converto.auth.roles import Role
 from converto.auth.tokens import LEEWAY_S, LIFETIME, MAX_BYTES, Signer, Verifier, key_set
 from tests.auth.hostile_tokens import Forger, encoded, signed

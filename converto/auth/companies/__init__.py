@@ -1,0 +1,1 @@
+"""Companies, who belongs to them, as what, and who is invited."""

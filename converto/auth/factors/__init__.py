@@ -1,0 +1,1 @@
+"""What a person proves beside a password: one-time codes, recovery codes, passkeys."""

@@ -1,0 +1,1 @@
+"""Sign-in by another provider of identities: OpenID Connect."""

@@ -1,0 +1,1 @@
+"""How people come in: accounts, passwords, sessions and their tokens."""

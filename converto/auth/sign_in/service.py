@@ -1,0 +1,173 @@
+"""Decides who may come in: registration, sign-in, and how a session goes on and ends."""
+
+from datetime import datetime, timedelta
+
+import structlog
+from pydantic import SecretStr
+
+from converto.auth.audit.repository import Audit
+from converto.auth.desk import Desk, Means, person, tenant_of, user_of
+from converto.auth.events import UserLoggedIn, UserRegistered
+from converto.auth.factors.second_step import require_second_step
+from converto.auth.models import RefreshTokenRow, SessionRow
+from converto.auth.passwords import needs_rehash
+from converto.auth.people import (
+    Client,
+    EmailTaken,
+    InvalidRefreshToken,
+    InvalidToken,
+    Me,
+    NoCompany,
+    SignedIn,
+    TooManyFailures,
+    WrongCredentials,
+)
+from converto.auth.refresh_tokens import hash_of, new_token, seal, unseal
+from converto.auth.repository import Failures, People, Sessions
+from converto.auth.roles import Role, scopes
+from converto.auth.sign_in.interface import Credentials, Ended, Registration, RegistrationClosed, SignIn
+from converto.auth.throttle import Throttle, account_of
+from converto.events.outbox import publish
+from converto.kernel.actor import Actor
+from converto.kernel.clock import now
+
+log = structlog.get_logger()
+
+
+class SignInDesk(Desk, SignIn):
+    """Accounts, sessions and tokens."""
+
+    def __init__(self, means: Means) -> None:
+        super().__init__(means)
+        self._throttle = Throttle(free=self._settings.free_failures, longest_s=self._settings.longest_wait_s)
+        self._grace = timedelta(seconds=self._settings.refresh_grace_s)
+
+    async def register(self, registration: Registration, client: Client) -> SignedIn:
+        """Open an account and a company, and sign the person in as its owner."""
+        if not self._settings.registration_open:
+            raise RegistrationClosed
+        password, email = registration.password.get_secret_value(), registration.email
+        async with self._database.reading() as session:
+            if await People(session).by_email(email) is not None:
+                raise EmailTaken
+        await self._hasher.require_strong(password, email=email, company=registration.company_name)
+        password_hash = await self._hasher.hash(password)
+        moment = now()
+        async with self._database.writing() as session:
+            people = People(session)
+            user = await people.add(email=email, full_name=registration.full_name, password_hash=password_hash, at=moment)
+            tenant = await people.found(registration.company_name, user, at=moment)
+            opened, token = await self._open(Sessions(session), (user, tenant), client, methods=("pwd",))
+            await Audit(session).note(tenant.id, "auth.registered", user_id=user.id, client=client)
+            names = {"email": email, "full_name": user.full_name, "company_name": tenant.name}
+            await publish(session, UserRegistered(tenant_id=tenant.id, user_id=user.id, **names))
+        log.info("auth.registered", user_id=str(user.id), tenant_id=str(tenant.id))
+        return await self._signed_in(user, tenant, opened, role=Role.OWNER, refresh_token=token)
+
+    async def login(self, credentials: Credentials, client: Client) -> SignedIn:
+        """Sign a person in to the company they joined first."""
+        password, account = credentials.password.get_secret_value(), account_of(credentials.email)
+        await self._count_try(account)
+        async with self._database.reading() as session:
+            known = await People(session).by_email(credentials.email)
+        right = await self._hasher.verify(password, None if known is None else known.password_hash)
+        if known is None or not right or known.disabled_at is not None:
+            log.info("auth.sign_in_failed", user_id=None if known is None else str(known.id))
+            raise WrongCredentials
+        better_hash = await self._hasher.hash(password) if needs_rehash(known.password_hash) else None
+        moment = now()
+        async with self._database.writing() as session:
+            people, sessions = People(session), Sessions(session)
+            methods = ("pwd", *await require_second_step(session, known.id, credentials.otp))
+            await Failures(session).forget(account, moment)
+            await sessions.forget_expired(known.id, moment)
+            place = await people.first_company(known.id)
+            if place is None:
+                raise NoCompany
+            tenant, role = place
+            if better_hash is not None:
+                await people.rehash(known.id, old=known.password_hash, new=better_hash)
+            opened, token = await self._open(sessions, (known, tenant), client, methods=methods)
+            await Audit(session).note(tenant.id, "auth.signed_in", user_id=known.id, client=client, methods=list(methods))
+            await publish(session, UserLoggedIn(tenant_id=tenant.id, user_id=known.id, session_id=opened.id))
+        return await self._signed_in(known, tenant, opened, role=role, refresh_token=token)
+
+    async def refresh(self, refresh_token: SecretStr) -> SignedIn:
+        """Exchange a refresh token for the next pair; one that comes back too late ends its session."""
+        token, moment = refresh_token.get_secret_value(), now()
+        async with self._database.writing() as session:
+            sessions = Sessions(session)
+            found = await sessions.by_token(hash_of(token))
+            if found is None or self._is_over(found[1], moment):
+                raise InvalidRefreshToken
+            row, of = found
+            successor = await self._succeed(sessions, found, token=token, at=moment)
+            member = None if successor is None else await People(session).member(of.tenant_id, of.user_id)
+            if successor is None:
+                # This stands although the request fails: whoever holds the rest of the family has lost it.
+                await self._end(session, of, "refresh_token_reused")
+                await Audit(session).note(of.tenant_id, "auth.refresh_token_reused", user_id=of.user_id, target=of.id)
+        if successor is None:
+            self._standing.forget(row.session_id)
+            log.warning("auth.refresh_token_reused", session_id=str(of.id), user_id=str(of.user_id), tenant_id=str(of.tenant_id))
+        if successor is None or member is None or member[0].disabled_at is not None:
+            raise InvalidRefreshToken
+        user, tenant, role = member
+        return await self._signed_in(user, tenant, of, role=role, refresh_token=successor)
+
+    async def logout(self, actor: Actor) -> None:
+        """End the actor's session."""
+        _, session_id = person(actor)
+        async with self._database.writing() as session:
+            of = await Sessions(session).get(actor.tenant_id, session_id)
+            if of is not None:
+                await self._end(session, of, "logout")
+                await Audit(session).note(actor.tenant_id, "auth.signed_out", by=actor)
+        self._standing.forget(session_id)
+
+    async def logout_all(self, actor: Actor) -> Ended:
+        """End every session of the actor's person."""
+        user_id, _ = person(actor)
+        async with self._database.writing() as session:
+            ended = await Sessions(session).open_ones(user_id)
+            for row in ended:
+                await self._end(session, row, "logout_all")
+            await Audit(session).note(actor.tenant_id, "auth.signed_out_everywhere", by=actor, sessions=len(ended))
+        for row in ended:
+            self._standing.forget(row.id)
+        return Ended(ended=len(ended))
+
+    async def me(self, actor: Actor) -> Me:
+        """Return the actor's person, company and scopes."""
+        user_id, _ = person(actor)
+        async with self._database.reading() as session:
+            member = await People(session).member(actor.tenant_id, user_id)
+        if member is None:
+            raise InvalidToken
+        user, tenant, role = member
+        return Me(user=user_of(user), tenant=tenant_of(tenant), role=role, scopes=tuple(sorted(scopes(role))))
+
+    async def _count_try(self, account: bytes) -> None:
+        """Count a try before it is made: many at once would otherwise all be free. A right password takes the count back."""
+        moment = now()
+        async with self._database.writing() as session:
+            row = await Failures(session).of(account, moment)
+            if row.blocked_until > moment:
+                raise TooManyFailures(retry_after_s=max(1, round((row.blocked_until - moment).total_seconds())))
+            row.failures = self._throttle.failures(row.failures, row.last_at, moment)
+            row.last_at, row.blocked_until = moment, moment + self._throttle.wait(row.failures)
+
+    def _is_over(self, of: SessionRow, at: datetime) -> bool:
+        return of.ended_at is not None or of.ends_at <= at or of.refreshed_at + self._settings.session_idle <= at
+
+    async def _succeed(self, sessions: Sessions, found: tuple[RefreshTokenRow, SessionRow], *, token: str, at: datetime) -> str | None:
+        """Return the successor of a refresh token: a new one, within the grace the same again, later None."""
+        row, of = found
+        if row.used_at is None:
+            successor = new_token()
+            await sessions.forget_successors(of, used_before=at - self._grace)
+            await sessions.use(row, of, sealed_successor=seal(token, successor), successor_hash=hash_of(successor), at=at)
+            return successor
+        if at - row.used_at > self._grace or row.sealed_successor is None:
+            return None
+        return unseal(token, row.sealed_successor)
