@@ -43,7 +43,7 @@ def create_app(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with runtime.running():
             await _refuse_outdated(runtime)
-            hosted = [host for host in runtime.hosted.values() if host.module.tables is not None]
+            hosted = [host for host in runtime.hosted.values() if host.module.carries_events]
             subscribers = [Subscriber(subscription, host.service, host.database) for host in hosted for subscription in host.module.hears]
             sources = sorted(name for name, module in runtime.known.items() if module.events)
             following = [Following(follower, host.service, sources) for host in hosted for follower in host.module.follows]
@@ -69,7 +69,8 @@ async def migrate(settings: Settings, modules: Sequence[Module] | None = None) -
         for module in runtime.here:
             if module.tables is not None:
                 database = databases.of(module.name)
-                await schema.upgrade(database, DELIVERY, delivery_tables)
+                if module.carries_events:
+                    await schema.upgrade(database, DELIVERY, delivery_tables)
                 await schema.upgrade(database, module.name, module.tables)
     finally:
         await databases.close()
@@ -79,7 +80,7 @@ async def _refuse_outdated(runtime: Runtime) -> None:
     for name, host in runtime.hosted.items():
         if host.module.tables is None:
             continue
-        for history in (DELIVERY, name):
+        for history in (DELIVERY, name) if host.module.carries_events else (name,):
             if await schema.behind(host.database, history):
                 msg = f"The database of {name} is behind its migrations: run `converto migrate` first."
                 raise CannotStart(msg)

@@ -95,7 +95,7 @@ async def _databases(settings: Settings) -> AsyncIterator[Database]:
     databases = runtime.open_databases()
     try:
         for module in runtime.here:
-            if module.tables is not None:
+            if module.carries_events:
                 yield databases.of(module.name)
     finally:
         await databases.close()

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import Field, field_validator
+from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from converto.kernel.config import ModuleSettings
@@ -31,6 +31,14 @@ class GatewaySettings(ModuleSettings):
     """The most access tokens that are remembered so."""
     health_every_s: float = Field(default=5.0, gt=0, le=60)
     """The seconds between two looks at the modules that live elsewhere."""
+    secret_key: SecretStr | None = Field(
+        default=None, validation_alias=AliasChoices("CONVERTO_GATEWAY_SECRET_KEY", "CONVERTO_AUTH_SECRET_KEY", "JWT_SECRET_KEY")
+    )
+    """Seals the answers that are kept under an Idempotency-Key, the same in every edge; production insists on 32 characters or more."""
+    idempotency_keep_s: float = Field(default=86_400, ge=1, le=7 * 86_400)
+    """For so many seconds a request that comes again under its Idempotency-Key is answered as the first time."""
+    idempotency_max_bytes: int = Field(default=262_144, ge=1024, le=4 * MIB)
+    """The largest answer that is kept so; after a larger one the same request is refused, for it was done."""
 
     @field_validator("trusted_hosts", mode="before")
     @classmethod

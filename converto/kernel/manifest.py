@@ -9,6 +9,7 @@ from fastapi import APIRouter
 from prometheus_client import CollectorRegistry
 from sqlalchemy import MetaData
 
+from converto.kernel.access import Access
 from converto.kernel.blobs import BlobStore
 from converto.kernel.config import ModuleSettings, Settings
 from converto.kernel.database import Database
@@ -78,3 +79,10 @@ class Module:
     """What it reacts to."""
     follows: tuple[Follower, ...] = ()
     """What takes in every event of the installation."""
+    access: Mapping[str, Access] = field(default_factory=dict)
+    """Who may use each route of its REST, by `GET /things/{thing_id}`; the modules that ship stand in the gateway's own table."""
+
+    @property
+    def carries_events(self) -> bool:
+        """Whether its database holds the tables that carry events: those of a module that tells and hears nothing would stay empty."""
+        return self.tables is not None and bool(self.events or self.hears or self.follows)

@@ -83,7 +83,7 @@ class Runtime:
         if not secrets:
             return []
         asked = [(module.name, module.interface) for module in self.here if module.interface is not None]
-        beside = [(module.name, name) for module in self.here if module.tables is not None for name in self._companions]
+        beside = [(module.name, name) for module in self.here if module.carries_events for name in self._companions]
         return [
             *(rpc_route(name, interface, self._local(name), secrets) for name, interface in asked),
             *(
@@ -136,7 +136,7 @@ class Runtime:
             interface = self.known[name].interface
             if interface is not None:
                 self.interfaces[interface] = bind(interface, HttpTransport(replicas, self.settings.rpc_secrets, client))
-            if self.known[name].tables is not None:
+            if self.known[name].carries_events:
                 for beside, companion in self._companions.items():
                     transport = HttpTransport(replicas, self.settings.rpc_secrets, client, companion=beside)
                     self.companions[beside][name] = bind(companion.interface, transport)
@@ -159,7 +159,7 @@ class Runtime:
         service = await stack.enter_async_context(module.build(parts))
         self.hosted[module.name] = Hosted(module, service, parts.database)
         self.interfaces[module.interface] = bind(module.interface, LocalTransport(service))
-        if module.tables is not None:
+        if module.carries_events:
             for name, companion in self._companions.items():
                 self.companions[name][module.name] = bind(companion.interface, LocalTransport(companion.build(parts.database)))
 
