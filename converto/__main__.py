@@ -58,6 +58,15 @@ def openapi() -> None:
 
 
 @program.command()
+def access() -> None:
+    """Print who may use which route, as docs/access.md."""
+    from converto.commands.access import page
+    from converto.modules import installed
+
+    print(page(installed()), end="")
+
+
+@program.command()
 def settings() -> None:
     """Print every setting with its meaning and its default."""
     from converto.commands.settings import env_example
@@ -170,7 +179,7 @@ def user_create(
     ],
 ) -> None:
     """Open an account and its company, also where registration is closed."""
-    from converto.auth.interface import Registration
+    from converto.auth.sign_in.interface import Registration
     from converto.commands.people import create
 
     registration = Registration(email=email, password=SecretStr(password), full_name=name, company_name=company)

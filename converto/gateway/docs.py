@@ -1,5 +1,6 @@
 """The reference page: Swagger UI from this very process, so that it works without the internet and under a strict policy."""
 
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.routing import Route
 
+from converto.kernel.access import OPERATORS, Access
 from converto.kernel.errors import NotFound
 from converto.kernel.interface import Value
 from converto.kernel.web import PROBLEM_JSON
@@ -17,6 +19,9 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; "
     "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 )
+TOKEN = "HTTPBearer"  # noqa: S105 - a name
+"""What the document calls the token of whoever is signed in."""
+OPERATORS_TOKEN = "OperatorsBearer"  # noqa: S105 - a name
 _ASSETS = {"swagger-ui-bundle.js": "text/javascript", "swagger-ui.css": "text/css"}
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -60,7 +65,25 @@ def install(app: FastAPI) -> None:
     ]
     describe = app.openapi
 
-    app.openapi = lambda: _with_problems(describe())  # type: ignore[method-assign]
+    app.openapi = lambda: _with_access(_with_problems(describe()), app.state.edge.routes.entries())  # type: ignore[method-assign]
+
+
+def _with_access(document: dict[str, Any], entries: Mapping[str, Access]) -> dict[str, Any]:
+    """Return the document with what the access table says of each route."""
+    schemes = document.setdefault("components", {}).setdefault("securitySchemes", {})
+    schemes[TOKEN] = {"type": "http", "scheme": "bearer", "description": "The `access_token` of a sign-in, or an API key."}
+    schemes[OPERATORS_TOKEN] = {"type": "http", "scheme": "bearer", "description": "The installation's own, `CONVERTO_METRICS_TOKEN`."}
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            access = entries[f"{method.upper()} {path}"]
+            operation.pop("security", None)
+            operation["x-admission"] = access.admission.value
+            if access.needs_actor:
+                operation["security"] = [{TOKEN: []}]
+                operation["x-scope"] = access.scope
+            elif access.scope == OPERATORS:
+                operation["security"] = [{}, {OPERATORS_TOKEN: []}]
+    return document
 
 
 def _with_problems(document: dict[str, Any]) -> dict[str, Any]:

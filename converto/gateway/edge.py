@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from fastapi import FastAPI
@@ -13,13 +14,19 @@ from converto.gateway import docs, process_api
 from converto.gateway.access_log import AccessLog
 from converto.gateway.figures import RequestFigures
 from converto.gateway.health import watching
+from converto.gateway.interface import KeptAnswers
 from converto.gateway.journal import Journal
 from converto.gateway.layers.authentication import Authentication, KnownTokens
+from converto.gateway.layers.authorisation import Authorisation
 from converto.gateway.layers.failures import Failures
 from converto.gateway.layers.framing import Framing
+from converto.gateway.layers.idempotency import Idempotency
 from converto.gateway.layers.json_bodies import JsonBodies
 from converto.gateway.layers.observation import Observation
+from converto.gateway.layers.routing import Routing
 from converto.gateway.layers.security_headers import SecurityHeaders
+from converto.gateway.routes import Routes, merged
+from converto.gateway.secret import secret_of
 from converto.gateway.settings import GatewaySettings
 from converto.kernel.runtime import Runtime
 
@@ -34,6 +41,7 @@ class Edge:
     figures: RequestFigures
     tokens: KnownTokens
     journal: Journal
+    routes: Routes
 
 
 def install_edge(app: FastAPI, runtime: Runtime, traffic: Traffic, *, settings: GatewaySettings | None = None) -> None:
@@ -42,15 +50,21 @@ def install_edge(app: FastAPI, runtime: Runtime, traffic: Traffic, *, settings: 
     tokens = KnownTokens(lifetime_s=settings.token_cache_s, size=settings.token_cache_size)
     figures = RequestFigures(runtime.metrics)
     journal = Journal(figures, AccessLog(runtime.settings))
-    app.state.edge = Edge(settings, runtime, traffic, figures, tokens, journal)
     app.include_router(process_api.router)
     docs.install(app)
+    routes = Routes(app.routes, merged(runtime.known.values()))
+    app.state.edge = Edge(settings, runtime, traffic, figures, tokens, journal, routes)
     # a redirect to the path with or without its slash would be built from what the client says our name is
     app.router.redirect_slashes = False
 
     # The last one added is the first to be passed.
     app.add_middleware(JsonBodies)
+    if runtime.is_edge:
+        secret = cache(lambda: secret_of(settings, runtime.settings))
+        app.add_middleware(Idempotency, kept=lambda: _kept(runtime), secret=secret, settings=settings)
+    app.add_middleware(Authorisation)
     app.add_middleware(Authentication, auth=lambda: _auth(runtime), tokens=tokens, secrets=runtime.settings.rpc_secrets)
+    app.add_middleware(Routing, routes=routes)
     app.add_middleware(Framing, settings=settings)
     app.add_middleware(Failures)
     app.add_middleware(SecurityHeaders)
@@ -60,6 +74,12 @@ def install_edge(app: FastAPI, runtime: Runtime, traffic: Traffic, *, settings: 
 def _auth(runtime: Runtime) -> Auth | None:
     found: Any = runtime.interfaces.get(Auth)  # type: ignore[type-abstract]
     bound: Auth | None = found
+    return bound
+
+
+def _kept(runtime: Runtime) -> KeptAnswers | None:
+    found: Any = runtime.interfaces.get(KeptAnswers)  # type: ignore[type-abstract]
+    bound: KeptAnswers | None = found
     return bound
 
 

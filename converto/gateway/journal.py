@@ -4,11 +4,8 @@ A record is the cheaper the more of them are worked off in a row, and a write to
 """
 
 import asyncio
-from collections.abc import Callable
 from time import monotonic, time
-from typing import Any
 
-from starlette.routing import Route
 from starlette.types import Scope
 
 from converto.gateway.access_log import AccessLog, Answered
@@ -30,13 +27,13 @@ class Journal:
         self._access_log = access_log
         self._noted: list[Answered] = []
         self._due: asyncio.TimerHandle | None = None
-        self._plain_routes: dict[Callable[..., Any], str] = {}
 
     def note(self, scope: Scope, context: Context, *, status: int, sent: int, start: float) -> None:
         """Note a request that began at a `time.monotonic()` and ends now."""
         # not the scope itself: what hangs on it would be kept from being used again at once, which costs more than is saved
         method, actor = scope["method"], scope.get("converto.actor")
-        kind = (method if method in METHODS else "other", self._template(scope), status)
+        found = scope.get("converto.route")
+        kind = (method if method in METHODS else "other", UNMATCHED if found is None else found.template, status)
         self._noted.append(Answered(kind, context, actor and actor.tenant_id, sent, monotonic() - start, time()))
         if self._due is None:
             self._due = asyncio.get_running_loop().call_later(GATHER_S, self.work_off)
@@ -51,19 +48,3 @@ class Journal:
         for answered in noted:
             self._figures.count(answered.kind, answered.seconds)
         self._access_log.tell(noted)
-
-    def _template(self, scope: Scope) -> str:
-        # an included router's own prefix is known only to the context that FastAPI leaves in the scope
-        fastapi = scope.get("fastapi")
-        route = (fastapi and fastapi.get("effective_route_context")) or scope.get("route")
-        if route is not None:
-            template: str = route.path
-            return template
-        endpoint = scope.get("endpoint")
-        return UNMATCHED if endpoint is None else self._plain_routes.get(endpoint) or self._look_up(scope, endpoint)
-
-    def _look_up(self, scope: Scope, endpoint: Callable[..., Any]) -> str:
-        """Return the template of a route that is not FastAPI's, and so does not stand in the scope."""
-        plain = [route for route in scope["app"].routes if isinstance(route, Route)]
-        self._plain_routes.update({route.endpoint: route.path for route in plain})
-        return self._plain_routes.setdefault(endpoint, UNMATCHED)

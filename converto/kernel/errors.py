@@ -6,6 +6,7 @@
     ├── PaymentRequired   ├── Unsupported 415
     ├── Forbidden 403     ├── Invalid 422
     ├── NotFound 404      ├── Limited 429
+    ├── MethodNotAllowed  │
     └── Conflict 409      └── Internal 500, NotConfigured 501, Unavailable 503, TimedOut 504
 
 A module's error is a subclass of one kind with a code of its own, and a message that says what is wrong and how to mend it:
@@ -86,6 +87,13 @@ class NotFound(Error):
 
     status, title, code = 404, "Not found", "not_found"
     message = "There is nothing here."
+
+
+class MethodNotAllowed(Error):
+    """It is there, but takes other methods: `allowed` names them."""
+
+    status, title, code = 405, "Method not allowed", "method_not_allowed"
+    message = "This path does not take that method."
 
 
 class Conflict(Error):

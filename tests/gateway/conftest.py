@@ -17,6 +17,7 @@ from structlog.testing import capture_logs
 from converto.app import create_app, migrate
 from converto.auth.module import module as auth
 from converto.gateway.module import module as gateway
+from converto.kernel.access import PUBLIC, Access, Admission
 from converto.kernel.config import Environment, Settings
 from converto.kernel.context import current
 from converto.kernel.errors import Unavailable
@@ -78,7 +79,25 @@ async def create(body: Annotated[Any, Body()]) -> dict[str, Any]:
     return {"body": body}
 
 
-THINGS = Module(name="things", router=router)
+@router.post("/private")
+async def private(body: Annotated[Any, Body()]) -> dict[str, Any]:
+    return {"body": body}
+
+
+@router.get("/unlisted/route")
+async def unlisted() -> None:
+    return None
+
+
+ACCESS = {
+    "POST /things/private": Access("things:write", Admission.READ),
+    "GET /things/mine": Access(None, Admission.READ),
+    **{f"GET /things/{name}": Access(PUBLIC, Admission.READ) for name in ("context", "headers", "broken", "unavailable", "breaks-off")},
+    "GET /things/{thing_id}": Access(PUBLIC, Admission.READ),
+    "POST /things": Access(PUBLIC, Admission.READ),
+    "POST /things/upload": Access(PUBLIC, Admission.BULK),
+}
+THINGS = Module(name="things", router=router, access=ACCESS)
 MODULES = (auth, gateway, THINGS)
 Edge = Callable[..., Any]
 
