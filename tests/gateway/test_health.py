@@ -43,7 +43,7 @@ async def test_a_process_without_its_database_is_not_ready(data_dir: Path, postg
         await close(postgres_url)
         after = await http.get("/health/ready")
     assert (before.status_code, after.status_code) == (200, 503)
-    assert "the database of auth does not answer" in after.json()["reasons"]  # the loops that move events may have noticed too
+    assert "the database of gateway does not answer" in after.json()["reasons"]  # the loops that move events may have noticed too
 
 
 async def close(postgres_url: str) -> None:

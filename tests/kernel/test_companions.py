@@ -45,8 +45,16 @@ class NothingOfOthers(Interface):
     """Another one's."""
 
 
+class NothingOfThese(Interface):
+    """A third one's."""
+
+
 class Drawn(Event):
     type = "pens.drawn"
+
+
+class Filled(Event):
+    type = "inks.filled"
 
 
 def module(name: str, interface: type[Interface], given: dict[str, Parts], **more: Any) -> Module:
@@ -61,7 +69,8 @@ def module(name: str, interface: type[Interface], given: dict[str, Parts], **mor
 def house(settings: Settings, given: dict[str, Parts], transport: httpx2.AsyncBaseTransport | None = None) -> Runtime:
     modules = [
         module("pens", Nothing, given, tables=MetaData(), events=(Drawn,)),
-        module("inks", NothingOfOthers, given, tables=MetaData()),
+        module("inks", NothingOfOthers, given, tables=MetaData(), events=(Filled,)),
+        module("blots", NothingOfThese, given, tables=MetaData()),
         Module(name="gateway"),
     ]
     stores = {"store": Companion(Store, DatabaseStore)}
@@ -72,7 +81,7 @@ def apart(name: str, elsewhere: str, data_dir: Path) -> Settings:
     return Settings(modules=(name,), remote={elsewhere: "http://there"}, events="redis://redis", rpc_secrets=(SECRET,), data_dir=data_dir)
 
 
-async def test_every_module_with_tables_has_a_companion_made_of_its_database(data_dir: Path) -> None:
+async def test_every_module_that_carries_events_has_a_companion_made_of_its_database(data_dir: Path) -> None:
     given: dict[str, Parts] = {}
     async with house(Settings(data_dir=data_dir), given).running():
         stores: Any = given["pens"].companions["store"]  # the first one built sees those built after it
@@ -102,7 +111,7 @@ async def test_a_companion_that_does_not_answer_is_missed_by_its_modules_name(da
 def test_companions_are_served_beside_the_modules_and_only_with_secrets(data_dir: Path) -> None:
     served = house(Settings(data_dir=data_dir, rpc_secrets=(SECRET,)), {}).internal_routes()
     assert {route.path.removesuffix("/{operation}") for route in served} == {
-        "/internal/pens", "/internal/inks", "/internal/pens.store", "/internal/inks.store",
+        "/internal/pens", "/internal/inks", "/internal/blots", "/internal/pens.store", "/internal/inks.store",
     }  # fmt: skip
     assert house(Settings(data_dir=data_dir), {}).internal_routes() == []
 
@@ -110,4 +119,4 @@ def test_companions_are_served_beside_the_modules_and_only_with_secrets(data_dir
 async def test_a_module_knows_the_events_of_those_elsewhere_too(data_dir: Path) -> None:
     given: dict[str, Parts] = {}
     async with house(apart("inks", "pens", data_dir), given).running():
-        assert given["inks"].known_events == {"pens.drawn": Drawn}
+        assert given["inks"].known_events == {"pens.drawn": Drawn, "inks.filled": Filled}
