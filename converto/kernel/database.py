@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from sqlalchemy import CTE, Select, UpdateBase, event, func, select
+from sqlalchemy import CTE, Connection, Engine, NullPool, Select, UpdateBase, create_engine, event, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import Session
@@ -35,8 +35,12 @@ def sqlite_engine(file: Path) -> AsyncEngine:
     """Return an engine for one SQLite file, which is made where it does not exist."""
     file.parent.mkdir(parents=True, exist_ok=True)
     engine = create_async_engine(f"sqlite+aiosqlite:///{file}", **JSON_CODEC)
+    _configured(engine.sync_engine)
+    return engine
 
-    @event.listens_for(engine.sync_engine, "connect")
+
+def _configured(engine: Engine) -> Engine:
+    @event.listens_for(engine, "connect")
     def configure(connection: Any, _: Any) -> None:
         connection.isolation_level = None  # the driver would otherwise begin, and commit, when it likes
         cursor = connection.cursor()
@@ -44,7 +48,7 @@ def sqlite_engine(file: Path) -> AsyncEngine:
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
-    @event.listens_for(engine.sync_engine, "begin")
+    @event.listens_for(engine, "begin")
     def begin(connection: Any) -> None:
         connection.exec_driver_sql(connection.get_execution_options().get(_BEGIN, "BEGIN"))
 
@@ -101,6 +105,20 @@ class Database:
         """Open a bare connection in a writing transaction, for migrations."""
         async with self.engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"}).begin() as connection:
             yield connection
+
+    async def migrating(self, work: Callable[[Connection], None]) -> None:
+        """Have a bare connection worked on in a writing transaction, for the hundreds of statements of migrations."""
+        if self.is_sqlite:
+            # in one thread: each statement would otherwise go to the driver's thread and back, which takes longer than itself
+            await asyncio.to_thread(self._migrating_file, work)
+            return
+        async with self.upgrading() as connection:
+            await connection.run_sync(work)
+
+    def _migrating_file(self, work: Callable[[Connection], None]) -> None:
+        engine = _configured(create_engine(self.engine.url.set(drivername="sqlite"), poolclass=NullPool, **JSON_CODEC))
+        with engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"}).begin() as connection:
+            work(connection)
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[AsyncSession]:
