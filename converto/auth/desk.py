@@ -4,17 +4,20 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from converto.auth.events import EndReason, SessionRevoked
+from converto.auth.audit.repository import Audit
+from converto.auth.events import EndReason, SessionRevoked, UserLoggedIn
 from converto.auth.models import SessionRow, TenantRow, UserRow
 from converto.auth.passwords import PasswordHasher
-from converto.auth.people import Client, SignedIn, StepUpRequired, Tenant, User
+from converto.auth.people import Client, NoCompany, SignedIn, StepUpRequired, Tenant, TooManyFailures, User
 from converto.auth.refresh_tokens import hash_of, new_token
-from converto.auth.repository import Sessions
+from converto.auth.repository import Failures, People, Sessions
 from converto.auth.roles import Role
 from converto.auth.settings import AuthSettings
 from converto.auth.signing import Signing
 from converto.auth.standing import StandingSessions
+from converto.auth.throttle import Throttle
 from converto.auth.tokens import LIFETIME
+from converto.auth.vault import Vault
 from converto.events.outbox import publish
 from converto.kernel.actor import Actor
 from converto.kernel.clock import now
@@ -34,6 +37,19 @@ class Means:
     hasher: PasswordHasher
     signing: Signing
     standing: StandingSessions
+    vault: Vault
+    """Seals what has to be read again: the secrets of authenticator apps, and of sign-ins by others that are under way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """Somebody who has just come in: the session that was opened for them, and its first refresh token."""
+
+    user: UserRow
+    tenant: TenantRow
+    role: Role
+    session: SessionRow
+    refresh_token: str
 
 
 class Desk:
@@ -46,6 +62,34 @@ class Desk:
         self._hasher = means.hasher
         self._signing = means.signing
         self._standing = means.standing
+        self._throttle = Throttle(free=self._settings.free_failures, longest_s=self._settings.longest_wait_s)
+
+    async def _count_try(self, account: bytes) -> None:
+        """Count a try before it is made: many at once would otherwise all be free. What is right takes the count back."""
+        moment = now()
+        async with self._database.writing() as session:
+            row = await Failures(session).of(account, moment)
+            if row.blocked_until > moment:
+                raise TooManyFailures(retry_after_s=max(1, round((row.blocked_until - moment).total_seconds())))
+            row.failures = self._throttle.failures(row.failures, row.last_at, moment)
+            row.last_at, row.blocked_until = moment, moment + self._throttle.wait(row.failures)
+
+    async def _come_in(self, session: Transaction, user: UserRow, client: Client, *, methods: tuple[str, ...]) -> Arrival:
+        """Sign somebody who has proved who they are in to the company they joined first; noted and told. Raises NoCompany."""
+        sessions = Sessions(session)
+        await sessions.forget_expired(user.id, now())
+        place = await People(session).first_company(user.id)
+        if place is None:
+            raise NoCompany
+        tenant, role = place
+        opened, token = await self._open(sessions, (user, tenant), client, methods=methods)
+        await Audit(session).note(tenant.id, "auth.signed_in", user_id=user.id, client=client, methods=list(methods))
+        await publish(session, UserLoggedIn(tenant_id=tenant.id, user_id=user.id, session_id=opened.id))
+        return Arrival(user, tenant, role, opened, token)
+
+    async def _welcome(self, arrival: Arrival) -> SignedIn:
+        """Return the first tokens of a session, once its transaction has committed."""
+        return await self._signed_in(arrival.user, arrival.tenant, arrival.session, role=arrival.role, refresh_token=arrival.refresh_token)
 
     async def _open(
         self, sessions: Sessions, member: tuple[UserRow, TenantRow], client: Client, *, methods: tuple[str, ...]

@@ -15,6 +15,7 @@ from converto.auth.service import AuthService
 from converto.auth.settings import AuthSettings
 from converto.auth.signing import Signing
 from converto.auth.standing import StandingSessions
+from converto.auth.vault import Vault
 from converto.kernel.config import Settings
 from converto.kernel.kept_secret import SHORTEST_SECRET, installation_secret
 from converto.kernel.manifest import Module, Parts
@@ -28,7 +29,8 @@ SECRET_FILE = "auth.secret"  # noqa: S105 - the name of a file
 async def opened(parts: Parts) -> AsyncIterator[Auth]:
     """Open the service. Raises CannotStart without a good secret, or with another one than the keys were sealed with."""
     settings: AuthSettings = parts.settings
-    seal = Seal(_secret(settings, parts.program))
+    secret = _secret(settings, parts.program)
+    seal = Seal(secret)
     signing = Signing(
         parts.database,
         seal,
@@ -43,7 +45,8 @@ async def opened(parts: Parts) -> AsyncIterator[Auth]:
             raise CannotStart(str(error)) from error
     hasher = PasswordHasher(threads=settings.hash_threads, max_queued=settings.hash_queue, queue_timeout_s=settings.hash_queue_timeout_s)
     try:
-        yield AuthService(Means(parts.database, settings, hasher, signing, StandingSessions(settings.session_cache_s)))
+        standing = StandingSessions(settings.session_cache_s)
+        yield AuthService(Means(parts.database, settings, hasher, signing, standing, Vault(secret)))
     finally:
         hasher.close()
 

@@ -7,8 +7,8 @@ from pydantic import SecretStr
 
 from converto.auth.audit.repository import Audit
 from converto.auth.desk import Desk, Means, person, tenant_of, user_of
-from converto.auth.events import UserLoggedIn, UserRegistered
-from converto.auth.factors.second_step import require_second_step
+from converto.auth.events import UserRegistered
+from converto.auth.factors.second_step import SecondStep
 from converto.auth.models import RefreshTokenRow, SessionRow
 from converto.auth.passwords import needs_rehash
 from converto.auth.people import (
@@ -17,16 +17,14 @@ from converto.auth.people import (
     InvalidRefreshToken,
     InvalidToken,
     Me,
-    NoCompany,
     SignedIn,
-    TooManyFailures,
     WrongCredentials,
 )
 from converto.auth.refresh_tokens import hash_of, new_token, seal, unseal
 from converto.auth.repository import Failures, People, Sessions
 from converto.auth.roles import Role, scopes
 from converto.auth.sign_in.interface import Credentials, Ended, Registration, RegistrationClosed, SignIn
-from converto.auth.throttle import Throttle, account_of
+from converto.auth.throttle import account_of
 from converto.events.outbox import publish
 from converto.kernel.actor import Actor
 from converto.kernel.clock import now
@@ -39,7 +37,6 @@ class SignInDesk(Desk, SignIn):
 
     def __init__(self, means: Means) -> None:
         super().__init__(means)
-        self._throttle = Throttle(free=self._settings.free_failures, longest_s=self._settings.longest_wait_s)
         self._grace = timedelta(seconds=self._settings.refresh_grace_s)
 
     async def register(self, registration: Registration, client: Client) -> SignedIn:
@@ -77,20 +74,12 @@ class SignInDesk(Desk, SignIn):
         better_hash = await self._hasher.hash(password) if needs_rehash(known.password_hash) else None
         moment = now()
         async with self._database.writing() as session:
-            people, sessions = People(session), Sessions(session)
-            methods = ("pwd", *await require_second_step(session, known.id, credentials.otp))
+            methods = ("pwd", *await SecondStep(session, self._means.vault).require(known.id, credentials.otp))
             await Failures(session).forget(account, moment)
-            await sessions.forget_expired(known.id, moment)
-            place = await people.first_company(known.id)
-            if place is None:
-                raise NoCompany
-            tenant, role = place
             if better_hash is not None:
-                await people.rehash(known.id, old=known.password_hash, new=better_hash)
-            opened, token = await self._open(sessions, (known, tenant), client, methods=methods)
-            await Audit(session).note(tenant.id, "auth.signed_in", user_id=known.id, client=client, methods=list(methods))
-            await publish(session, UserLoggedIn(tenant_id=tenant.id, user_id=known.id, session_id=opened.id))
-        return await self._signed_in(known, tenant, opened, role=role, refresh_token=token)
+                await People(session).rehash(known.id, old=known.password_hash, new=better_hash)
+            arrival = await self._come_in(session, known, client, methods=methods)
+        return await self._welcome(arrival)
 
     async def refresh(self, refresh_token: SecretStr) -> SignedIn:
         """Exchange a refresh token for the next pair; one that comes back too late ends its session."""
@@ -146,16 +135,6 @@ class SignInDesk(Desk, SignIn):
             raise InvalidToken
         user, tenant, role = member
         return Me(user=user_of(user), tenant=tenant_of(tenant), role=role, scopes=tuple(sorted(scopes(role))))
-
-    async def _count_try(self, account: bytes) -> None:
-        """Count a try before it is made: many at once would otherwise all be free. A right password takes the count back."""
-        moment = now()
-        async with self._database.writing() as session:
-            row = await Failures(session).of(account, moment)
-            if row.blocked_until > moment:
-                raise TooManyFailures(retry_after_s=max(1, round((row.blocked_until - moment).total_seconds())))
-            row.failures = self._throttle.failures(row.failures, row.last_at, moment)
-            row.last_at, row.blocked_until = moment, moment + self._throttle.wait(row.failures)
 
     def _is_over(self, of: SessionRow, at: datetime) -> bool:
         return of.ended_at is not None or of.ends_at <= at or of.refreshed_at + self._settings.session_idle <= at
