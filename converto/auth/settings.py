@@ -1,17 +1,40 @@
 """What the keeper of people and companies is told from outside: `CONVERTO_AUTH_...`."""
 
 from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, Field, SecretStr
-from pydantic_settings import SettingsConfigDict
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, StringConstraints, field_validator
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from converto.kernel.config import ModuleSettings
+
+ProviderName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,30}$")]
+
+
+class OidcProvider(BaseModel):
+    """Another service that people may sign in by: `CONVERTO_AUTH_OIDC__GOOGLE__ISSUER` and so on."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    issuer: str = Field(pattern=r"^https?://[^\s?#]+$", max_length=255)
+    """Exactly as its discovery document and its tokens say it."""
+    client_id: str = Field(min_length=1, max_length=255)
+    client_secret: SecretStr | None = None
+    """None for a client that PKCE alone protects."""
+    title: str = Field(default="", max_length=100)
+    """What people are shown; the provider's name where it is empty."""
+    scopes: str = "openid email profile"
+    """What is asked for, with spaces; `openid` is needed."""
+    algorithms: tuple[Literal["RS256", "PS256", "ES256", "EdDSA"], ...] = Field(default=("RS256", "PS256", "ES256", "EdDSA"), min_length=1)
+    """How its ID tokens may be signed."""
 
 
 class AuthSettings(ModuleSettings):
     """The settings of auth."""
 
-    model_config = SettingsConfigDict(env_prefix="CONVERTO_AUTH_")
+    model_config = SettingsConfigDict(env_prefix="CONVERTO_AUTH_", env_nested_delimiter="__")
 
     # the plugin cannot read two names, and a second one is what deployments of this kind often use
     secret_key: SecretStr | None = Field(default=None, validation_alias=AliasChoices("CONVERTO_AUTH_SECRET_KEY", "JWT_SECRET_KEY"))
@@ -42,6 +65,24 @@ class AuthSettings(ModuleSettings):
     """How many wrong passwords in a row cost nothing; each further one doubles the wait, from one second on."""
     longest_wait_s: int = Field(default=900, ge=1, le=86_400)
     """The longest wait after a wrong password; nobody is locked out for ever."""
+
+    passkey_rp_id: str | None = Field(default=None, min_length=1, max_length=253)
+    """The name that passkeys belong to, where it is not that of the public URL but a domain above it: example.fi for app.example.fi."""
+    passkey_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    """Where passkeys may be used, with commas, where that is not the public URL alone."""
+    oidc: dict[ProviderName, OidcProvider] = Field(default_factory=dict, examples=["GOOGLE__ISSUER"])
+    """Who else people may sign in by, each under a name: __ISSUER, __CLIENT_ID, __CLIENT_SECRET, __TITLE, __SCOPES, __ALGORITHMS."""
+    oidc_allowed_networks: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
+    """Networks that providers may live in although they are private, with commas: 10.1.2.0/24,fd00:1::/64."""
+    oidc_ca_file: Path | None = None
+    """Certificates (PEM) that providers may be signed by, instead of the system's."""
+    oidc_timeout_s: float = Field(default=5, gt=0, le=20)
+    """A provider that has not answered within so long is unavailable."""
+
+    @field_validator("passkey_origins", "oidc_allowed_networks", mode="before")
+    @classmethod
+    def _with_commas(cls, given: Any) -> Any:
+        return tuple(part.strip() for part in given.split(",") if part.strip()) if isinstance(given, str) else given
 
     @property
     def session_idle(self) -> timedelta:

@@ -36,7 +36,8 @@ def _block(title: str, settings: type[ModuleSettings]) -> Iterator[str]:
         others = _others(variable, field)
         yield ""
         yield f"# {field.description}{f' Also: {others}.' if others else ''}"
-        yield f"# {variable}{'__OCR' if field.default_factory is dict else ''}={_shown(field)}"
+        under = (field.examples or ["OCR"])[0] if field.default_factory is dict else None
+        yield f"# {variable}{f'__{under}' if under else ''}={_shown(field)}"
 
 
 def _others(variable: str, field: FieldInfo) -> str:
