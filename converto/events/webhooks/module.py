@@ -32,7 +32,7 @@ async def opened(parts: Parts) -> AsyncIterator[WebhooksService]:
     seal = Seal(_secret(settings, parts.program))
     guard = Guard(allowed=settings.allowed_networks, https_only=parts.program.environment is Environment.PRODUCTION)
     sender = Sender(guard, Resolver(), timeout_s=settings.timeout_s, ca_file=settings.ca_file)
-    dispatcher = Dispatcher(parts.database, sender, seal, settings=settings, figures=WebhookFigures(parts.metrics))
+    dispatcher = Dispatcher(parts.database.across_tenants, sender, seal, settings=settings, figures=WebhookFigures(parts.metrics))
     sending = asyncio.create_task(dispatcher.run())
     try:
         yield WebhooksService(parts.database, guard=guard, sender=sender, seal=seal, settings=settings, queued=dispatcher.bell)

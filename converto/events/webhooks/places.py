@@ -41,6 +41,11 @@ class Places:
         return max(0, min(self._per_endpoint - mine, first + further, left))
 
     @property
+    def are_shared_out(self) -> bool:
+        """Whether a place that becomes free may be one that any endpoint waits for."""
+        return self._total - len(+self._of) >= self._at_once or self._failing >= self._at_once // 2 or self.is_full
+
+    @property
     def is_full(self) -> bool:
         """Whether nobody may have any more under way."""
         return self._total >= MOST_TIMES * self._at_once

@@ -3,17 +3,18 @@
 Statements that every round makes are built once: building costs as much as running them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-from sqlalchemy import BindParameter, ColumnElement, bindparam, func, or_, select, update
+from sqlalchemy import BindParameter, ColumnElement, bindparam, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from converto.events.webhooks.interface import DeliveryStatus, DisabledBecause
+from converto.events.webhooks.interface import DeliveryStatus
 from converto.events.webhooks.models import Base
+from converto.events.webhooks.standing import Standing
 from converto.kernel.database import once
 
 _webhook: Final = Base.metadata.tables["webhook"]
@@ -39,13 +40,43 @@ _CLAIM: Final = (
     .values(due_at=bindparam("until"), lease=bindparam("token"))
     .returning(_d.id, _d.event_id, _d.body, _d.attempts, _d.failures, _d.tries)
 )
+_held: Final = (
+    _d.tenant_id.in_(bindparam("tenants", expanding=True)),
+    _d.id.in_(bindparam("ids", expanding=True)),
+    _d.lease.in_(bindparam("tokens", expanding=True)),
+)
 _DELIVERED: Final = (
     update(_delivery)
-    .where(_d.tenant_id.in_(bindparam("tenants", expanding=True)), _d.id.in_(bindparam("ids", expanding=True)))
-    .where(_d.lease.in_(bindparam("tokens", expanding=True)))
+    .where(*_held)
     .values(status=DeliveryStatus.DELIVERED, delivered_at=_at, due_at=None, lease=None, attempts=_d.attempts + 1)
     .returning(_d.id)
 )
+_HELD: Final = select(_d.id).where(*_held).order_by(_d.id).with_for_update()
+_FAILED: Final = (
+    update(_delivery)
+    .where(_d.tenant_id == bindparam("tenant"), _d.id == bindparam("delivery"))
+    .values(status=bindparam("now_is"), due_at=bindparam("again_at"), lease=None, failures=_d.failures + 1, attempts=_d.attempts + 1)
+)
+_STANDINGS: Final = (
+    select(_w.tenant_id, _w.id, _w.failures, _w.failing_since, _w.paused_until, _w.disabled_at, _w.disabled_because)
+    .where(_w.tenant_id.in_(bindparam("tenants", expanding=True)), _w.id.in_(bindparam("endpoints", expanding=True)))
+    .order_by(_w.id)  # in one order everywhere, so that two processes never wait for each other
+    .with_for_update()
+)
+_STAND: Final = (
+    update(_webhook)
+    .where(_w.tenant_id == bindparam("tenant"), _w.id == bindparam("endpoint"))
+    .values(
+        failures=bindparam("so_many"),
+        failing_since=bindparam("since"),
+        paused_until=bindparam("until"),
+        disabled_at=bindparam("off_at"),
+        disabled_because=bindparam("because"),
+    )
+)
+
+EndpointKey = tuple[UUID, UUID]
+"""A tenant and a webhook of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +89,12 @@ class Endpoint:
     secrets: tuple[str, ...]
     """Sealed; the newest first."""
     failures: int
-    """Attempts that failed in a row."""
+    """Attempts that failed in a row, when it was claimed from."""
+
+    @property
+    def key(self) -> EndpointKey:
+        """What it is known by, whatever else has changed since."""
+        return self.tenant_id, self.id
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +114,12 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """How an endpoint has been doing."""
+class Failure:
+    """A claim that was not taken."""
 
-    failures: int
-    failing_since: datetime
+    claim: Claim
+    due_at: datetime | None
+    """When it is tried again; None when it is given up."""
 
 
 class Queues:
@@ -133,54 +170,63 @@ class Queues:
         """Settle deliveries that were taken; returns those whose lease was still held."""
         if not claims:
             return set()
-        which = {
-            "tenants": list({claim.endpoint.tenant_id for claim in claims}),
-            "ids": [claim.id for claim in claims],
-            "tokens": list({claim.lease for claim in claims}),
-        }
-        held = set(await self._session.scalars(_DELIVERED, {**which, "at": at}))
-        for endpoint in {claim.endpoint for claim in claims if claim.id in held and claim.endpoint.failures}:
+        held = set(await self._session.scalars(_DELIVERED, {**_which(claims), "at": at}))
+        recovered = {claim.endpoint for claim in claims if claim.id in held and claim.endpoint.failures}
+        for endpoint in sorted(recovered, key=lambda endpoint: endpoint.id):
             await self._set(endpoint, failures=0, failing_since=None, paused_until=None)
         return held
 
-    async def failed(self, claim: Claim, *, due_at: datetime | None) -> bool:
-        """Note a failed attempt, to be made again at a time or, with None, no more; False when the lease was lost."""
-        values: Mapping[str, Any] = {
-            "status": DeliveryStatus.PENDING if due_at is not None else DeliveryStatus.FAILED,
-            "failures": _d.failures + 1,
-            "attempts": _d.attempts + 1,
-        }
-        return await self._settle(claim, due_at=due_at, **values)
+    async def failed(self, failures: Sequence[Failure]) -> set[UUID]:
+        """Settle deliveries that were not taken; returns those whose lease was still held."""
+        held = set(await self._session.scalars(_HELD, _which([failure.claim for failure in failures])))
+        settled = [
+            {
+                "tenant": failure.claim.endpoint.tenant_id,
+                "delivery": failure.claim.id,
+                "now_is": DeliveryStatus.PENDING if failure.due_at is not None else DeliveryStatus.FAILED,
+                "again_at": failure.due_at,
+            }
+            for failure in failures
+            if failure.claim.id in held
+        ]
+        if settled:
+            await self._session.execute(_FAILED, settled)
+        return held
 
     async def release(self, claim: Claim, *, at: datetime) -> None:
         """Hand a delivery back, because this process stops; this was no attempt."""
-        await self._settle(claim, due_at=at)
+        mine = (_d.tenant_id == claim.endpoint.tenant_id, _d.id == claim.id, _d.lease == claim.lease)
+        await self._session.execute(update(_delivery).where(*mine).values(lease=None, due_at=at))
         if claim.is_probe:
             await self._set(claim.endpoint, paused_until=None)
 
-    async def count_failure(self, claim: Claim, *, at: datetime) -> Standing | None:
-        """Note that an endpoint failed. None where it is left in peace already: what was under way then says nothing new."""
-        failed = (
-            update(_webhook)
-            .where(*_is(claim.endpoint), *([] if claim.is_probe else [_free]))
-            .values(failures=_w.failures + 1, failing_since=func.coalesce(_w.failing_since, at))
-            .returning(_w.failures, _w.failing_since)
-        )
-        row = (await self._session.execute(failed, {"at": at})).one_or_none()
-        return None if row is None else Standing(row.failures, row.failing_since)
+    async def standings(self, endpoints: Collection[EndpointKey]) -> dict[EndpointKey, Standing]:
+        """Return how endpoints stand, those that are still there; nobody else changes them before this transaction ends."""
+        if not endpoints:
+            return {}
+        which = {"tenants": list({tenant_id for tenant_id, _ in endpoints}), "endpoints": [webhook_id for _, webhook_id in endpoints]}
+        rows = await self._session.execute(_STANDINGS, which)
+        return {
+            (row.tenant_id, row.id): Standing(row.failures, row.failing_since, row.paused_until, row.disabled_at, row.disabled_because)
+            for row in rows
+        }
 
-    async def pause(self, endpoint: Endpoint, *, until: datetime) -> None:
-        """Send nothing to an endpoint before a moment."""
-        await self._set(endpoint, paused_until=until)
-
-    async def disable(self, endpoint: Endpoint, because: DisabledBecause, *, at: datetime) -> None:
-        """Send nothing to an endpoint until its owner enables it again."""
-        await self._set(endpoint, disabled_at=at, disabled_because=because)
-
-    async def _settle(self, claim: Claim, **values: Any) -> bool:
-        held = (_d.tenant_id == claim.endpoint.tenant_id, _d.id == claim.id, _d.lease == claim.lease)
-        settled = update(_delivery).where(*held).values(lease=None, **values).returning(_d.id)
-        return (await self._session.scalar(settled)) is not None
+    async def stand(self, standings: Mapping[EndpointKey, Standing]) -> None:
+        """Keep how endpoints stand from now on."""
+        kept = [
+            {
+                "tenant": tenant_id,
+                "endpoint": webhook_id,
+                "so_many": standing.failures,
+                "since": standing.failing_since,
+                "until": standing.paused_until,
+                "off_at": standing.disabled_at,
+                "because": standing.disabled_because,
+            }
+            for (tenant_id, webhook_id), standing in standings.items()
+        ]
+        if kept:
+            await self._session.execute(_STAND, kept)
 
     async def _set(self, endpoint: Endpoint, **values: Any) -> None:
         await self._session.execute(update(_webhook).where(*_is(endpoint)).values(**values))
@@ -188,6 +234,14 @@ class Queues:
 
 def _is(endpoint: Endpoint) -> tuple[ColumnElement[bool], ...]:
     return _w.tenant_id == endpoint.tenant_id, _w.id == endpoint.id
+
+
+def _which(claims: Sequence[Claim]) -> dict[str, Any]:
+    return {
+        "tenants": list({claim.endpoint.tenant_id for claim in claims}),
+        "ids": [claim.id for claim in claims],
+        "tokens": list({claim.lease for claim in claims}),
+    }
 
 
 def _in_force(row: Any, at: datetime) -> tuple[str, ...]:

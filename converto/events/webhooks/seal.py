@@ -32,7 +32,8 @@ class Seal:
 
     async def ready(self) -> None:
         """Have the key made without holding up the program; what follows is quick."""
-        await asyncio.to_thread(lambda: self._cipher)
+        if "_cipher" not in vars(self):  # a thread for each delivery would cost more than its signature
+            await asyncio.to_thread(lambda: self._cipher)
 
     def close(self, secret: str, *, of: str) -> str:
         """Return a secret as it may be stored with its owner."""

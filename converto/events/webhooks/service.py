@@ -218,7 +218,7 @@ class WebhooksService(Webhooks):
 
     async def enqueue(self, envelopes: Sequence[Envelope]) -> None:
         """Queue events for the endpoints of their tenants that asked for them; one that is queued already is known by its id."""
-        async with self._database.reading() as session:
+        async with self._database.across_tenants.reading() as session:
             endpoints = await Endpoints(session).listening({envelope.tenant_id for envelope in envelopes})
         rows: list[dict[str, Any]] = []
         for envelope in envelopes:
@@ -227,7 +227,7 @@ class WebhooksService(Webhooks):
             rows += self._deliveries(envelope, wanted, tries=TRIES)
         if not rows:
             return
-        async with self._database.writing() as session:
+        async with self._database.across_tenants.writing() as session:
             await Deliveries(session).add(rows)
             after_commit(session, self._queued.ring)
 
