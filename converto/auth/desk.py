@@ -6,6 +6,7 @@ from uuid import UUID
 
 from converto.auth.audit.repository import Audit
 from converto.auth.events import EndReason, SessionRevoked, UserLoggedIn
+from converto.auth.letters.postman import Postman
 from converto.auth.models import SessionRow, TenantRow, UserRow
 from converto.auth.passwords import PasswordHasher
 from converto.auth.people import Client, NoCompany, SignedIn, StepUpRequired, Tenant, TooManyFailures, User
@@ -38,7 +39,8 @@ class Means:
     signing: Signing
     standing: StandingSessions
     vault: Vault
-    """Seals what has to be read again: the secrets of authenticator apps, and of sign-ins by others that are under way."""
+    """Seals what has to be read again: letters, the secrets of authenticator apps, and of sign-ins by others that are under way."""
+    postman: Postman
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,9 @@ class Desk:
     def __init__(self, means: Means) -> None:
         self._means = means
         self._database = means.database
+        """Shows the rows of the actor's company alone, where an actor asks; on PostgreSQL no rows where none does."""
+        self._across_tenants = means.database.across_tenants
+        """For what nobody is signed in for yet, and for what a person has in several companies."""
         self._settings = means.settings
         self._hasher = means.hasher
         self._signing = means.signing

@@ -5,7 +5,10 @@ from uuid import UUID
 
 from converto.kernel.event import Event
 
-EndReason = Literal["logout", "logout_all", "refresh_token_reused"]
+EndReason = Literal[
+    "logout", "logout_all", "refresh_token_reused", "revoked", "password_changed", "password_reset", "user_disabled", "user_deleted",
+    "member_removed", "company_left", "company_switched",
+]  # fmt: skip
 """Why a session has ended before its time."""
 
 
@@ -37,3 +40,11 @@ class SessionRevoked(Event):
     user_id: UUID
     session_id: UUID
     reason: EndReason
+
+
+class LetterWritten(Event):
+    """A letter waits to be sent; whom it is for and what it says is told to nobody."""
+
+    type: ClassVar[str] = "auth.letter.written"
+
+    letter_id: UUID

@@ -4,11 +4,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
+from converto.auth import handlers
 from converto.auth.api import router
 from converto.auth.desk import Means
-from converto.auth.events import SessionRevoked, UserLoggedIn, UserRegistered
+from converto.auth.events import LetterWritten, SessionRevoked, UserLoggedIn, UserRegistered
 from converto.auth.interface import Auth
 from converto.auth.keys import Seal, WrongSecret
+from converto.auth.letters.postman import Postman
 from converto.auth.models import Row
 from converto.auth.passwords import PasswordHasher
 from converto.auth.service import AuthService
@@ -17,12 +19,16 @@ from converto.auth.signing import Signing
 from converto.auth.standing import StandingSessions
 from converto.auth.vault import Vault
 from converto.kernel.config import Settings
+from converto.kernel.event import hear
 from converto.kernel.kept_secret import SHORTEST_SECRET, installation_secret
+from converto.kernel.mail import Mail, WrongMailAddress, open_mail
 from converto.kernel.manifest import Module, Parts
 from converto.kernel.runtime import CannotStart
 from converto.kernel.schema import behind
 
 SECRET_FILE = "auth.secret"  # noqa: S105 - the name of a file
+ATTEMPTS = 12
+"""How often a letter may fail to go out: with the pauses between, half an hour without a mail server."""
 
 
 @asynccontextmanager
@@ -46,9 +52,18 @@ async def opened(parts: Parts) -> AsyncIterator[Auth]:
     hasher = PasswordHasher(threads=settings.hash_threads, max_queued=settings.hash_queue, queue_timeout_s=settings.hash_queue_timeout_s)
     try:
         standing = StandingSessions(settings.session_cache_s)
-        yield AuthService(Means(parts.database, settings, hasher, signing, standing, Vault(secret)))
+        vault = Vault(secret)
+        postman = Postman(parts.database, _mail(parts.program), vault, public_url=parts.program.public_url)
+        yield AuthService(Means(parts.database, settings, hasher, signing, standing, vault, postman))
     finally:
         hasher.close()
+
+
+def _mail(program: Settings) -> Mail:
+    try:
+        return open_mail(program)
+    except WrongMailAddress as error:
+        raise CannotStart(str(error)) from error
 
 
 def _secret(settings: AuthSettings, program: Settings) -> str:
@@ -67,5 +82,6 @@ module = Module(
     settings=AuthSettings,
     tables=Row.metadata,
     router=router,
-    events=(UserRegistered, UserLoggedIn, SessionRevoked),
+    events=(UserRegistered, UserLoggedIn, SessionRevoked, LetterWritten),
+    hears=(hear(LetterWritten, handlers.send_letter, attempts=ATTEMPTS, given_up=handlers.give_up),),
 )

@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from converto.auth.interface import Auth
+from converto.auth.letters.postman import Postman
 from converto.auth.people import InvalidToken, KeySet
 from converto.auth.repository import Sessions, Standing
 from converto.auth.roles import scopes
@@ -13,6 +14,11 @@ from converto.kernel.clock import now
 
 class AuthService(SignInDesk, Auth):
     """People, companies, sessions, keys and tokens, in one database: each part answers for its own."""
+
+    @property
+    def postman(self) -> Postman:
+        """What sends the letters that wait."""
+        return self._means.postman
 
     async def authenticate(self, access_token: str) -> Actor:
         """Return whom an access token stands for."""
@@ -32,7 +38,7 @@ class AuthService(SignInDesk, Auth):
     async def _standing_of(self, tenant_id: UUID, session_id: UUID) -> Standing | None:
         known = self._standing.get(session_id)
         if known is None:
-            async with self._database.reading() as session:
+            async with self._database.reading(tenant_id) as session:
                 known = await Sessions(session).standing(tenant_id, session_id)
             if known is not None:
                 self._standing.keep(session_id, known)

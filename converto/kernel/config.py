@@ -49,6 +49,8 @@ class Settings(ModuleSettings):
     """The folder that holds everything on the embedded default: databases and documents."""
     database_url: SecretStr | None = None
     """A PostgreSQL to use instead of the SQLite files: postgresql://user:password@host/name."""
+    database_owner_url: SecretStr | None = None
+    """Who migrates, where CONVERTO_DATABASE_URL is a user that owns no table; the same database."""
     database_pool: int = Field(default=10, ge=1, le=200)
     """The most connections that one process opens to PostgreSQL."""
     blobs_url: str | None = None
@@ -71,6 +73,13 @@ class Settings(ModuleSettings):
     """debug, info, warning or error."""
     log_format: str = Field(default="auto", pattern="^(auto|json|text)$")
     """json (one line a fact), text (for eyes), or auto: text on a terminal, json elsewhere."""
+    public_url: str = Field(default="http://127.0.0.1:8000", pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$", max_length=300)
+    """Where people reach this installation: links in letters begin with it, whatever name a request was sent to."""
+    mail_url: SecretStr | None = None
+    """What takes letters: smtp://user:password@host:587 (STARTTLS), smtps://..., smtp+plain://host, or folder:/a/path; unless set, they lie
+    as .eml files in the data folder."""
+    mail_from: str = Field(default="Converto <converto@localhost>", min_length=3, max_length=300, pattern=r"^[^\r\n]+$")
+    """Whom letters are from."""
     metrics_token: SecretStr | None = None
     """What `GET /metrics` asks for as a bearer token; in production it is closed without one."""
 
