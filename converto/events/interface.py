@@ -44,7 +44,7 @@ class UnsupportedBody(Unsupported):
     message = "Send the body as {taken}, and say so in Content-Type."
 
 
-class KeyReused(Conflict):
+class KeyReused(Invalid):
     """An idempotency key, or the id of a CloudEvent, under which another event was published before."""
 
     code = "events.key_reused"

@@ -198,7 +198,7 @@ async def test_the_same_idempotency_key_gives_the_same_scan_and_no_other_documen
     foreign = await boris.upload(slip("KAKSI"), headers=key)
 
     assert again.json()["id"] == first["id"]
-    assert is_problem(other, 422, "ocr.idempotency_key_reused")
+    assert is_problem(other, 422, "gateway.idempotency_key_reused")
     assert (foreign.status_code, foreign.json()["id"] != first["id"]) == (202, True)
     assert await listed(aino) == [first["id"]]
 

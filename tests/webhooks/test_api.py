@@ -174,7 +174,7 @@ async def test_the_same_key_makes_one_webhook(aino: Person, receiver: Receiver) 
     answers = [await aino.ask("POST", ROUTE, json={"url": receiver.url}, headers=headers) for _ in range(2)]
     other = await aino.ask("POST", ROUTE, json={"url": f"{receiver.url}/other"}, headers=headers)
     assert answers[0].json() == answers[1].json()
-    assert is_problem(other, 422, "events.webhook_key_reused")
+    assert is_problem(other, 422, "gateway.idempotency_key_reused")
 
 
 async def test_without_signing_in_nothing_is_told(http: httpx2.AsyncClient) -> None:

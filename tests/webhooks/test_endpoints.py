@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from sqlalchemy import func, select, update
 from standardwebhooks.webhooks import WebhookVerificationError
 
-from converto.events.webhooks.interface import BadWebhookUrl, DeliveryTooLarge, NewWebhook, Replay
+from converto.events.webhooks.interface import BadWebhookUrl, DeliveryTooLarge, NewWebhook, Replay, WebhookKeyReused
 from converto.events.webhooks.models import AttemptRow, DeliveryRow, WebhookRow
 from converto.events.webhooks.module import module
 from converto.events.webhooks.settings import WebhooksSettings
@@ -206,3 +206,11 @@ async def test_in_production_an_endpoint_is_https(data_dir: Path, monkeypatch: p
         assert module.interface is not None
         with pytest.raises(BadWebhookUrl, match="begins with https://"):
             await runtime.interfaces[module.interface].create(somebody(), NewWebhook(url="http://example.com/"))  # type: ignore[attr-defined]
+
+
+async def test_the_same_key_makes_one_endpoint_also_where_no_edge_has_kept_the_answer(house: House, receiver: Receiver) -> None:
+    aino = somebody()
+    made = [await house.webhooks.create(aino, NewWebhook(url=receiver.url), idempotency_key="one") for _ in range(2)]
+    assert made[0] == made[1]
+    with pytest.raises(WebhookKeyReused):
+        await house.webhooks.create(aino, NewWebhook(url=f"{receiver.url}/other"), idempotency_key="one")

@@ -35,7 +35,7 @@ class BadIdempotencyKey(BadRequest):
     """An Idempotency-Key that is none, or two."""
 
     code = "gateway.bad_idempotency_key"
-    message = "Send one Idempotency-Key of 1 to 255 visible ASCII characters."
+    message = "Send one Idempotency-Key of 1 to 255 ASCII characters that can be seen."
 
 
 class InProgress(Conflict):
@@ -111,7 +111,8 @@ class Idempotency:
         if taken.standing is Standing.ANSWERED:
             await self._again(asked, taken, receive, send=send)
             return
-        await _Work(self._app, kept, asked, taken.holder, secret=self._secret(), settings=self._settings).serve(scope, receive, send)
+        work = _Work(self._app, kept, asked, taken.holder, secret=self._secret(), settings=self._settings)
+        await work.serve(_with_own_key(scope, asked), receive, send)
 
     async def _again(self, asked: _Asked, taken: Taken, receive: Receive, *, send: Send) -> None:
         """Give the answer again, to the same request."""
@@ -229,7 +230,7 @@ def _key(scope: Scope) -> bytes | None:
     keys = [value.strip() for name, value in scope["headers"] if name == _HEADER]
     if not keys:
         return None
-    if len(keys) > 1 or not 0 < len(keys[0]) <= LONGEST_KEY or any(not 0x20 < letter < 0x7F for letter in keys[0]):
+    if len(keys) > 1 or not 0 < len(keys[0]) <= LONGEST_KEY or any(not 0x20 <= letter < 0x7F for letter in keys[0]):
         raise BadIdempotencyKey
     return bytes(keys[0])
 
@@ -240,6 +241,12 @@ def _asked(scope: Scope, template: str, key: bytes) -> _Asked:
     identity = (tenant_id.bytes, _principal(actor), f"{scope['method']} {template}".encode(), key)
     digest = hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in identity)).digest()
     return _Asked(KeyUse(tenant_id=tenant_id, digest=digest), identity, Fingerprint(scope))
+
+
+def _with_own_key(scope: Scope, asked: _Asked) -> Scope:
+    """Return the request with a key that nobody else in the company could have sent: a module knows keys by company alone."""
+    own = (_HEADER, asked.use.digest.hex().encode())
+    return {**scope, "headers": [own if header[0] == _HEADER else header for header in scope["headers"]]}
 
 
 def _principal(actor: Actor | None) -> bytes:

@@ -16,7 +16,7 @@ from converto.kernel.event import Envelope
 from converto.ocr.events import ScanStarted
 from tests.acceptance.people import Person
 from tests.events.public.conftest import House
-from tests.events.public.consumer import consumer, ids, publish_many, started, tenant
+from tests.events.public.consumer import CLOUD, cloud, consumer, ids, publish_many, tenant
 
 
 def told(count: int) -> list[Envelope]:
@@ -64,7 +64,7 @@ async def test_who_reads_on_misses_nothing_while_many_write(house: House) -> Non
 
 async def test_what_is_older_than_it_is_kept_is_forgotten_slice_by_slice(house: House, aino: Person) -> None:
     reader, slow = await consumer(aino), await consumer(aino)
-    await aino.ask("POST", "/events/publish", json=started(aino), headers={"idempotency-key": "one"})
+    await aino.ask("POST", "/events/publish", json=cloud(id="one"), headers={"content-type": CLOUD})
     await publish_many(aino, 5)
     await reader.receive_all(6)
     await age(house, aino, days=8)
@@ -75,7 +75,7 @@ async def test_what_is_older_than_it_is_kept_is_forgotten_slice_by_slice(house: 
     streams = {item["name"]: item for item in (await aino.get("/events/streams")).json()["items"]}
     assert streams["stream:ocr"]["length"] <= 1
     assert ids(await slow.receive()) == recent
-    again = await aino.ask("POST", "/events/publish", json=started(aino), headers={"idempotency-key": "one"})
+    again = await aino.ask("POST", "/events/publish", json=cloud(id="one"), headers={"content-type": CLOUD})
     assert again.status_code == 202
 
 
