@@ -1,5 +1,6 @@
 """The command line."""
 
+import gc
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -9,8 +10,7 @@ import typer
 from pydantic import SecretStr, ValidationError
 
 from converto.kernel import log
-from converto.kernel.config import Settings
-from converto.kernel.runtime import CannotStart
+from converto.kernel.config import CannotStart, Settings
 
 program = typer.Typer(no_args_is_help=True, add_completion=False, help="Converto: the business OS of a small Finnish company.")
 events = typer.Typer(no_args_is_help=True, help="Facts on their way.")
@@ -28,6 +28,7 @@ def serve(
     migrate: Annotated[bool, typer.Option(help="Bring the databases to their newest revision first.")] = True,
 ) -> None:
     """Serve until Ctrl-C or SIGTERM."""
+    gc.disable()  # until it is ready: what is loaded stays, and to look it through for garbage is a sixth of the start
     from converto.commands.serve import serve as run
 
     run(_settings(modules), host=host, port=port, migrates=migrate)

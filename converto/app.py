@@ -14,10 +14,10 @@ from converto.events.tables import tables as delivery_tables
 from converto.events.traffic import Traffic, open_backend
 from converto.gateway.edge import edge_running, install_edge
 from converto.kernel import schema
-from converto.kernel.config import Settings
+from converto.kernel.config import CannotStart, Settings
 from converto.kernel.manifest import Companion, Module
 from converto.kernel.metrics import EventFigures, new_registry
-from converto.kernel.runtime import CannotStart, Runtime
+from converto.kernel.runtime import Runtime
 from converto.kernel.web import install_problems
 from converto.modules import installed
 

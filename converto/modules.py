@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from importlib.metadata import entry_points
 
+from converto.kernel.config import CannotStart
 from converto.kernel.manifest import Module
-from converto.kernel.runtime import CannotStart
 
 GROUP = "converto.modules"
 

@@ -18,12 +18,11 @@ from converto.auth.settings import AuthSettings
 from converto.auth.signing import Signing
 from converto.auth.standing import StandingSessions
 from converto.auth.vault import Vault
-from converto.kernel.config import Settings
+from converto.kernel.config import CannotStart, Settings
 from converto.kernel.event import hear
 from converto.kernel.kept_secret import SHORTEST_SECRET, installation_secret
 from converto.kernel.mail import Mail, WrongMailAddress, open_mail
 from converto.kernel.manifest import Module, Parts
-from converto.kernel.runtime import CannotStart
 from converto.kernel.schema import behind
 
 SECRET_FILE = "auth.secret"  # noqa: S105 - the name of a file

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import ctypes
+import gc
 import signal
 import socket
 
@@ -11,9 +12,8 @@ import uvicorn
 import uvloop
 
 from converto.app import create_app, migrate
-from converto.kernel.config import Settings
+from converto.kernel.config import CannotStart, Settings
 from converto.kernel.drain import Drain
-from converto.kernel.runtime import CannotStart
 
 log = structlog.get_logger()
 
@@ -70,6 +70,8 @@ async def _serve(settings: Settings, listener: socket.socket, *, migrates: bool)
     for stop in (signal.SIGINT, signal.SIGTERM):
         signal.signal(stop, lambda *_: None)  # uvicorn raises the signal once more after its drain: by then it has done its work
     async with app.router.lifespan_context(app):
+        gc.freeze()  # what is there now stays to the end: no look for garbage has to pass it again
+        gc.enable()
         host, port = listener.getsockname()[:2]
         log.info("program.serves", url=f"http://{f'[{host}]' if ':' in host else host}:{port}", modules=list(app.state.runtime.hosted))
         await _Server(config, app.state.runtime.drain).serve(sockets=[listener])

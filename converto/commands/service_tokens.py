@@ -4,8 +4,7 @@ from datetime import timedelta
 
 from converto.kernel import service_token
 from converto.kernel.clock import now
-from converto.kernel.config import Settings
-from converto.kernel.runtime import CannotStart
+from converto.kernel.config import CannotStart, Settings
 
 
 def show(settings: Settings, name: str, *, days: int) -> None:

@@ -10,8 +10,8 @@ from starlette.routing import BaseRoute
 
 from converto.gateway.access import TABLE
 from converto.kernel.access import INTERNAL, UNLISTED, Access
+from converto.kernel.config import CannotStart
 from converto.kernel.manifest import Module
-from converto.kernel.runtime import CannotStart
 
 _PARAMETER = re.compile(r"\{[A-Za-z_][A-Za-z0-9_]*(:[a-z]+)?\}")
 _ANYTHING = "[^/]+"

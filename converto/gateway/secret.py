@@ -1,9 +1,8 @@
 """The secret that seals what the edge keeps."""
 
 from converto.gateway.settings import GatewaySettings
-from converto.kernel.config import Settings
+from converto.kernel.config import CannotStart, Settings
 from converto.kernel.kept_secret import SHORTEST_SECRET, installation_secret
-from converto.kernel.runtime import CannotStart
 
 SECRET_FILE = "gateway.secret"  # noqa: S105 - the name of a file
 

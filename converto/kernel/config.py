@@ -9,6 +9,10 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
+class CannotStart(Exception):
+    """The settings do not make a working program; the message is one sentence that says what to set."""
+
+
 class Environment(StrEnum):
     """Where this runs: `production` refuses what is only good enough for trying out."""
 

@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from converto.kernel.binding import LocalTransport, bind
 from converto.kernel.blobs import BlobStore, open_blobs
-from converto.kernel.config import Environment, Settings
+from converto.kernel.config import CannotStart, Environment, Settings
 from converto.kernel.database import Database, Databases
 from converto.kernel.discovery import Discovery
 from converto.kernel.drain import Drain
@@ -24,10 +24,6 @@ from converto.kernel.rpc import HttpTransport, route_name, rpc_route
 SHORTEST_SECRET = 32
 CONNECT_TIMEOUT_S = 2.0
 """Within one installation a connection takes milliseconds; an address that nobody has any more would not answer at all."""
-
-
-class CannotStart(Exception):
-    """The settings do not make a working program; the message is one sentence that says what to set."""
 
 
 @dataclass(frozen=True, slots=True)

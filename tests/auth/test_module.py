@@ -15,9 +15,9 @@ from converto.auth.people import InvalidToken
 from converto.auth.settings import AuthSettings
 from converto.auth.sign_in.interface import RegistrationClosed
 from converto.kernel.clock import now
-from converto.kernel.config import Environment, Settings
+from converto.kernel.config import CannotStart, Environment, Settings
 from converto.kernel.metrics import new_registry
-from converto.kernel.runtime import CannotStart, Runtime
+from converto.kernel.runtime import Runtime
 from tests.auth.conftest import House, opened
 
 

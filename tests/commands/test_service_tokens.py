@@ -4,8 +4,7 @@ from pydantic import SecretStr
 from converto.commands.service_tokens import show
 from converto.kernel import service_token
 from converto.kernel.clock import now
-from converto.kernel.config import Settings
-from converto.kernel.runtime import CannotStart
+from converto.kernel.config import CannotStart, Settings
 
 SECRETS = (SecretStr("a secret of the tests, long enough"),)
 

@@ -9,8 +9,8 @@ from starlette.routing import BaseRoute, Match, Route
 
 from converto.gateway.routes import Routes, merged
 from converto.kernel.access import CLOSED, INTERNAL, PUBLIC, Access, Admission
+from converto.kernel.config import CannotStart
 from converto.kernel.manifest import Module
-from converto.kernel.runtime import CannotStart
 
 READ = Access("things:read", Admission.READ)
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from converto.kernel.config import Environment, Settings
+from converto.kernel.config import CannotStart, Environment, Settings
 from converto.kernel.errors import Unavailable
 from converto.kernel.interface import Interface, query
 from converto.kernel.manifest import Module, Parts
 from converto.kernel.metrics import new_registry
-from converto.kernel.runtime import CannotStart, Runtime
+from converto.kernel.runtime import Runtime
 from tests.kernel.echo import ECHO, SECRET, EchoService, Process
 
 LONG_SECRET = "a secret of the tests with more than 32 characters"

@@ -15,10 +15,10 @@ from converto.events.webhooks.models import AttemptRow, DeliveryRow, WebhookRow
 from converto.events.webhooks.module import module
 from converto.events.webhooks.settings import WebhooksSettings
 from converto.kernel.clock import new_id, now
-from converto.kernel.config import Environment, Settings
+from converto.kernel.config import CannotStart, Environment, Settings
 from converto.kernel.errors import Forbidden
 from converto.kernel.metrics import new_registry
-from converto.kernel.runtime import CannotStart, Runtime
+from converto.kernel.runtime import Runtime
 from tests.webhooks.house import DELIVERED, FAILED, House, eventually, opened, somebody, told
 from tests.webhooks.receiver import Receiver
 

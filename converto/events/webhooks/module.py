@@ -16,11 +16,10 @@ from converto.events.webhooks.seal import Seal
 from converto.events.webhooks.sender import Sender
 from converto.events.webhooks.service import WebhooksService
 from converto.events.webhooks.settings import WebhooksSettings
-from converto.kernel.config import Environment, Settings
+from converto.kernel.config import CannotStart, Environment, Settings
 from converto.kernel.event import follow
 from converto.kernel.kept_secret import SHORTEST_SECRET, installation_secret
 from converto.kernel.manifest import Module, Parts
-from converto.kernel.runtime import CannotStart
 
 SECRET_FILE = "webhooks.secret"  # noqa: S105 - the name of a file
 
