@@ -18,6 +18,7 @@ from converto.gateway.interface import KeptAnswers
 from converto.gateway.journal import Journal
 from converto.gateway.layers.authentication import Authentication, KnownTokens
 from converto.gateway.layers.authorisation import Authorisation
+from converto.gateway.layers.cross_origin import CrossOrigin
 from converto.gateway.layers.failures import Failures
 from converto.gateway.layers.framing import Framing
 from converto.gateway.layers.idempotency import Idempotency
@@ -25,9 +26,11 @@ from converto.gateway.layers.json_bodies import JsonBodies
 from converto.gateway.layers.observation import Observation
 from converto.gateway.layers.routing import Routing
 from converto.gateway.layers.security_headers import SecurityHeaders
+from converto.gateway.origins import Origins
 from converto.gateway.routes import Routes, merged
 from converto.gateway.secret import secret_of
 from converto.gateway.settings import GatewaySettings
+from converto.kernel.config import Environment
 from converto.kernel.runtime import Runtime
 
 
@@ -57,17 +60,19 @@ def install_edge(app: FastAPI, runtime: Runtime, traffic: Traffic, *, settings: 
     # a redirect to the path with or without its slash would be built from what the client says our name is
     app.router.redirect_slashes = False
 
+    origins = Origins(settings.cors_origins)
     # The last one added is the first to be passed.
     app.add_middleware(JsonBodies)
     if runtime.is_edge:
         secret = cache(lambda: secret_of(settings, runtime.settings))
         app.add_middleware(Idempotency, kept=lambda: _kept(runtime), secret=secret, settings=settings)
     app.add_middleware(Authorisation)
-    app.add_middleware(Authentication, auth=lambda: _auth(runtime), tokens=tokens, secrets=runtime.settings.rpc_secrets)
+    app.add_middleware(Authentication, auth=lambda: _auth(runtime), tokens=tokens, secrets=runtime.settings.rpc_secrets, origins=origins)
     app.add_middleware(Routing, routes=routes)
     app.add_middleware(Framing, settings=settings)
     app.add_middleware(Failures)
-    app.add_middleware(SecurityHeaders)
+    app.add_middleware(CrossOrigin, origins=origins)
+    app.add_middleware(SecurityHeaders, always_over_tls=runtime.settings.environment is Environment.PRODUCTION)
     app.add_middleware(Observation, journal=journal, deadline_s=settings.deadline_s)
 
 

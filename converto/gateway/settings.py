@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
+from converto.gateway.origins import origin_of
 from converto.kernel.config import ModuleSettings
 
 MIB = 1024 * 1024
@@ -25,6 +26,8 @@ class GatewaySettings(ModuleSettings):
     """The seconds after which nobody works on a request any more; an event stream lasts as long as its listener."""
     trusted_hosts: Annotated[tuple[str, ...], NoDecode] = ()
     """The names that this installation is reached by, with commas; empty means any."""
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    """The addresses whose pages may ask from a browser, with commas: https://app.example.com; the own address needs no mention."""
     token_cache_s: float = Field(default=1.0, ge=0, le=5)
     """The seconds for which an access token that was good is taken to be still good: how late a revocation may bite."""
     token_cache_size: int = Field(default=10_000, ge=1)
@@ -39,6 +42,11 @@ class GatewaySettings(ModuleSettings):
     """For so many seconds a request that comes again under its Idempotency-Key is answered as the first time."""
     idempotency_max_bytes: int = Field(default=262_144, ge=1024, le=4 * MIB)
     """The largest answer that is kept so; after a larger one the same request is refused, for it was done."""
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _origins(cls, given: Any) -> Any:
+        return tuple(origin_of(part) for part in given.split(",") if part.strip()) if isinstance(given, str) else given
 
     @field_validator("trusted_hosts", mode="before")
     @classmethod

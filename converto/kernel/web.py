@@ -18,6 +18,10 @@ from converto.kernel.interface import Interface
 
 Asked = TypeVar("Asked", bound=Interface)
 PROBLEM_JSON = "application/problem+json"
+ACCESS_COOKIE = "__Host-converto"
+"""The cookie that holds a browser's access token."""
+COOKIE_PREFIX = "__Host-converto"
+"""What the names of all cookies begin with that sign somebody in: the browser keeps such a name to the very host, and to TLS."""
 
 
 Limit = Annotated[int, Query(ge=1, le=200, description="How many items a page holds.")]

@@ -1,4 +1,4 @@
-"""Who asks: a bearer token becomes an actor, once in a while."""
+"""Who asks: a bearer token, or a browser's cookie, becomes an actor, once in a while."""
 
 import hashlib
 import time
@@ -9,10 +9,12 @@ from pydantic import SecretStr
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from converto.auth.interface import Auth
+from converto.gateway.origins import Origins, cookie, has_our_cookie
 from converto.kernel import service_token
 from converto.kernel.actor import Actor
 from converto.kernel.clock import now
 from converto.kernel.errors import Error, TimedOut, Unauthenticated, Unavailable
+from converto.kernel.web import ACCESS_COOKIE
 
 LONGEST_TOKEN = 4096
 OWN_AFFAIR = ("/health", "/metrics", "/internal/")
@@ -56,15 +58,24 @@ class KnownTokens:
 class Authentication:
     """Says in the scope who asks (`converto.actor`), or why nobody knows (`converto.refusal`): the route decides whether it matters."""
 
-    def __init__(self, app: ASGIApp, *, auth: Callable[[], Auth | None], tokens: KnownTokens, secrets: Sequence[SecretStr] = ()) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        auth: Callable[[], Auth | None],
+        tokens: KnownTokens,
+        secrets: Sequence[SecretStr] = (),
+        origins: Origins | None = None,
+    ) -> None:
         self._app = app
+        self._origins = origins or Origins(())
         self._auth = auth
         self._tokens = tokens
         self._secrets = secrets
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
-        token = _bearer(scope) if scope["type"] == "http" and not scope["path"].startswith(OWN_AFFAIR) else None
+        """Serve one request. Raises ForeignOrigin."""
+        token = self._token(scope) if scope["type"] == "http" and not scope["path"].startswith(OWN_AFFAIR) else None
         if token is None:
             await self._app(scope, receive, send)
             return
@@ -78,6 +89,18 @@ class Authentication:
         finally:
             if actor is not None and scope["path"].startswith("/auth/") and scope["method"] not in _READING:
                 self._tokens.forget(actor.user_id)  # what it has just changed may be its own session or role
+
+    def _token(self, scope: Scope) -> bytes | None:
+        """Return what a request is signed in by. Raises ForeignOrigin, also where nobody has to be signed in: a cookie may do so itself."""
+        headers = dict(scope["headers"])
+        authorization = headers.get(b"authorization")
+        if authorization is not None:
+            scheme, _, token = authorization.partition(b" ")
+            return token.strip() if scheme.lower() == b"bearer" else None
+        if not has_our_cookie(headers):
+            return None
+        self._origins.check(scope, headers)
+        return cookie(headers, ACCESS_COOKIE)
 
     async def _ask(self, token: bytes) -> Actor:
         if token.startswith(service_token.PREFIX.encode()) and len(token) <= LONGEST_TOKEN and token.isascii():
@@ -93,14 +116,6 @@ class Authentication:
             raise Unavailable(module="auth", retry_after_s=1) from error
         self._tokens.keep(token, actor)
         return actor
-
-
-def _bearer(scope: Scope) -> bytes | None:
-    for name, value in scope["headers"]:
-        if name == b"authorization":
-            scheme, _, token = value.partition(b" ")
-            return token.strip() if scheme.lower() == b"bearer" else None
-    return None
 
 
 def _hash(token: bytes) -> bytes:

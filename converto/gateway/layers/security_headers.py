@@ -8,6 +8,11 @@ _ALWAYS = (
     (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-resource-policy", b"same-origin"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (
+        b"permissions-policy",
+        b"accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), microphone=(), payment=(), usb=()",
+    ),
 )
 _UNLESS_SET = ((b"content-security-policy", API_POLICY), (b"cache-control", b"no-store"))
 _OVER_TLS = (b"strict-transport-security", b"max-age=63072000; includeSubDomains")
@@ -16,8 +21,10 @@ _OVER_TLS = (b"strict-transport-security", b"max-age=63072000; includeSubDomains
 class SecurityHeaders:
     """Adds the headers; a route may set a policy and a cache control of its own."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, always_over_tls: bool = False) -> None:
+        """Take whether browsers reach this installation by TLS alone, also where it ends before us: in production they do."""
         self._app = app
+        self._always_over_tls = always_over_tls
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -31,7 +38,7 @@ class SecurityHeaders:
                 names = {name for name, _ in headers}
                 headers += _ALWAYS
                 headers += [header for header in _UNLESS_SET if header[0] not in names]
-                if scope["scheme"] == "https":
+                if self._always_over_tls or scope["scheme"] == "https":
                     headers.append(_OVER_TLS)
                 message["headers"] = headers
             await send(message)
