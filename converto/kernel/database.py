@@ -79,9 +79,11 @@ class Database:
         self.cancelled = Bell()
         """Rung when a transaction that cancelled what is being handled has committed."""
         self._turn = asyncio.Lock()
-        info = {"database": self}
-        self._reading = async_sessionmaker(self.engine, expire_on_commit=False, info=info)
-        self._writing = async_sessionmaker(self.engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"}), expire_on_commit=False, info=info)
+        self.info: dict[str, Any] = {"database": self}
+        """What each transaction brings along as `session.info`: a module may add what its repositories cannot do without."""
+        self._reading = async_sessionmaker(self.engine, expire_on_commit=False, info=self.info)
+        immediate = self.engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
+        self._writing = async_sessionmaker(immediate, expire_on_commit=False, info=self.info)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
