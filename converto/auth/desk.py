@@ -80,10 +80,10 @@ class Desk:
             row.last_at, row.blocked_until = moment, moment + self._throttle.wait(row.failures)
 
     async def _come_in(self, session: Transaction, user: UserRow, client: Client, *, methods: tuple[str, ...]) -> Arrival:
-        """Sign somebody who has proved who they are in to the company they joined first; noted and told. Raises NoCompany."""
+        """Sign somebody who has proved who they are in to the company they turned to last; noted and told. Raises NoCompany."""
         sessions = Sessions(session)
         await sessions.forget_expired(user.id, now())
-        place = await People(session).first_company(user.id)
+        place = await People(session).last_company(user.id)
         if place is None:
             raise NoCompany
         tenant, role = place
@@ -140,7 +140,7 @@ def person(actor: Actor) -> tuple[UUID, UUID]:
 
 def user_of(row: UserRow) -> User:
     """Return a person as others see them."""
-    return User(id=row.id, email=row.email, full_name=row.full_name, created_at=row.created_at)
+    return User(id=row.id, email=row.email, full_name=row.full_name, created_at=row.created_at, deletes_at=row.deletion_due_at)
 
 
 def tenant_of(row: TenantRow) -> Tenant:

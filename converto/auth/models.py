@@ -23,6 +23,7 @@ class UserRow(Row):
     """A person; they may belong to several companies."""
 
     __tablename__ = "users"
+    __table_args__ = (Index("users_deletion_due", "deletion_due_at"),)
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     email: Mapped[str] = mapped_column(String(254), unique=True)
@@ -33,6 +34,10 @@ class UserRow(Row):
     created_at: Mapped[datetime]
     email_verified_at: Mapped[datetime | None]
     disabled_at: Mapped[datetime | None]
+    deletion_due_at: Mapped[datetime | None]
+    """When the account is emptied, where its person has asked for it and may still take it back."""
+    erased_at: Mapped[datetime | None]
+    """When it was emptied: nothing but its id is left, which the audit log needs."""
 
 
 class TenantRow(Row):
@@ -42,7 +47,11 @@ class TenantRow(Row):
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(200))
+    business_id: Mapped[str | None] = mapped_column(String(9))
+    """The Finnish one, such as `1234567-1`."""
     created_at: Mapped[datetime]
+    closed_at: Mapped[datetime | None]
+    """When its last person has gone; what it has booked stays for its legal time."""
 
 
 class MembershipRow(Row):
@@ -55,6 +64,8 @@ class MembershipRow(Row):
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), primary_key=True)
     role: Mapped[str] = mapped_column(String(20))
     joined_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+    """When the person last turned to this company: a sign-in leads to the one used last."""
 
 
 class SessionRow(Row):
@@ -114,12 +125,25 @@ class SigningKeyRow(Row):
 
 
 class SignInFailureRow(Row):
-    """Wrong passwords in a row for one e-mail, known or not; the e-mail itself is not kept."""
+    """Wrong passwords by account, network, device, or in all; the e-mail and the address themselves are not kept."""
 
     __tablename__ = "sign_in_failures"
     __table_args__ = (Index("sign_in_failures_last", "last_at"),)
 
     account: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
+    """What is counted, hashed."""
     failures: Mapped[int]
     last_at: Mapped[datetime]
     blocked_until: Mapped[datetime]
+
+
+class DeviceRow(Row):
+    """A device that a person has signed in on; it shows by what it was given then."""
+
+    __tablename__ = "devices"
+    __table_args__ = (Index("devices_user", "user_id", "seen_at"),)
+
+    token_hash: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    known_since: Mapped[datetime]
+    seen_at: Mapped[datetime]

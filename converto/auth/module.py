@@ -6,6 +6,8 @@ from datetime import timedelta
 
 from converto.auth import handlers
 from converto.auth.api import router
+from converto.auth.audit.chain import AuditSeal
+from converto.auth.audit.repository import SEAL
 from converto.auth.desk import Means
 from converto.auth.events import LetterWritten, SessionRevoked, UserLoggedIn, UserRegistered
 from converto.auth.interface import Auth
@@ -52,6 +54,8 @@ async def opened(parts: Parts) -> AsyncIterator[Auth]:
     try:
         standing = StandingSessions(settings.session_cache_s)
         vault = Vault(secret)
+        await vault.ready()
+        parts.database.info[SEAL] = AuditSeal(vault.key_for("audit log"))
         postman = Postman(parts.database, _mail(parts.program), vault, public_url=parts.program.public_url)
         yield AuthService(Means(parts.database, settings, hasher, signing, standing, vault, postman))
     finally:

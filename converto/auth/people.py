@@ -124,6 +124,10 @@ class Client(Value):
 
     address: str | None = Field(default=None, max_length=64)
     user_agent: str | None = Field(default=None, max_length=512)
+    language: str | None = Field(default=None, max_length=100)
+    """Its `Accept-Language`: which language letters are written in."""
+    device_token: OpaqueToken | None = None
+    """What this device was given at an earlier sign-in, by which its owner gets in while strangers are made to wait."""
 
 
 class User(Value):
@@ -133,6 +137,8 @@ class User(Value):
     email: str
     full_name: str
     created_at: datetime
+    deletes_at: datetime | None = None
+    """When the account is emptied, where its person has asked for that: POST /auth/me/restore takes it back."""
 
 
 class Tenant(Value):
@@ -157,6 +163,8 @@ class SignedIn(TokenPair):
 
     user: User
     tenant: Tenant
+    device_token: str | None = Field(default=None, repr=False)
+    """What makes this device known: sent at the next sign-in as `X-Converto-Device`, it gets its owner in while strangers have to wait."""
 
 
 class Me(Value):

@@ -2,19 +2,23 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from converto.auth.models import MembershipRow, RefreshTokenRow, SessionRow, SignInFailureRow, SigningKeyRow, TenantRow, UserRow
+from converto.auth.models import DeviceRow, MembershipRow, RefreshTokenRow, SessionRow, SignInFailureRow, SigningKeyRow, TenantRow, UserRow
 from converto.auth.people import Client, EmailTaken
-from converto.auth.roles import Role
-from converto.auth.throttle import FORGOTTEN_AFTER
+from converto.auth.roles import SELF, Role, scopes
+from converto.auth.throttle import FORGOTTEN_AFTER, Counted, Tally, Try, tried
 from converto.kernel.clock import new_id, now
-from converto.kernel.database import insert_into
+from converto.kernel.database import changed, insert_into
+
+DEVICE_KEPT_FOR: Final = timedelta(days=180)
+"""A device on which its owner has not signed in for so long is a stranger's again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +29,13 @@ class Standing:
     role: Role
     version: int
     ends_at: datetime
+    is_leaving: bool = False
+    """Whether the person has asked for their account to be deleted: they may look at it and take that back, and nothing else."""
+
+    @property
+    def scopes(self) -> frozenset[str]:
+        """What the session's person may do."""
+        return SELF if self.is_leaving else scopes(self.role)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +77,11 @@ class People:
         await self._session.flush()
         return row
 
-    async def first_company(self, user_id: UUID) -> tuple[TenantRow, Role] | None:
-        """Return the company that a person joined first, and what they are there."""
+    async def last_company(self, user_id: UUID) -> tuple[TenantRow, Role] | None:
+        """Return the company that a person turned to last, or else joined first, and what they are there."""
         wanted = select(TenantRow, MembershipRow.role).join(MembershipRow, MembershipRow.tenant_id == TenantRow.id)
-        mine = wanted.where(MembershipRow.user_id == user_id).order_by(MembershipRow.joined_at, TenantRow.id).limit(1)
+        last_used = (MembershipRow.used_at.desc().nulls_last(), MembershipRow.joined_at, TenantRow.id)
+        mine = wanted.where(MembershipRow.user_id == user_id).order_by(*last_used).limit(1)
         row = (await self._session.execute(mine)).one_or_none()
         return None if row is None else (row[0], Role(row[1]))
 
@@ -152,14 +164,14 @@ class Sessions:
         """Return whom a session is for and what they are now, or None where it has ended or its person may no longer come in."""
         member = (MembershipRow.tenant_id == SessionRow.tenant_id) & (MembershipRow.user_id == SessionRow.user_id)
         wanted = (
-            select(SessionRow.user_id, MembershipRow.role, SessionRow.version, SessionRow.ends_at)
+            select(SessionRow.user_id, MembershipRow.role, SessionRow.version, SessionRow.ends_at, UserRow.deletion_due_at)
             .join(MembershipRow, member)
             .join(UserRow, UserRow.id == SessionRow.user_id)
             .where(SessionRow.tenant_id == tenant_id, SessionRow.id == session_id)
             .where(SessionRow.ended_at.is_(None), UserRow.disabled_at.is_(None))
         )
         row = (await self._session.execute(wanted)).one_or_none()
-        return None if row is None else Standing(row.user_id, Role(row.role), row.version, row.ends_at)
+        return None if row is None else Standing(row.user_id, Role(row.role), row.version, row.ends_at, row.deletion_due_at is not None)
 
     async def get(self, tenant_id: UUID, session_id: UUID) -> SessionRow | None:
         """Return a session that has not ended."""
@@ -220,19 +232,69 @@ class Keys:
 
 
 class Failures:
-    """Wrong passwords in a row, by e-mail."""
+    """Wrong passwords, by what they are counted by."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
-    async def of(self, account: bytes, at: datetime) -> SignInFailureRow:
-        """Return what is known of an account, locked until the transaction ends; nothing known is no failure."""
-        unknown = insert_into(self._session, SignInFailureRow).values(account=account, failures=0, last_at=at, blocked_until=at)
-        await self._session.execute(unknown.on_conflict_do_nothing())
-        wanted = select(SignInFailureRow).where(SignInFailureRow.account == account)
-        return (await self._session.scalars(wanted.with_for_update())).one()
+    async def count(self, this: Try, at: datetime) -> float | None:
+        """Count a try; where it has to wait, count nothing and return for how many seconds."""
+        rows = await self._locked(this.tallies, at)
+        after = tried(this, {row.account: Counted(row.failures, row.last_at, row.blocked_until) for row in rows}, at)
+        if isinstance(after, timedelta):
+            return after.total_seconds()
+        for row in rows:
+            counted = after[row.account]
+            row.failures, row.last_at, row.blocked_until = counted.failures, counted.last_at, counted.blocked_until
+        return None
 
-    async def forget(self, account: bytes, at: datetime) -> None:
-        """Forget an account's failures after a right password, and everybody's that are too old to count."""
-        old = SignInFailureRow.last_at < at - FORGOTTEN_AFTER
-        await self._session.execute(delete(SignInFailureRow).where((SignInFailureRow.account == account) | old))
+    async def forget(self, this: Try, at: datetime) -> None:
+        """Forget the failures that were the person's own after a right password, and everybody's that are too old to count."""
+        mine = SignInFailureRow.account.in_([tally.key for tally in this.mine])
+        await self._session.execute(delete(SignInFailureRow).where(mine | (SignInFailureRow.last_at < at - FORGOTTEN_AFTER)))
+        await self.take_back([tally for tally in this.tallies if tally not in this.mine], at)
+
+    async def take_back(self, tallies: Sequence[Tally], at: datetime) -> None:
+        """Take one failure back from each count."""
+        for row in await self._locked(tallies, at):
+            row.failures, row.blocked_until = row.failures - 1, at
+            if row.failures < 1:
+                await self._session.delete(row)
+
+    async def _locked(self, tallies: Sequence[Tally], at: datetime) -> Sequence[SignInFailureRow]:
+        """Return the counts, locked until the transaction ends; nothing known is no failure."""
+        keys = [tally.key for tally in tallies]
+        if not keys:
+            return []
+        unknown = [{"account": key, "failures": 0, "last_at": at, "blocked_until": at} for key in keys]
+        await self._session.execute(insert_into(self._session, SignInFailureRow).values(unknown).on_conflict_do_nothing())
+        # always in the same order: two who wait for each other's rows would wait for ever
+        wanted = select(SignInFailureRow).where(SignInFailureRow.account.in_(keys)).order_by(SignInFailureRow.account)
+        return (await self._session.scalars(wanted.with_for_update())).all()
+
+
+class Devices:
+    """Devices that a person has signed in on, by the hash of what they were given there."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def is_known(self, email: str, token_hash: bytes) -> bool:
+        """Tell whether the owner of an account has signed in on a device before."""
+        mine = (DeviceRow.token_hash == token_hash) & (UserRow.email == email)
+        return await self._session.scalar(select(DeviceRow.user_id).join(UserRow, UserRow.id == DeviceRow.user_id).where(mine)) is not None
+
+    async def see(self, user_id: UUID, token_hash: bytes, at: datetime) -> bool:
+        """Take note that a person signs in on a device of theirs; False for one that is not."""
+        mine = (DeviceRow.token_hash == token_hash) & (DeviceRow.user_id == user_id)
+        return await changed(self._session, update(DeviceRow).where(mine).values(seen_at=at)) == 1
+
+    async def add(self, user_id: UUID, token_hash: bytes, at: datetime) -> None:
+        """Keep a device, and forget the person's that were not seen for long."""
+        await self._session.execute(delete(DeviceRow).where(DeviceRow.user_id == user_id, DeviceRow.seen_at < at - DEVICE_KEPT_FOR))
+        self._session.add(DeviceRow(token_hash=token_hash, user_id=user_id, known_since=at, seen_at=at))
+        await self._session.flush()
+
+    async def forget_all(self, user_id: UUID) -> None:
+        """Let no device of a person be known any more."""
+        await self._session.execute(delete(DeviceRow).where(DeviceRow.user_id == user_id))

@@ -21,19 +21,24 @@ AREAS = ("ai", "auth", "billing", "events", "ocr", "vat", "vision")
 _READ = frozenset(f"{area}:read" for area in AREAS)
 _WRITE = frozenset(f"{area}:write" for area in AREAS)
 _WORK = frozenset({"ai:write", "ocr:write", "vision:write"})
-_SELF = frozenset({"auth:self"})
+_AUDIT = frozenset({"auth:audit"})
+"""Who did what, when and from where: it names people, so it is for those who answer for them."""
+SELF = frozenset({"auth:self"})
 """One's own name, password and sessions: every person has this, whatever their role."""
 
 SCOPES: Mapping[Role, frozenset[str]] = MappingProxyType(
     {
-        Role.OWNER: _SELF | _READ | _WRITE | {"auth:owner"},
-        Role.ADMIN: _SELF | _READ | _WRITE,
-        Role.ACCOUNTANT: _SELF | (_READ - {"events:read"}) | _WORK | {"vat:write"},
-        Role.MEMBER: _SELF | frozenset({"ai:read", "auth:read", "ocr:read", "vat:read", "vision:read"}) | _WORK,
-        Role.VIEWER: _SELF | frozenset({"auth:read", "ocr:read", "vat:read", "vision:read"}),
+        Role.OWNER: SELF | _READ | _WRITE | _AUDIT | {"auth:owner"},
+        Role.ADMIN: SELF | _READ | _WRITE | _AUDIT,
+        Role.ACCOUNTANT: SELF | (_READ - {"events:read"}) | _WORK | {"vat:write"},
+        Role.MEMBER: SELF | frozenset({"ai:read", "auth:read", "ocr:read", "vat:read", "vision:read"}) | _WORK,
+        Role.VIEWER: SELF | frozenset({"auth:read", "ocr:read", "vat:read", "vision:read"}),
     }
 )
 """The one table of who may do what. `auth:owner` is what only an owner may: other owners, and the end of the company."""
+
+FOR_KEYS = _READ | _WRITE | _AUDIT
+"""What a program may be given by an API key: never what only a person, or an owner, may do."""
 
 
 def scopes(role: Role) -> frozenset[str]:

@@ -6,7 +6,6 @@ from converto.auth.interface import Auth
 from converto.auth.letters.postman import Postman
 from converto.auth.people import InvalidToken, KeySet
 from converto.auth.repository import Sessions, Standing
-from converto.auth.roles import scopes
 from converto.auth.sign_in.service import SignInDesk
 from converto.kernel.actor import Actor
 from converto.kernel.clock import now
@@ -28,7 +27,7 @@ class AuthService(SignInDesk, Auth):
         if standing is None or standing.ends_at <= moment or (standing.user_id, standing.version) != (claims.sub, claims.ver):
             raise InvalidToken
         return Actor(
-            tenant_id=claims.tid, user_id=claims.sub, session_id=claims.sid, role=standing.role.value, scopes=scopes(standing.role)
+            tenant_id=claims.tid, user_id=claims.sub, session_id=claims.sid, role=standing.role.value, scopes=standing.scopes
         )
 
     async def key_set(self) -> KeySet:

@@ -1,34 +1,38 @@
-"""Which sessions stand, remembered for a moment, so that not every request asks the database."""
+"""Which sessions and API keys stand, remembered for a moment, so that not every request asks the database."""
 
 import time
 from collections import OrderedDict
-from typing import Final
+from typing import Final, Generic, TypeVar
 from uuid import UUID
 
 from converto.auth.repository import Standing
 
-MAX_SESSIONS: Final = 20_000
+T = TypeVar("T")
+MOST_KEPT: Final = 20_000
 
 
-class StandingSessions:
-    """Remembers a session's standing for at most `seconds`; what ends in this process is forgotten at once."""
+class Remembered(Generic[T]):
+    """Remembers what the database said of an id for at most `seconds`; what ends in this process is forgotten at once."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._known: OrderedDict[UUID, tuple[float, Standing]] = OrderedDict()
+        self._known: OrderedDict[UUID, tuple[float, T]] = OrderedDict()
 
-    def get(self, session_id: UUID) -> Standing | None:
-        """Return what was known of a session a moment ago, or None."""
-        found = self._known.get(session_id)
+    def get(self, of: UUID) -> T | None:
+        """Return what was known a moment ago, or None."""
+        found = self._known.get(of)
         return found[1] if found is not None and time.monotonic() < found[0] else None
 
-    def keep(self, session_id: UUID, standing: Standing) -> None:
-        """Remember a session; the one that was kept longest ago makes room."""
-        self._known[session_id] = (time.monotonic() + self._seconds, standing)
-        self._known.move_to_end(session_id)
-        if len(self._known) > MAX_SESSIONS:
+    def keep(self, of: UUID, known: T) -> None:
+        """Remember it; what was kept longest ago makes room."""
+        self._known[of] = (time.monotonic() + self._seconds, known)
+        self._known.move_to_end(of)
+        if len(self._known) > MOST_KEPT:
             self._known.popitem(last=False)
 
-    def forget(self, session_id: UUID) -> None:
+    def forget(self, of: UUID) -> None:
         """Ask the database the next time."""
-        self._known.pop(session_id, None)
+        self._known.pop(of, None)
+
+
+StandingSessions = Remembered[Standing]

@@ -8,6 +8,8 @@ from typing import Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 _NONCE_BYTES: Final = 12
@@ -26,13 +28,21 @@ class Vault:
         self._secret = secret
 
     @cached_property
-    def _cipher(self) -> AESGCM:
+    def _key(self) -> bytes:
         # 2^14 rounds, about 50 ms, for a secret that a person may have chosen; once a process
-        return AESGCM(Scrypt(salt=_SALT, length=32, n=2**14, r=8, p=1).derive(self._secret.encode()))
+        return Scrypt(salt=_SALT, length=32, n=2**14, r=8, p=1).derive(self._secret.encode())
+
+    @cached_property
+    def _cipher(self) -> AESGCM:
+        return AESGCM(self._key)
+
+    def key_for(self, use: str) -> bytes:
+        """Return a key of 256 bits for one use, such as the seal of the audit log; those of different uses say nothing of one another."""
+        return HKDF(algorithm=SHA256(), length=32, salt=None, info=f"converto {use}".encode()).derive(self._key)
 
     async def ready(self) -> None:
         """Have the key made without holding up the program; what follows is quick."""
-        await asyncio.to_thread(lambda: self._cipher)
+        await asyncio.to_thread(lambda: self._key)
 
     def close(self, text: str, *, of: str) -> bytes:
         """Return a text as it may be stored; `of` names what it belongs to, such as the table and the id."""

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import JSON, LargeBinary, String
+from sqlalchemy import JSON, Index, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from converto.auth.models import Row
@@ -14,6 +14,7 @@ class AuditRow(Row):
     """One thing that was done in a company; never changed, never removed before its time."""
 
     __tablename__ = "audit_entries"
+    __table_args__ = (Index("audit_entries_user", "user_id"),)
 
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True)
@@ -32,3 +33,20 @@ class AuditRow(Row):
     facts: Mapped[dict[str, Any]] = mapped_column(JSON)
     hash: Mapped[bytes] = mapped_column(LargeBinary(32))
     """SHA-256 of the entry and of the hash of the one before it."""
+
+
+class AuditHeadRow(Row):
+    """Where a company's chain begins and ends, sealed by the installation's secret: an end that was cut off would show nowhere else."""
+
+    __tablename__ = "audit_heads"
+
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
+    first: Mapped[int]
+    """The oldest entry that is kept."""
+    before: Mapped[bytes] = mapped_column(LargeBinary(32))
+    """The hash of the one before it, which was removed when its time was over."""
+    last: Mapped[int]
+    hash: Mapped[bytes] = mapped_column(LargeBinary(32))
+    """The hash of the last entry."""
+    seal: Mapped[bytes] = mapped_column(LargeBinary(32))
+    """HMAC-SHA-256 of all that."""

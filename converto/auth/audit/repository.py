@@ -1,22 +1,25 @@
-"""All SQL of the audit log, and the chain that shows any change to it."""
+"""All SQL of the audit log."""
 
-from hashlib import sha256
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-import orjson
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
-from converto.auth.audit.models import AuditRow
+from converto.auth.audit.chain import NOTHING_BEFORE, AuditSeal, Ends, Link, chained
+from converto.auth.audit.models import AuditHeadRow, AuditRow
+from converto.auth.models import TenantRow
 from converto.auth.people import Client
 from converto.kernel.actor import Actor
 from converto.kernel.clock import now
 from converto.kernel.context import current
-from converto.kernel.database import Transaction, take_turns
+from converto.kernel.database import Transaction, changed, take_turns
 
-NOTHING_BEFORE: Final = bytes(32)
-"""The hash before the first entry."""
+SEAL: Final = "audit_seal"
+"""Under this name a transaction brings along what the log is sealed with (`Database.info`)."""
 NOBODY: Final = Client()
+READ_AT_ONCE: Final = 500
 
 
 class Audit:
@@ -24,6 +27,7 @@ class Audit:
 
     def __init__(self, session: Transaction) -> None:
         self._session = session
+        self._seal: AuditSeal = session.info[SEAL]
 
     async def note(
         self,
@@ -36,16 +40,14 @@ class Audit:
         client: Client = NOBODY,
         **facts: Any,
     ) -> None:
-        """Add an entry in this transaction: `by` is the actor, `user_id` the person where there is no actor yet; facts are plain JSON."""
-        await take_turns(self._session, f"audit:{tenant_id}")
-        last = (
-            await self._session.execute(
-                select(AuditRow.number, AuditRow.hash).where(AuditRow.tenant_id == tenant_id).order_by(AuditRow.number.desc()).limit(1)
-            )
-        ).one_or_none()
+        """Add an entry in this transaction: `by` is the actor, `user_id` the person where there is no actor yet; facts are plain JSON.
+
+        No name and no address of a person stands in the facts: an entry outlives the account of whom it is about.
+        """
+        head = await self._head(tenant_id)
         row = AuditRow(
             tenant_id=tenant_id,
-            number=1 if last is None else last.number + 1,
+            number=head.last + 1,
             at=now(),
             action=action,
             user_id=user_id if by is None else by.user_id,
@@ -57,16 +59,92 @@ class Audit:
             request_id=current().request_id,
             facts=facts,
         )
-        row.hash = chained(NOTHING_BEFORE if last is None else last.hash, row)
+        row.hash = chained(head.hash, _said(row))
+        head.last, head.hash = row.number, row.hash
+        head.seal = self._seal.of(ends_of(head))
         self._session.add(row)
         await self._session.flush()
 
+    async def _head(self, tenant_id: UUID) -> AuditHeadRow:
+        """Return the end of a company's chain, which nobody else moves until this transaction ends."""
+        await take_turns(self._session, f"audit:{tenant_id}")
+        # what this transaction has read before somebody else's turn would be out of date
+        head = await self._session.get(AuditHeadRow, tenant_id, populate_existing=True)
+        if head is None:
+            head = AuditHeadRow(tenant_id=tenant_id, first=1, before=NOTHING_BEFORE, last=0, hash=NOTHING_BEFORE)
+            self._session.add(head)
+        return head
 
-def chained(before: bytes, row: AuditRow) -> bytes:
-    """Return the hash that an entry has after the one with the hash `before`."""
-    said = [
+    async def page(
+        self,
+        tenant_id: UUID,
+        limit: int,
+        *,
+        below: int | None = None,
+        action: str | None = None,
+        user_id: UUID | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> Sequence[AuditRow]:
+        """Return entries of a company, the newest first; `since` belongs to the time, `until` does not."""
+        wanted = select(AuditRow).where(AuditRow.tenant_id == tenant_id)
+        if below is not None:
+            wanted = wanted.where(AuditRow.number < below)
+        if action is not None:
+            wanted = wanted.where(AuditRow.action == action)
+        if user_id is not None:
+            wanted = wanted.where(AuditRow.user_id == user_id)
+        if since is not None:
+            wanted = wanted.where(AuditRow.at >= since)
+        if until is not None:
+            wanted = wanted.where(AuditRow.at < until)
+        return (await self._session.scalars(wanted.order_by(AuditRow.number.desc()).limit(limit))).all()
+
+    async def chains(self) -> Sequence[tuple[UUID, AuditHeadRow | None]]:
+        """Return every company that is there or has entries, with the end of its chain where it has one."""
+        heads = {head.tenant_id: head for head in await self._session.scalars(select(AuditHeadRow))}
+        noted = await self._session.scalars(select(AuditRow.tenant_id).distinct())
+        companies = {*heads, *noted, *await self._session.scalars(select(TenantRow.id))}
+        return [(tenant_id, heads.get(tenant_id)) for tenant_id in sorted(companies)]
+
+    async def links(self, tenant_id: UUID) -> AsyncIterator[Link]:
+        """Yield every entry of a company, the oldest first."""
+        number = None
+        while True:
+            wanted = select(AuditRow).where(AuditRow.tenant_id == tenant_id)
+            if number is not None:
+                wanted = wanted.where(AuditRow.number > number)
+            rows = (await self._session.scalars(wanted.order_by(AuditRow.number).limit(READ_AT_ONCE))).all()
+            for row in rows:
+                yield Link(row.number, _said(row), row.hash)
+                number = row.number
+            self._session.expunge_all()
+            if len(rows) < READ_AT_ONCE:
+                return
+
+    async def forget(self, tenant_id: UUID, *, before: datetime) -> int:
+        """Remove a company's entries of before a moment, all but the last, and seal the new beginning; returns how many."""
+        head = await self._head(tenant_id)
+        mine = AuditRow.tenant_id == tenant_id
+        oldest = select(AuditRow.number).where(mine, AuditRow.at >= before).order_by(AuditRow.number).limit(1)
+        first = min(await self._session.scalar(oldest) or head.last, head.last)
+        if first <= head.first:
+            return 0
+        previous = select(AuditRow.hash).where(mine, AuditRow.number == first - 1)
+        head.before, head.first = (await self._session.scalars(previous)).one(), first
+        head.seal = self._seal.of(ends_of(head))
+        await self._session.flush()
+        return await changed(self._session, delete(AuditRow).where(mine, AuditRow.number < first))
+
+
+def ends_of(head: AuditHeadRow) -> Ends:
+    """Return what a seal is made of."""
+    return Ends(head.tenant_id, head.first, head.before, head.last, head.hash)
+
+
+def _said(row: AuditRow) -> Sequence[Any]:
+    return [
         str(row.tenant_id), row.number, row.at.isoformat(timespec="microseconds"), row.action,
         *(None if one is None else str(one) for one in (row.user_id, row.api_key_id, row.session_id)),
         row.target, row.address, row.user_agent, row.request_id, row.facts,
     ]  # fmt: skip
-    return sha256(before + orjson.dumps(said, option=orjson.OPT_SORT_KEYS)).digest()

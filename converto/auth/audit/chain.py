@@ -1,0 +1,82 @@
+"""The chain of the audit log: each entry holds the hash of the one before, and the ends of the chain are sealed."""
+
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, Final
+from uuid import UUID
+
+import orjson
+
+NOTHING_BEFORE: Final = bytes(32)
+"""The hash before the first entry."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """Where a chain begins and ends."""
+
+    tenant_id: UUID
+    first: int
+    before: bytes
+    last: int
+    hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One entry of a chain: what it says, and the hash that is stored with it."""
+
+    number: int
+    said: Sequence[Any]
+    hash: bytes
+
+
+class AuditSeal:
+    """Seals the ends of chains with a key that is not in the database: whoever writes to the tables cannot seal another end."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    def of(self, ends: Ends) -> bytes:
+        """Return the seal."""
+        said = [str(ends.tenant_id), ends.first, ends.before.hex(), ends.last, ends.hash.hex()]
+        return hmac.digest(self._key, orjson.dumps(said), "sha256")
+
+    def holds(self, ends: Ends, seal: bytes) -> bool:
+        """Tell whether these ends were sealed so."""
+        return hmac.compare_digest(self.of(ends), seal)
+
+
+def chained(before: bytes, said: Sequence[Any]) -> bytes:
+    """Return the hash of an entry that comes after the one with the hash `before`."""
+    return sha256(before + orjson.dumps(said, option=orjson.OPT_SORT_KEYS)).digest()
+
+
+class Walk:
+    """Goes along a chain entry by entry, and says what is the first that is wrong."""
+
+    def __init__(self, ends: Ends) -> None:
+        self._ends = ends
+        self._hash = ends.before
+        self._next = ends.first
+
+    def fault(self, link: Link) -> str | None:
+        """Return what is wrong with the next entry that was found, or None."""
+        if link.number != self._next:
+            return f"entry {self._next} is missing" if link.number > self._next else f"entry {link.number} was added before the first"
+        if link.number > self._ends.last:
+            return f"entry {link.number} was added after the sealed end"
+        if not hmac.compare_digest(chained(self._hash, link.said), link.hash):
+            return f"entry {link.number} was changed, or is not where it was"
+        self._hash, self._next = link.hash, link.number + 1
+        return None
+
+    def end(self) -> str | None:
+        """Return what is wrong with the end, once every entry was gone by."""
+        if self._next <= self._ends.last:
+            return f"entry {self._next} is missing, and all after it"
+        if not hmac.compare_digest(self._hash, self._ends.hash):
+            return f"entry {self._ends.last} is not the one that was sealed: the chain was written anew"
+        return None
