@@ -9,7 +9,7 @@ from converto.auth.factors import recovery
 from converto.auth.factors.interface import OtpRequired, WrongOtp
 from converto.auth.factors.models import TotpRow
 from converto.auth.factors.repository import Codes
-from converto.auth.factors.totp import counter_of
+from converto.auth.factors.totp import counter_of, secret_of
 from converto.auth.vault import Vault
 from converto.kernel.clock import now
 from converto.kernel.database import Transaction
@@ -50,7 +50,8 @@ class SecondStep:
 
     async def takes(self, row: TotpRow, code: str) -> bool:
         """Take a code of an app; False for a wrong one, and for one that was taken before."""
-        secret = await self._vault.open(row.sealed, of=owner(row.user_id))
+        await self._vault.ready()
+        secret = secret_of(self._vault.open(row.sealed, of=owner(row.user_id)))
         counter = counter_of(secret, re.sub(r"\s", "", code), at=now())
         return counter is not None and await self._codes.use_counter(row.user_id, counter)
 

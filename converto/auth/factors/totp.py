@@ -1,7 +1,7 @@
 """Codes of authenticator apps: RFC 6238, six digits of SHA-1 every thirty seconds, which is what every app can do."""
 
 import os
-from base64 import b32encode
+from base64 import b32decode, b32encode
 from datetime import datetime
 from typing import Final
 
@@ -26,6 +26,11 @@ def new_secret() -> bytes:
 def as_typed(secret: bytes) -> str:
     """Return a secret as it is typed into an app that reads no pictures."""
     return b32encode(secret).decode().rstrip("=")
+
+
+def secret_of(typed: str) -> bytes:
+    """Return the secret that is typed so."""
+    return b32decode(typed + "=" * (-len(typed) % 8))
 
 
 def uri(secret: bytes, *, account: str, issuer: str) -> str:
