@@ -4,13 +4,14 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response
 
+from converto.auth.factors.api import router as factors
 from converto.auth.interface import Auth
 from converto.auth.people import KeySet
 from converto.auth.sign_in.api import router as sign_in
 from converto.kernel.web import the
 
 router = APIRouter(tags=["auth"])
-for part in (sign_in,):
+for part in (sign_in, factors):
     router.include_router(part)
 
 

@@ -2,13 +2,14 @@
 
 from typing import Protocol
 
+from converto.auth.factors.interface import Factors
 from converto.auth.people import KeySet
 from converto.auth.sign_in.interface import SignIn
 from converto.kernel.actor import Actor
 from converto.kernel.interface import query
 
 
-class Auth(SignIn, Protocol):
+class Auth(SignIn, Factors, Protocol):
     """People, companies, sessions, keys and tokens."""
 
     @query(timeout_s=5)

@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from converto.auth.factors.service import FactorsDesk
 from converto.auth.interface import Auth
 from converto.auth.letters.postman import Postman
 from converto.auth.people import InvalidToken, KeySet
@@ -11,7 +12,7 @@ from converto.kernel.actor import Actor
 from converto.kernel.clock import now
 
 
-class AuthService(SignInDesk, Auth):
+class AuthService(SignInDesk, FactorsDesk, Auth):
     """People, companies, sessions, keys and tokens, in one database: each part answers for its own."""
 
     @property
