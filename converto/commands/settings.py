@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
-from converto.kernel.config import ModuleSettings, Settings
+from converto.kernel.config import FromOutside, ModuleSettings, Settings
 from converto.kernel.manifest import Module
 
 HEAD = """\
@@ -28,7 +28,7 @@ def env_example(modules: Sequence[Module]) -> str:
     return "\n\n".join(blocks) + "\n"
 
 
-def _block(title: str, settings: type[ModuleSettings]) -> Iterator[str]:
+def _block(title: str, settings: type[FromOutside]) -> Iterator[str]:
     yield f"# --- {title} ---"
     prefix = settings.model_config.get("env_prefix", "")
     for name, field in settings.model_fields.items():

@@ -1,6 +1,6 @@
 """The edge around an application: the layers that every request passes, and the routes that every process answers."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -12,6 +12,8 @@ from converto.auth.interface import Auth
 from converto.events.traffic import Traffic
 from converto.gateway import docs, process_api
 from converto.gateway.access_log import AccessLog
+from converto.gateway.addresses import Addresses, Proxies
+from converto.gateway.admission import Admission
 from converto.gateway.figures import RequestFigures
 from converto.gateway.health import watching
 from converto.gateway.interface import KeptAnswers
@@ -21,17 +23,23 @@ from converto.gateway.layers.authorisation import Authorisation
 from converto.gateway.layers.cross_origin import CrossOrigin
 from converto.gateway.layers.failures import Failures
 from converto.gateway.layers.framing import Framing
+from converto.gateway.layers.gate import Gate
 from converto.gateway.layers.idempotency import Idempotency
 from converto.gateway.layers.json_bodies import JsonBodies
+from converto.gateway.layers.limits import PrincipalLimits
 from converto.gateway.layers.observation import Observation
-from converto.gateway.layers.routing import Routing
 from converto.gateway.layers.security_headers import SecurityHeaders
+from converto.gateway.limits import Limits
 from converto.gateway.origins import Origins
-from converto.gateway.routes import Routes, merged
+from converto.gateway.plans import OnePlan
+from converto.gateway.rates import CountsTogether
+from converto.gateway.routes import Routes, merged, owners
 from converto.gateway.secret import secret_of
 from converto.gateway.settings import GatewaySettings
-from converto.kernel.config import Environment
+from converto.kernel.config import Environment, ModuleSettings
 from converto.kernel.runtime import Runtime
+
+MEMORY = "memory"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +53,11 @@ class Edge:
     tokens: KnownTokens
     journal: Journal
     routes: Routes
+    admission: Admission
+    addresses: Addresses
+    limits: Limits
+    modules: Mapping[str, ModuleSettings]
+    together: CountsTogether | None
 
 
 def install_edge(app: FastAPI, runtime: Runtime, traffic: Traffic, *, settings: GatewaySettings | None = None) -> None:
@@ -55,8 +68,15 @@ def install_edge(app: FastAPI, runtime: Runtime, traffic: Traffic, *, settings: 
     journal = Journal(figures, AccessLog(runtime.settings))
     app.include_router(process_api.router)
     docs.install(app)
-    routes = Routes(app.routes, merged(runtime.known.values()))
-    app.state.edge = Edge(settings, runtime, traffic, figures, tokens, journal, routes)
+    modules = {name: ModuleSettings.of(name) for name in runtime.known}
+    routes = Routes(app.routes, merged(runtime.known.values()), owners=owners(runtime.routed(), modules))
+    together = _together(settings, runtime)
+    admission, addresses = (
+        Admission(most_waiting=settings.most_waiting),
+        Addresses(settings.address_rate_limit, processes=settings.processes),
+    )
+    limits = _limits(settings, modules, together)
+    app.state.edge = Edge(settings, runtime, traffic, figures, tokens, journal, routes, admission, addresses, limits, modules, together)
     # a redirect to the path with or without its slash would be built from what the client says our name is
     app.router.redirect_slashes = False
 
@@ -67,13 +87,35 @@ def install_edge(app: FastAPI, runtime: Runtime, traffic: Traffic, *, settings: 
         secret = cache(lambda: secret_of(settings, runtime.settings))
         app.add_middleware(Idempotency, kept=lambda: _kept(runtime), secret=secret, settings=settings)
     app.add_middleware(Authorisation)
+    app.add_middleware(PrincipalLimits, limits=limits, addresses=addresses)
     app.add_middleware(Authentication, auth=lambda: _auth(runtime), tokens=tokens, secrets=runtime.settings.rpc_secrets, origins=origins)
-    app.add_middleware(Routing, routes=routes)
+    app.add_middleware(Gate, routes=routes, admission=admission, addresses=addresses, drain=runtime.drain)
     app.add_middleware(Framing, settings=settings)
     app.add_middleware(Failures)
     app.add_middleware(CrossOrigin, origins=origins)
     app.add_middleware(SecurityHeaders, always_over_tls=runtime.settings.environment is Environment.PRODUCTION)
-    app.add_middleware(Observation, journal=journal, deadline_s=settings.deadline_s)
+    app.add_middleware(Observation, journal=journal, deadline_s=settings.deadline_s, proxies=Proxies(settings.trusted_proxies))
+
+
+def _limits(settings: GatewaySettings, modules: Mapping[str, ModuleSettings], together: CountsTogether | None) -> Limits:
+    return Limits(
+        OnePlan(settings.default_plan),
+        settings.limits_by_plan,
+        {name: its.rate_limit for name, its in modules.items() if its.rate_limit is not None},
+        sign_in=settings.sign_in_rate_limit,
+        processes=settings.processes,
+        together=together,
+    )
+
+
+def _together(settings: GatewaySettings, runtime: Runtime) -> CountsTogether | None:
+    """Return what counts for all processes: the Redis that is named for it, or the one that carries the events."""
+    url = settings.rates_url.get_secret_value() if settings.rates_url is not None else runtime.settings.events
+    if url == MEMORY:
+        return None
+    from converto.gateway.redis_rates import RedisRates  # noqa: PLC0415 - an extra that only who has a Redis needs
+
+    return RedisRates(url)
 
 
 def _auth(runtime: Runtime) -> Auth | None:
@@ -97,3 +139,5 @@ async def edge_running(app: FastAPI) -> AsyncIterator[None]:
             yield
     finally:
         edge.journal.work_off()
+        if edge.together is not None:
+            await edge.together.close()

@@ -3,14 +3,13 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from fastapi.routing import iter_route_contexts
 from starlette.routing import BaseRoute
 
 from converto.gateway.access import TABLE
 from converto.kernel.access import INTERNAL, UNLISTED, Access
-from converto.kernel.config import CannotStart
+from converto.kernel.config import CannotStart, ModuleSettings
 from converto.kernel.manifest import Module
 
 _PARAMETER = re.compile(r"\{[A-Za-z_][A-Za-z0-9_]*(:[a-z]+)?\}")
@@ -19,11 +18,30 @@ _EXAMPLE = "~"
 """What no route has a name of its own for."""
 
 
-class Found(NamedTuple):
-    """A route: its path as it was written, `/ocr/scans/{scan_id}`, and its entry in the table."""
+@dataclass(slots=True, eq=False)
+class Found:
+    """A route: its path as it was written, `/ocr/scans/{scan_id}`, its entry in the table, and what is known of it."""
 
     template: str
     access: Access
+    module: str = ""
+    """The module whose REST it is; empty for the edge's own."""
+    timeout_s: float | None = None
+    """How long a request may take, where its module says so."""
+    alone_s: float = 0.0
+    """What it takes when hardly anything else is done: learnt from the requests themselves."""
+    learnt: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """The module whose a route is, and how long its requests may take."""
+
+    module: str
+    timeout_s: float | None = None
+
+
+NOBODY = Owner("")
 
 
 @dataclass(slots=True)
@@ -46,14 +64,15 @@ class Routes:
     table does not. Raises CannotStart where two routes could be mistaken for one another.
     """
 
-    def __init__(self, routes: Sequence[BaseRoute], table: Mapping[str, Access]) -> None:
+    def __init__(self, routes: Sequence[BaseRoute], table: Mapping[str, Access], *, owners: Mapping[str, Owner] | None = None) -> None:
         self._fixed: dict[tuple[str, str], Found] = {}
         self._starts: dict[str, _Place] = {}
         self._all: dict[str, Access] = {}
         for context in iter_route_contexts(routes):
             template = context.path or ""
             for method in context.methods or ():
-                self._add(method, Found(template, _entry(method, template, table)))
+                owner = (owners or {}).get(template, NOBODY)
+                self._add(method, Found(template, _entry(method, template, table), owner.module, owner.timeout_s))
         self._refuse_what_the_router_reads_otherwise()
 
     def find(self, method: str, path: str) -> Found | None:
@@ -106,6 +125,16 @@ def merged(modules: Iterable[Module]) -> Mapping[str, Access]:
                 raise CannotStart(msg)
             table[route] = access
     return table
+
+
+def owners(modules: Iterable[Module], settings: Mapping[str, ModuleSettings]) -> Mapping[str, Owner]:
+    """Return whose each route of these modules is, by its template."""
+    found: dict[str, Owner] = {}
+    for module in modules:
+        owner = Owner(module.name, settings[module.name].timeout_s)
+        routes = module.router.routes if module.router is not None else ()
+        found |= {context.path or "": owner for context in iter_route_contexts(routes)}
+    return found
 
 
 def _entry(method: str, template: str, table: Mapping[str, Access]) -> Access:

@@ -1,11 +1,14 @@
 """The settings of the edge: `CONVERTO_GATEWAY_...`."""
 
-from typing import Annotated, Any
+from collections.abc import Mapping
+from ipaddress import IPv4Network, IPv6Network
+from typing import Annotated, Any, Self
 
-from pydantic import AliasChoices, Field, SecretStr, field_validator
+from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from converto.gateway.origins import origin_of
+from converto.gateway.plans import limits
 from converto.kernel.config import ModuleSettings
 
 MIB = 1024 * 1024
@@ -28,7 +31,23 @@ class GatewaySettings(ModuleSettings):
     """The names that this installation is reached by, with commas; empty means any."""
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
     """The addresses whose pages may ask from a browser, with commas: https://app.example.com; the own address needs no mention."""
-    token_cache_s: float = Field(default=1.0, ge=0, le=5)
+    trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
+    """The networks of the proxies whose X-Forwarded-For and X-Forwarded-Proto are believed, with commas: 10.0.0.0/8,::1."""
+    processes: int = Field(default=1, ge=1, le=1000)
+    """How many processes with the gateway there are: where limits cannot be counted together, each allows its share."""
+    rates_url: SecretStr | None = None
+    """The Redis in which all processes count together, redis://host:6379/0; by default that of CONVERTO_EVENTS, if it is one."""
+    plan_limits: str = "starter=1200,professional=6000,enterprise=60000"
+    """The requests a minute that each principal may send, by its company's plan."""
+    default_plan: str = "enterprise"
+    """The plan of every company, as long as nobody sells plans."""
+    address_rate_limit: int = Field(default=120_000, ge=1)
+    """The requests a minute that one address may send, signed in or not."""
+    sign_in_rate_limit: int = Field(default=6_000, ge=1)
+    """The requests a minute by which one address may try to sign in, register, or renew a session."""
+    most_waiting: int = Field(default=1_000, ge=1)
+    """The most requests that wait at once for something to happen: event streams and long polls."""
+    token_cache_s: float = Field(default=0.4, ge=0, le=5)
     """The seconds for which an access token that was good is taken to be still good: how late a revocation may bite."""
     token_cache_size: int = Field(default=10_000, ge=1)
     """The most access tokens that are remembered so."""
@@ -52,3 +71,20 @@ class GatewaySettings(ModuleSettings):
     @classmethod
     def _with_commas(cls, given: Any) -> Any:
         return tuple(part.strip().lower() for part in given.split(",") if part.strip()) if isinstance(given, str) else given
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _networks(cls, given: Any) -> Any:
+        return tuple(part.strip() for part in given.split(",") if part.strip()) if isinstance(given, str) else given
+
+    @model_validator(mode="after")
+    def _has_the_default_plan(self) -> Self:
+        if self.default_plan not in self.limits_by_plan:
+            msg = f"CONVERTO_GATEWAY_DEFAULT_PLAN is {self.default_plan}, which CONVERTO_GATEWAY_PLAN_LIMITS does not name"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def limits_by_plan(self) -> Mapping[str, int]:
+        """The requests a minute by the name of the plan."""
+        return limits(self.plan_limits)

@@ -21,10 +21,28 @@ class Environment(StrEnum):
     PRODUCTION = "production"
 
 
-class ModuleSettings(BaseSettings):
-    """The settings of one module; a subclass names its prefix, `CONVERTO_OCR_`."""
+class FromOutside(BaseSettings):
+    """Settings that are read from the environment and a file `.env`, and then stay."""
 
     model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True, use_attribute_docstrings=True)
+
+
+class ModuleSettings(FromOutside):
+    """The settings of one module; a subclass names its prefix, `CONVERTO_OCR_`. What stands here every module has, wherever it lives."""
+
+    rate_limit: int | None = Field(default=None, ge=1)
+    """The requests a minute that one principal may send to this module, beside what its plan allows; empty means as many as that."""
+    timeout_s: float | None = Field(default=None, gt=0, le=3600)
+    """The seconds that a request to this module, or a call of it, may take; empty means what the edge and the operation say."""
+    health_every_s: float | None = Field(default=None, gt=0, le=300)
+    """The seconds between two looks at this module where it lives elsewhere; empty means CONVERTO_GATEWAY_HEALTH_EVERY_S."""
+    log_level: Annotated[str | None, Field(pattern="^(debug|info|warning|error)$")] = None
+    """debug, info, warning or error: from where on this module, and what is asked of it, is told of; empty means CONVERTO_LOG_LEVEL."""
+
+    @classmethod
+    def of(cls, module: str) -> "ModuleSettings":
+        """Return what a module is told as every module is, also where it lives elsewhere and its own settings are not known."""
+        return ModuleSettings(_env_prefix=f"CONVERTO_{module.upper()}_")
 
 
 class _OtherNames(BaseSettings):
@@ -42,7 +60,7 @@ class _OtherNames(BaseSettings):
     postgres_db: str = "converto"
 
 
-class Settings(ModuleSettings):
+class Settings(FromOutside):
     """What the whole program is told from outside."""
 
     model_config = SettingsConfigDict(env_prefix="CONVERTO_", env_nested_delimiter="__")

@@ -24,7 +24,7 @@ async def house(data_dir: Path) -> AsyncIterator[House]:
 @pytest.fixture
 async def hasty(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[House]:
     """Return webhooks that wait half a second for an answer."""
-    monkeypatch.setenv("CONVERTO_WEBHOOKS_TIMEOUT_S", "0.5")
+    monkeypatch.setenv("CONVERTO_WEBHOOKS_ENDPOINT_TIMEOUT_S", "0.5")
     async with opened(data_dir) as house:
         yield house
 

@@ -59,7 +59,7 @@ async def test_what_a_killed_sender_had_under_way_is_posted_again_under_the_same
     settings = {
         "CONVERTO_MODULES": "auth,gateway,webhooks",
         "CONVERTO_WEBHOOKS_ALLOWED_NETWORKS": "127.0.0.0/8",
-        "CONVERTO_WEBHOOKS_TIMEOUT_S": "1",
+        "CONVERTO_WEBHOOKS_ENDPOINT_TIMEOUT_S": "1",
     }
     server = Server(tmp_path / "server", settings)
     async with receiving(says()) as receiver, httpx2.AsyncClient(base_url=server.url, trust_env=False, timeout=20) as http:

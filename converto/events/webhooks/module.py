@@ -30,7 +30,7 @@ async def opened(parts: Parts) -> AsyncIterator[WebhooksService]:
     settings: WebhooksSettings = parts.settings
     seal = Seal(_secret(settings, parts.program))
     guard = Guard(allowed=settings.allowed_networks, https_only=parts.program.environment is Environment.PRODUCTION)
-    sender = Sender(guard, Resolver(), timeout_s=settings.timeout_s, ca_file=settings.ca_file)
+    sender = Sender(guard, Resolver(), timeout_s=settings.endpoint_timeout_s, ca_file=settings.ca_file)
     dispatcher = Dispatcher(parts.database.across_tenants, sender, seal, settings=settings, figures=WebhookFigures(parts.metrics))
     sending = asyncio.create_task(dispatcher.run())
     try:

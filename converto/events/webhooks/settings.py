@@ -27,7 +27,7 @@ class WebhooksSettings(ModuleSettings):
     """The most endpoints that a company may have."""
     max_body_bytes: int = Field(default=262_144, ge=1024, le=10_485_760)
     """The largest body that is posted; a larger event is noted as failed."""
-    timeout_s: float = Field(default=15, gt=0, le=60)
+    endpoint_timeout_s: float = Field(default=15, gt=0, le=60)
     """An endpoint that has not answered within so long has failed."""
     at_once: int = Field(default=256, ge=2, le=10_000)
     """The most deliveries that a process has under way, not counting the first of each endpoint."""
@@ -48,4 +48,4 @@ class WebhooksSettings(ModuleSettings):
     @property
     def lease_s(self) -> float:
         """How long a delivery belongs to the process that took it: one whose process has died is free again after so long."""
-        return 2 * self.timeout_s + 2
+        return 2 * self.endpoint_timeout_s + 2

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from time import monotonic
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -52,7 +53,7 @@ class Framing:
         max_bytes = self._limit(scope["path"], headers.get(b"content-type", b""))
         if declared is not None and int(declared) > max_bytes:
             raise TooLarge(max_bytes=max_bytes)
-        body = _Counted(receive, send, max_bytes)
+        body = _Counted(scope, receive, send, max_bytes=max_bytes)
         try:
             await self._app(scope, body.receive, body.send)
         except Exception as error:
@@ -83,7 +84,8 @@ def _check_target(scope: Scope) -> None:
 class _Counted:
     """A request's body, counted; once it is too large nothing more of it is read, and no other answer leaves than that it is."""
 
-    def __init__(self, receive: Receive, send: Send, max_bytes: int) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send, *, max_bytes: int) -> None:
+        self._scope = scope
         self._receive = receive
         self._send = send
         self._left = max_bytes
@@ -102,6 +104,8 @@ class _Counted:
         message = await self._receive()
         if message["type"] == "http.request":
             self._left -= len(message.get("body", b""))
+            if not message.get("more_body", False):
+                self._scope["converto.received"] = monotonic()
             if self.is_too_large:
                 raise TooLarge(max_bytes=self._max_bytes)
         return message

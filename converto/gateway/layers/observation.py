@@ -6,6 +6,7 @@ from time import monotonic
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from converto.gateway.addresses import Proxies
 from converto.gateway.journal import Journal
 from converto.kernel.clock import new_id
 from converto.kernel.context import Context, new_trace_parent, within
@@ -23,10 +24,11 @@ class Observation:
     One layer and not three, for every request passes it: what three have to look up anew each, one knows.
     """
 
-    def __init__(self, app: ASGIApp, *, journal: Journal, deadline_s: float) -> None:
+    def __init__(self, app: ASGIApp, *, journal: Journal, deadline_s: float, proxies: Proxies | None = None) -> None:
         self._app = app
         self._journal = journal
         self._deadline_s = deadline_s
+        self._believe = proxies.believe if proxies is not None and proxies.any else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -44,7 +46,8 @@ class Observation:
                 sent += len(message.get("body", b""))
             elif message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message.get("headers", ()), said]
+                scope["converto.answered"] = (status, monotonic())
+                message["headers"] = [*message.get("headers", ()), said, *scope.get("converto.headers", ())]
             await send(message)
 
         try:
@@ -60,6 +63,8 @@ class Observation:
             self._journal.note(scope, context, status=status or CLIENT_GONE, sent=sent, start=start)
 
     def _context(self, scope: Scope, start: float) -> Context:
+        if self._believe is not None:
+            self._believe(scope)
         headers = dict(scope["headers"])
         parent = _trace_parent(headers[b"traceparent"]) if b"traceparent" in headers else None
         trace_parent = new_trace_parent(parent)

@@ -1,0 +1,196 @@
+"""How many requests are worked on at once: in each class as many as are still answered nearly as fast as one alone.
+
+A program that takes on more than it can do answers everybody late. So each class has a cap, which follows what is measured: while the
+class is full and its requests take more than twice as long as when it is quiet, the cap shrinks in proportion; otherwise it grows again.
+What finds the class full waits in a short line for a short time, and is then refused, at next to no cost.
+"""
+
+import asyncio
+import math
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from time import monotonic
+
+from converto.gateway.routes import Found
+from converto.kernel.access import Admission as Class
+from converto.kernel.errors import Unavailable
+
+TOLERANCE = 2.0
+"""How many times as long as when it is quiet a request may take before there are too many at once."""
+QUIET = 2
+"""With so many at work in all, what a request takes is what it takes alone."""
+WINDOW_S = 0.1
+LONGEST_WINDOW_S = 1.0
+ENOUGH = 8
+"""From so many requests a window tells something; a longer one tells with fewer."""
+LEARNS = 0.05
+"""How far one quiet request moves what a route is known to take."""
+RELEARNS = 0.02
+"""How much slower a route may become for good, a window, where there is nothing left to shrink."""
+REST_S = 2.0
+"""After so long without an answer nothing is known any more of how busy we are."""
+
+
+class Busy(Unavailable):
+    """More requests than can be answered soon."""
+
+    code = "gateway.busy"
+    message = "More requests have come than can be answered now; try again in {retry_after_s} s."
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Within what a class moves."""
+
+    least: int
+    start: int
+    most: int
+    line_s: float
+    """How long a request may wait in line."""
+
+
+BOUNDS: Mapping[Class, Bounds] = {
+    Class.HEALTH: Bounds(least=256, start=256, most=256, line_s=0.0),
+    Class.AUTH: Bounds(least=2, start=64, most=512, line_s=0.02),
+    Class.MONEY: Bounds(least=16, start=64, most=512, line_s=1.0),
+    Class.READ: Bounds(least=2, start=64, most=512, line_s=0.02),
+    Class.BULK: Bounds(least=1, start=32, most=256, line_s=0.02),
+}
+WAITING = "waiting"
+"""Those who wait for something to happen are counted apart: their time says nothing of how busy we are."""
+
+
+@dataclass(slots=True)
+class Work:
+    """All that is being worked on, whatever its class."""
+
+    at_once: int = 0
+
+
+class Lane:
+    """The requests of one class: how many are at work, who waits in line, and how many there may be."""
+
+    def __init__(self, bounds: Bounds, work: Work, *, clock: Callable[[], float] = monotonic) -> None:
+        self._bounds = bounds
+        self._work = work
+        self._clock = clock
+        self._line: deque[asyncio.Future[None]] = deque()
+        self.cap = float(bounds.start)
+        self.at_once = 0
+        self.admitted = 0
+        self.refused = 0
+        self._ratios = 0.0
+        self._samples = 0
+        self._was_full = False
+        self._window_from = clock()
+
+    @property
+    def in_line(self) -> int:
+        """How many wait."""
+        return len(self._line)
+
+    def enter(self) -> bool:
+        """Take a place if one is free."""
+        if self.at_once >= self.cap or self._line:
+            return False
+        self._take()
+        return True
+
+    async def wait(self) -> None:
+        """Wait in line for a place. Raises Busy where the line is full, or the time is over."""
+        self._was_full = True
+        if self._clock() - self._window_from > REST_S:
+            self._begin(cap=max(self.cap, float(self._bounds.start)))
+        if self.enter():
+            return
+        if len(self._line) >= max(1, int(self.cap / 2)) or not self._bounds.line_s:
+            self.refused += 1
+            raise Busy(retry_after_s=1)
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._line.append(turn)
+        try:
+            async with asyncio.timeout(self._bounds.line_s):
+                await turn
+        except TimeoutError:
+            self._give_up(turn)
+            self.refused += 1
+            raise Busy(retry_after_s=1) from None
+        except asyncio.CancelledError:
+            self._give_up(turn)
+            raise
+
+    def leave(self) -> None:
+        """Give a place back, to whoever has waited longest."""
+        self.at_once -= 1
+        self._work.at_once -= 1
+        self._call()
+
+    def learn(self, found: Found, seconds: float, *, quiet: bool) -> None:
+        """Take note of how long a request took that was answered; `quiet` says that hardly any other was at work."""
+        if quiet or seconds < found.alone_s or not found.alone_s:
+            found.learnt += 1
+            found.alone_s += (seconds - found.alone_s) * max(LEARNS, 1 / found.learnt)
+        self._ratios += seconds / found.alone_s
+        self._samples += 1
+        since_s = self._clock() - self._window_from
+        if since_s > WINDOW_S and (self._samples >= ENOUGH or since_s > LONGEST_WINDOW_S):
+            self._adapt(found)
+
+    def _adapt(self, found: Found) -> None:
+        ratio, least = self._ratios / self._samples, self._bounds.least
+        if ratio <= TOLERANCE:
+            cap = min(float(self._bounds.most), self.cap + max(1.0, self.cap / 10)) if self._may_grow() else self.cap
+        elif self._was_full:
+            cap = max(float(least), self.cap * TOLERANCE / ratio)
+            if self.cap <= least:
+                found.alone_s *= 1 + RELEARNS
+        else:
+            cap = self.cap
+        self._begin(cap=cap)
+
+    def _may_grow(self) -> bool:
+        """Beyond its start a cap grows only where it is used: elsewhere nobody knows whether more would be too many."""
+        return self._was_full or self.cap < self._bounds.start
+
+    def _begin(self, *, cap: float) -> None:
+        self.cap = cap
+        self._ratios, self._samples, self._was_full, self._window_from = 0.0, 0, False, self._clock()
+        self._call()
+
+    def _take(self) -> None:
+        self.at_once += 1
+        self.admitted += 1
+        self._work.at_once += 1
+
+    def _call(self) -> None:
+        while self._line and self.at_once < self.cap:
+            turn = self._line.popleft()
+            if not turn.done():
+                self._take()
+                turn.set_result(None)
+
+    def _give_up(self, turn: "asyncio.Future[None]") -> None:
+        if turn in self._line:
+            self._line.remove(turn)
+        elif turn.done() and not turn.cancelled():
+            self.leave()  # it was called in the very moment in which it went
+
+
+class Admission:
+    """The lanes of every class, and of those who wait for something to happen."""
+
+    def __init__(self, *, most_waiting: int, clock: Callable[[], float] = monotonic) -> None:
+        self.work = Work()
+        self.lanes = {name: Lane(bounds, self.work, clock=clock) for name, bounds in BOUNDS.items()}
+        waiting = Bounds(least=most_waiting, start=most_waiting, most=most_waiting, line_s=0.0)
+        self.waiting = Lane(waiting, Work(), clock=clock)
+
+    def all(self) -> Mapping[str, Lane]:
+        """Return every lane by its name."""
+        return {**{name.value: lane for name, lane in self.lanes.items()}, WAITING: self.waiting}
+
+
+def whole_cap(lane: Lane) -> int:
+    """Return how many a lane takes at once."""
+    return math.ceil(lane.cap)

@@ -1,0 +1,146 @@
+import asyncio
+import contextlib
+
+import pytest
+
+from converto.gateway.admission import BOUNDS, Admission, Bounds, Busy, Lane, Work
+from converto.gateway.routes import Found
+from converto.kernel.access import Access
+from converto.kernel.access import Admission as Class
+
+READ = Bounds(least=2, start=8, most=64, line_s=0.02)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Traffic:
+    """A lane whose requests take as long as a test says, on a clock of its own."""
+
+    def __init__(self, bounds: Bounds = READ) -> None:
+        self.clock = Clock()
+        self.lane = Lane(bounds, Work(), clock=self.clock)
+        self.found = Found("/things", Access(None, Class.READ))
+
+    def quiet(self, seconds: float, times: int = 20) -> None:
+        for _ in range(times):
+            self.clock.now += seconds
+            self.lane.learn(self.found, seconds, quiet=True)
+
+    async def full(self, seconds: float, times: int = 1) -> None:
+        """Fill the lane, let one more be refused, and have all of them answered after so long."""
+        for _ in range(times):
+            while self.lane.enter():
+                pass
+            with contextlib.suppress(Busy):
+                await self.lane.wait()
+            self.clock.now += seconds
+            for _ in range(self.lane.at_once):
+                self.lane.leave()
+                self.lane.learn(self.found, seconds, quiet=False)
+
+
+async def test_the_cap_shrinks_while_too_many_at_once_make_all_of_them_slow() -> None:
+    traffic = Traffic()
+    traffic.quiet(0.01)
+    await traffic.full(0.2, times=3)
+    assert traffic.lane.cap == READ.least
+
+
+async def test_the_cap_shrinks_in_proportion() -> None:
+    traffic = Traffic()
+    traffic.quiet(0.1, times=24)
+    await traffic.full(0.4)
+    assert 3.5 < traffic.lane.cap < 4.5
+
+
+async def test_the_cap_grows_where_it_is_used_up_and_nobody_is_slowed_down() -> None:
+    traffic = Traffic()
+    traffic.quiet(0.1)
+    await traffic.full(0.11, times=40)
+    assert traffic.lane.cap == READ.most
+
+
+async def test_slow_requests_alone_make_no_cap_smaller() -> None:
+    traffic = Traffic()
+    traffic.quiet(0.01)
+    for _ in range(100):
+        traffic.clock.now += 0.5
+        traffic.lane.learn(traffic.found, 0.5, quiet=False)
+    assert traffic.lane.cap == READ.start
+
+
+async def test_a_route_that_has_become_slower_for_good_is_learnt_anew() -> None:
+    traffic = Traffic()
+    traffic.quiet(0.01)
+    await traffic.full(0.2, times=1500)
+    assert traffic.lane.cap > READ.start
+
+
+async def test_after_a_rest_the_cap_is_what_it_was_at_first() -> None:
+    traffic = Traffic()
+    traffic.quiet(0.01)
+    await traffic.full(0.2, times=3)
+    traffic.clock.now += 10
+    while traffic.lane.enter():
+        pass
+    await traffic.lane.wait()
+    assert traffic.lane.cap == READ.start
+
+
+async def test_who_waits_in_line_is_called_when_a_place_is_free() -> None:
+    lane = Lane(Bounds(least=1, start=1, most=1, line_s=5), Work())
+    assert lane.enter()
+    waiting = asyncio.create_task(lane.wait())
+    await asyncio.sleep(0)
+    assert (lane.in_line, lane.enter()) == (1, False)
+    lane.leave()
+    await waiting
+    assert (lane.at_once, lane.in_line) == (1, 0)
+
+
+async def test_who_waits_too_long_is_refused() -> None:
+    lane = Lane(Bounds(least=1, start=1, most=1, line_s=0.01), Work())
+    lane.enter()
+    with pytest.raises(Busy) as refused:
+        await lane.wait()
+    assert (refused.value.retry_after_s, lane.refused, lane.in_line) == (1, 1, 0)
+
+
+async def test_a_full_line_refuses_at_once() -> None:
+    lane = Lane(Bounds(least=1, start=1, most=1, line_s=60), Work())
+    lane.enter()
+    first = asyncio.create_task(lane.wait())
+    await asyncio.sleep(0)
+    with pytest.raises(Busy):
+        await lane.wait()
+    first.cancel()
+    await asyncio.gather(first, return_exceptions=True)
+    assert lane.in_line == 0
+
+
+async def test_a_place_given_to_somebody_who_has_just_gone_is_not_lost() -> None:
+    lane = Lane(Bounds(least=1, start=1, most=1, line_s=60), Work())
+    lane.enter()
+    waiting = asyncio.create_task(lane.wait())
+    await asyncio.sleep(0)
+    lane.leave()
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    assert (lane.at_once, lane.enter()) == (0, True)
+
+
+async def test_one_class_does_not_take_the_places_of_another() -> None:
+    lanes = Admission(most_waiting=1).lanes
+    while lanes[Class.BULK].enter():
+        pass
+    assert all(lanes[name].enter() for name in Class if name is not Class.BULK)
+
+
+def test_what_concerns_money_keeps_more_places_than_anything_that_shrinks() -> None:
+    assert BOUNDS[Class.MONEY].least > max(BOUNDS[name].least for name in (Class.AUTH, Class.READ, Class.BULK))
