@@ -11,7 +11,7 @@ import inspect
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
+from functools import cache, cached_property
 from types import MappingProxyType
 from typing import Annotated, Any, Protocol, TypeVar, get_args, get_origin, overload
 
@@ -46,16 +46,32 @@ class Kind(StrEnum):
     STREAM = "stream"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Operation:
-    """One method of an interface: how it is called, and the shapes of what goes in and comes out."""
+    """One method of an interface: how it is called, and the shapes of what goes in and comes out.
+
+    The shapes are made when they are first asked for: between processes, and not where the module lives.
+    """
 
     name: str
     kind: Kind
     timeout_s: float
     signature: inspect.Signature
-    arguments: type[BaseModel]
-    result: TypeAdapter[Any]
+    returns: Any
+    """What one answer is; of a stream, each of them."""
+    interface: str
+
+    @cached_property
+    def arguments(self) -> type[BaseModel]:
+        """Give the shape of what goes in."""
+        parameters = self.signature.parameters.values()
+        fields: dict[str, Any] = {p.name: (p.annotation, ... if p.default is p.empty else p.default) for p in parameters}
+        return create_model(f"{self.interface}_{self.name}", **fields)
+
+    @cached_property
+    def result(self) -> TypeAdapter[Any]:
+        """Give the shape of what comes out."""
+        return TypeAdapter(self.returns)
 
 
 class Mark:
@@ -117,14 +133,14 @@ def _operation(interface: type[Interface], name: str, method: Callable[..., Any]
     if missing or signature.return_annotation is signature.empty:
         msg = f"{where} lacks the annotation of {', '.join(missing) or 'what it returns'}"
         raise TypeError(msg)
-    fields: dict[str, Any] = {p.name: (p.annotation, ... if p.default is p.empty else p.default) for p in parameters}
+    returns = signature.return_annotation
     return Operation(
         name=name,
         kind=kind,
         timeout_s=timeout_s,
         signature=signature.replace(parameters=parameters),
-        arguments=create_model(f"{interface.__name__}_{name}", **fields),
-        result=TypeAdapter(_yielded(signature.return_annotation, where) if kind is Kind.STREAM else signature.return_annotation),
+        returns=_yielded(returns, where) if kind is Kind.STREAM else returns,
+        interface=interface.__name__,
     )
 
 

@@ -11,19 +11,17 @@ import json
 import os
 import resource
 import signal
-import struct
 import sys
 import traceback
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from converto.kernel.errors import Error, to_wire
+from converto.ocr.answers import DONE, FAILED, HEADER, UNDER_WAY
 from converto.ocr.interface import Kind
 from converto.ocr.reading import page_png, read
 from converto.ocr.refusals import ReaderStopped, TooMuchMemory
 
-HEADER = struct.Struct(">IB")
-DONE, FAILED, UNDER_WAY = 0, 1, 2
 # The server answers first, whatever is being read.
 NICENESS = 10
 # Less than that beside other sessions: at 10 a machine that is busy with other things hardly reads any more, at 0 the server's slowest

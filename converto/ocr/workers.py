@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from converto.kernel.errors import WireError, from_wire
+from converto.ocr.answers import DONE, HEADER, UNDER_WAY
 from converto.ocr.refusals import ReaderStopped, TookTooLong
-from converto.ocr.worker import DONE, HEADER, UNDER_WAY
 
 _FOLDER_PREFIX = "converto-reading-"
 _LOCK = "lock"
