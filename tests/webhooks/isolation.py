@@ -5,6 +5,8 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from itertools import accumulate, islice
+from random import Random
 from uuid import UUID
 
 from converto.kernel.actor import Actor
@@ -21,23 +23,25 @@ class Street:
     healthy: Receiver
     dead: Sequence[UUID]
 
-    async def dead_ones_are(self, *, there: bool) -> None:
-        """Have the dead ones sent what comes, or not."""
+    async def only_are_there(self, dead: Sequence[UUID]) -> None:
+        """Have these of the dead ones, with a clean record, sent what comes; and the others not."""
         for webhook_id in self.dead:
-            switch = self.house.webhooks.enable if there else self.house.webhooks.disable
+            switch = self.house.webhooks.enable if webhook_id in dead else self.house.webhooks.disable
             await switch(self.owner, webhook_id)
 
-    async def latencies_s(self, count: int, *, per_s: float) -> Sequence[float]:
-        """Tell so many facts at a steady pace, and return how long each took to the healthy endpoint, from when it was due to be told.
+    async def latencies_s(self, count: int, *, per_s: float, seed: int) -> Sequence[float]:
+        """Tell so many facts, and return how long each took to the healthy endpoint, from when it was due to be told.
 
-        Like a backend, hands over together what has come while the hand-over before it was under way.
+        They come by chance (Poisson), by the same chance for the same seed. Like a backend, hands over together what has come while the
+        hand-over before it was under way.
         """
         self.healthy.posts.clear()
-        start = time.monotonic()
-        waiting = [(start + number / per_s, told(self.owner.tenant_id)) for number in range(count)]
+        chance = Random(seed)  # noqa: S311 - nothing secret
+        moments = accumulate((chance.expovariate(per_s) for _ in range(count)), initial=time.monotonic())
+        waiting = [(moment, told(self.owner.tenant_id)) for moment in islice(moments, 1, None)]
         due = {str(event.id): at for at, event in waiting}
         while waiting:
-            await asyncio.sleep(waiting[0][0] - time.monotonic())
+            await asyncio.sleep(max(0.0, waiting[0][0] - time.monotonic()))
             batch = [event for at, event in waiting if at <= time.monotonic()]
             await self.house.service.enqueue(batch)
             del waiting[: len(batch)]

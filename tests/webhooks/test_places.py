@@ -45,3 +45,16 @@ def test_one_that_fails_has_one_and_all_of_them_together_half() -> None:
 def test_there_is_an_end_to_all_places() -> None:
     places = Places([endpoint() for _ in range(32)], at_once=8, per_endpoint=6)
     assert (places.is_full, places.free(endpoint())) == (True, 0)
+
+
+def test_a_place_that_becomes_free_is_anybodys_once_the_further_ones_are_taken() -> None:
+    one, other, sick = endpoint(), endpoint(), endpoint(failures=1)
+    shared = {4: [one] * 5, 3: [one] * 4}
+    assert {further: Places(under_way, at_once=4, per_endpoint=6).are_shared_out for further, under_way in shared.items()} == {
+        4: True,
+        3: False,
+    }
+    assert [Places([one, other, *sicks], at_once=4, per_endpoint=6).are_shared_out for sicks in ([sick], [sick, endpoint(1)])] == [
+        False,
+        True,
+    ]
