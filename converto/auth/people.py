@@ -14,7 +14,8 @@ from converto.kernel.interface import Value
 _EMAIL = re.compile(
     r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*@([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?",
 )
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_CONTROLS = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
+_UNPRINTABLE = re.compile(f"[{_CONTROLS}]")
 
 
 def _email(text: str) -> str:
@@ -44,9 +45,14 @@ def _whole(secret: SecretStr) -> SecretStr:
     return secret
 
 
-Email = Annotated[str, Field(max_length=320), AfterValidator(_email)]
+Email = Annotated[str, Field(max_length=320, json_schema_extra={"x-wire-format": "email"}), AfterValidator(_email)]
 """An ASCII address in lower case: one person, one spelling."""
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(_one_line)]
+Name = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
+    Field(json_schema_extra={"x-wire-pattern": rf"^[^{_CONTROLS}]*[^\s{_CONTROLS}][^{_CONTROLS}]*$"}),
+    AfterValidator(_one_line),
+]
 Password = Annotated[SecretStr, Field(max_length=1024), AfterValidator(_whole)]
 """As it was typed: never trimmed, cut or folded. What is too long or too weak is told by WeakPassword."""
 SecondStep = Annotated[SecretStr, Field(max_length=64), AfterValidator(_whole)]
@@ -137,6 +143,8 @@ class User(Value):
     email: str
     full_name: str
     created_at: datetime
+    email_verified: bool = False
+    """Whether they have shown that they read what is sent to the address."""
     deletes_at: datetime | None = None
     """When the account is emptied, where its person has asked for that: POST /auth/me/restore takes it back."""
 
@@ -165,6 +173,20 @@ class SignedIn(TokenPair):
     tenant: Tenant
     device_token: str | None = Field(default=None, repr=False)
     """What makes this device known: sent at the next sign-in as `X-Converto-Device`, it gets its owner in while strangers have to wait."""
+
+
+class InBrowser(Value):
+    """A sign-in whose tokens lie in cookies: the body has none."""
+
+    user: User
+    tenant: Tenant
+    expires_in: int = Field(gt=0, description="seconds until the access token ends")
+
+
+class Ended(Value):
+    """How many sessions were ended."""
+
+    ended: int
 
 
 class Me(Value):

@@ -1,6 +1,7 @@
 """The reference page: Swagger UI from this very process, so that it works without the internet and under a strict policy."""
 
 from collections.abc import Mapping
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.routing import Route
 
+from converto.gateway.parameters import as_on_the_wire, with_parameters
 from converto.kernel.access import OPERATORS, Access
 from converto.kernel.errors import NotFound
 from converto.kernel.interface import Value
@@ -65,7 +67,13 @@ def install(app: FastAPI) -> None:
     ]
     describe = app.openapi
 
-    app.openapi = lambda: _with_access(_with_problems(describe()), app.state.edge.routes.entries())  # type: ignore[method-assign]
+    @cache
+    def complete() -> dict[str, Any]:
+        entries = app.state.edge.routes.entries()
+        document: dict[str, Any] = as_on_the_wire(describe())
+        return with_parameters(_with_access(_with_problems(document), entries), entries)
+
+    app.openapi = complete  # type: ignore[method-assign]
 
 
 def _with_access(document: dict[str, Any], entries: Mapping[str, Access]) -> dict[str, Any]:
