@@ -1,0 +1,3 @@
+from tests.auth.staff import office
+
+__all__ = ["office"]
