@@ -4,14 +4,18 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response
 
+from converto.auth.account.api import router as account
+from converto.auth.companies.api import router as companies
 from converto.auth.factors.api import router as factors
+from converto.auth.federation.api import router as federation
 from converto.auth.interface import Auth
 from converto.auth.people import KeySet
+from converto.auth.records.api import router as records
 from converto.auth.sign_in.api import router as sign_in
 from converto.kernel.web import the
 
 router = APIRouter(tags=["auth"])
-for part in (sign_in, factors):
+for part in (sign_in, account, factors, federation, companies, records):
     router.include_router(part)
 
 

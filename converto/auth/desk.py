@@ -1,22 +1,43 @@
 """What every part of the service stands on: its means, the person who asks, sessions, and the record of what was done."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from types import MappingProxyType
+from typing import Final
 from uuid import UUID
 
+from pydantic import SecretStr
+
 from converto.auth.audit.repository import Audit
+from converto.auth.breaches import Breaches
+from converto.auth.device_names import device_of
 from converto.auth.events import EndReason, SessionRevoked, UserLoggedIn
+from converto.auth.guard import Guard
+from converto.auth.letters.order import Kind, Order, language_of
 from converto.auth.letters.postman import Postman
+from converto.auth.letters.repository import Letters, MailedTokens, Purpose
 from converto.auth.models import SessionRow, TenantRow, UserRow
 from converto.auth.passwords import PasswordHasher
-from converto.auth.people import Client, NoCompany, SignedIn, StepUpRequired, Tenant, TooManyFailures, User
+from converto.auth.people import (
+    Client,
+    InvalidToken,
+    Me,
+    NoCompany,
+    Overloaded,
+    SignedIn,
+    StepUpRequired,
+    Tenant,
+    User,
+    WeakPassword,
+)
 from converto.auth.refresh_tokens import hash_of, new_token
-from converto.auth.repository import Failures, People, Sessions
-from converto.auth.roles import Role
+from converto.auth.repository import Devices, People, Sessions
+from converto.auth.roles import Role, scopes
 from converto.auth.settings import AuthSettings
 from converto.auth.signing import Signing
 from converto.auth.standing import StandingSessions
-from converto.auth.throttle import Throttle
+from converto.auth.throttle import Try
 from converto.auth.tokens import LIFETIME
 from converto.auth.vault import Vault
 from converto.events.outbox import publish
@@ -27,6 +48,12 @@ from converto.kernel.errors import Forbidden
 
 FRESH_FOR = timedelta(minutes=5)
 """How long a proof of who somebody is counts for what only they themselves may do."""
+NO_PASSWORD: Final = "!"  # noqa: S105 - what no hash looks like
+"""Stands in the place of the hash for who has no password, such as a service account."""
+DEVICE_PREFIX: Final = "cvd_"
+VERIFY_PREFIX: Final = "cvv_"
+VERIFY_WITHIN: Final = timedelta(hours=24)
+LEAKED: Final = "it is known from a leak elsewhere"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +68,10 @@ class Means:
     vault: Vault
     """Seals what has to be read again: letters, the secrets of authenticator apps, and of sign-ins by others that are under way."""
     postman: Postman
+    guard: Guard
+    breaches: Breaches | None
+    public_url: str
+    """Where people reach this installation: passkeys belong to it, and other providers send people back there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +83,7 @@ class Arrival:
     role: Role
     session: SessionRow
     refresh_token: str
+    device_token: str
 
 
 class Desk:
@@ -67,17 +99,30 @@ class Desk:
         self._hasher = means.hasher
         self._signing = means.signing
         self._standing = means.standing
-        self._throttle = Throttle(free=self._settings.free_failures, longest_s=self._settings.longest_wait_s)
 
-    async def _count_try(self, account: bytes) -> None:
-        """Count a try before it is made: many at once would otherwise all be free. What is right takes the count back."""
-        moment = now()
-        async with self._database.writing() as session:
-            row = await Failures(session).of(account, moment)
-            if row.blocked_until > moment:
-                raise TooManyFailures(retry_after_s=max(1, round((row.blocked_until - moment).total_seconds())))
-            row.failures = self._throttle.failures(row.failures, row.last_at, moment)
-            row.last_at, row.blocked_until = moment, moment + self._throttle.wait(row.failures)
+    async def _count_try(self, email: str, client: Client) -> Try:
+        """Count a try before it is made: many at once would otherwise all be free. What is right takes the count back by `_forgive`.
+
+        Raises TooManyFailures; Unavailable where the counts cannot be asked.
+        """
+        is_known = False
+        if client.device_token is not None:
+            async with self._across_tenants.reading() as session:
+                is_known = await Devices(session).is_known(email, hash_of(client.device_token.get_secret_value()))
+        return await self._means.guard.admit(email, client, is_known_device=is_known)
+
+    async def _is_right(self, password: SecretStr, stored: str | None, counted: Try) -> bool:
+        """Tell whether a password is the stored one; what there is no room to look at is not counted. Raises Overloaded."""
+        usable = None if stored == NO_PASSWORD else stored
+        try:
+            return await self._hasher.verify(password.get_secret_value(), usable)
+        except Overloaded:
+            await self._means.guard.take_back(counted)
+            raise
+
+    async def _forgive(self, session: Transaction, counted: Try) -> None:
+        """Take a try back that was right, with the failures before it."""
+        await self._means.guard.forget(session, counted)
 
     async def _come_in(self, session: Transaction, user: UserRow, client: Client, *, methods: tuple[str, ...]) -> Arrival:
         """Sign somebody who has proved who they are in to the company they turned to last; noted and told. Raises NoCompany."""
@@ -87,14 +132,52 @@ class Desk:
         if place is None:
             raise NoCompany
         tenant, role = place
+        device_token, is_new = await self._recognise(session, user, client)
         opened, token = await self._open(sessions, (user, tenant), client, methods=methods)
         await Audit(session).note(tenant.id, "auth.signed_in", user_id=user.id, client=client, methods=list(methods))
         await publish(session, UserLoggedIn(tenant_id=tenant.id, user_id=user.id, session_id=opened.id))
-        return Arrival(user, tenant, role, opened, token)
+        if is_new and self._settings.tell_new_devices:
+            facts = {
+                "device": device_of(client.user_agent),
+                "address": client.address or "?",
+                "at": f"{opened.opened_at:%Y-%m-%d %H:%M} UTC",
+            }
+            await self._write(session, "new_device", user, client, tenant_id=tenant.id, facts=facts)
+        return Arrival(user, tenant, role, opened, token, device_token)
 
     async def _welcome(self, arrival: Arrival) -> SignedIn:
         """Return the first tokens of a session, once its transaction has committed."""
-        return await self._signed_in(arrival.user, arrival.tenant, arrival.session, role=arrival.role, refresh_token=arrival.refresh_token)
+        signed_in = await self._signed_in(
+            arrival.user, arrival.tenant, arrival.session, role=arrival.role, refresh_token=arrival.refresh_token
+        )
+        return signed_in.model_copy(update={"device_token": arrival.device_token})
+
+    async def _recognise(self, session: Transaction, user: UserRow, client: Client) -> tuple[str, bool]:
+        """Return what makes the device known from now on, and whether nobody has signed in to the account from anything like it before."""
+        devices, at, given = Devices(session), now(), client.device_token
+        if given is not None and await devices.see(user.id, hash_of(given.get_secret_value()), at):
+            return given.get_secret_value(), False
+        token, is_new = new_token(DEVICE_PREFIX), await Sessions(session).is_unlike_others(user.id, client)
+        await devices.add(user.id, hash_of(token), at)
+        return token, is_new
+
+    async def _write(
+        self,
+        session: Transaction,
+        kind: Kind,
+        user: UserRow,
+        client: Client,
+        *,
+        token: str | None = None,
+        to: str | None = None,
+        tenant_id: UUID | None = None,
+        facts: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        """Write a person a letter, to their own address unless said otherwise; it goes out once the transaction has committed."""
+        language = language_of(client.language, otherwise=self._settings.language)
+        told = {"name": user.full_name, **facts}
+        order = Order(kind=kind, to=to or user.email, language=language, token=token, facts=told)
+        await Letters(session).write(self._means.vault, order, tenant_id=tenant_id)
 
     async def _open(
         self, sessions: Sessions, member: tuple[UserRow, TenantRow], client: Client, *, methods: tuple[str, ...]
@@ -115,6 +198,31 @@ class Desk:
             user=user_of(user),
             tenant=tenant_of(tenant),
         )
+
+    async def _ask_to_verify(
+        self, session: Transaction, user: UserRow, client: Client, *, tenant_id: UUID, email: str | None = None
+    ) -> None:
+        """Write a letter that shows whether a person reads what is sent to their address, or to another one that they want."""
+        token, ends_at = new_token(VERIFY_PREFIX), now() + VERIFY_WITHIN
+        purpose: Purpose = "verify" if email is None else "change"
+        await MailedTokens(session).add(hash_of(token), purpose, user_id=user.id, email=email or user.email, ends_at=ends_at)
+        kind: Kind = "verify_email" if email is None else "confirm_email"
+        await self._write(session, kind, user, client, token=token, to=email, tenant_id=tenant_id)
+
+    async def _require_good_password(self, password: str, email: str, companies: Sequence[str], *, field: str = "password") -> None:
+        """Go on only with a password that is hard to guess, and not known to have leaked. Raises WeakPassword, Overloaded."""
+        await self._hasher.require_strong(password, email=email, companies=companies, field=field)
+        if self._means.breaches is not None and await self._means.breaches.knows(password):
+            raise WeakPassword(reason=LEAKED, errors=[{"pointer": f"/{field}", "detail": LEAKED}])
+
+    async def _me(self, session: Transaction, actor: Actor) -> Me:
+        """Return the actor's person, company and scopes. Raises InvalidToken."""
+        user_id, _ = person(actor)
+        member = await People(session).member(actor.tenant_id, user_id)
+        if member is None:
+            raise InvalidToken
+        user, tenant, role = member
+        return Me(user=user_of(user), tenant=tenant_of(tenant), role=role, scopes=tuple(sorted(scopes(role))))
 
     async def _require_fresh(self, session: Transaction, actor: Actor) -> None:
         """Go on only where the person has proved in this session, minutes ago, who they are. Raises StepUpRequired."""
@@ -140,7 +248,14 @@ def person(actor: Actor) -> tuple[UUID, UUID]:
 
 def user_of(row: UserRow) -> User:
     """Return a person as others see them."""
-    return User(id=row.id, email=row.email, full_name=row.full_name, created_at=row.created_at, deletes_at=row.deletion_due_at)
+    return User(
+        id=row.id,
+        email=row.email,
+        full_name=row.full_name,
+        created_at=row.created_at,
+        email_verified=row.email_verified_at is not None,
+        deletes_at=row.deletion_due_at,
+    )
 
 
 def tenant_of(row: TenantRow) -> Tenant:

@@ -2,14 +2,18 @@
 
 from typing import Protocol
 
+from converto.auth.account.interface import Account
+from converto.auth.companies.interface import Companies
 from converto.auth.factors.interface import Factors
+from converto.auth.federation.interface import Federation
 from converto.auth.people import KeySet
+from converto.auth.records.interface import Records
 from converto.auth.sign_in.interface import SignIn
 from converto.kernel.actor import Actor
 from converto.kernel.interface import query
 
 
-class Auth(SignIn, Factors, Protocol):
+class Auth(SignIn, Account, Factors, Federation, Companies, Records, Protocol):
     """People, companies, sessions, keys and tokens."""
 
     @query(timeout_s=5)

@@ -8,8 +8,10 @@ from converto.auth import handlers
 from converto.auth.api import router
 from converto.auth.audit.chain import AuditSeal
 from converto.auth.audit.repository import SEAL
+from converto.auth.breaches import breaches_at
 from converto.auth.desk import Means
 from converto.auth.events import LetterWritten, SessionRevoked, UserLoggedIn, UserRegistered
+from converto.auth.guard import Counts, DatabaseCounts, Guard
 from converto.auth.interface import Auth
 from converto.auth.keys import Seal, WrongSecret
 from converto.auth.letters.postman import Postman
@@ -51,15 +53,46 @@ async def opened(parts: Parts) -> AsyncIterator[Auth]:
         except WrongSecret as error:
             raise CannotStart(str(error)) from error
     hasher = PasswordHasher(threads=settings.hash_threads, max_queued=settings.hash_queue, queue_timeout_s=settings.hash_queue_timeout_s)
+    vault = Vault(secret)
+    await vault.ready()
+    parts.database.info[SEAL] = AuditSeal(vault.key_for("audit log"))
     try:
-        standing = StandingSessions(settings.session_cache_s)
-        vault = Vault(secret)
-        await vault.ready()
-        parts.database.info[SEAL] = AuditSeal(vault.key_for("audit log"))
-        postman = Postman(parts.database, _mail(parts.program), vault, public_url=parts.program.public_url)
-        yield AuthService(Means(parts.database, settings, hasher, signing, standing, vault, postman))
+        async with _counts(parts) as counts, breaches_at(settings.breach_range_url) as breaches:
+            service = AuthService(
+                Means(
+                    database=parts.database,
+                    settings=settings,
+                    hasher=hasher,
+                    signing=signing,
+                    standing=StandingSessions(settings.session_cache_s),
+                    vault=vault,
+                    postman=Postman(parts.database, _mail(parts.program), vault, public_url=parts.program.public_url),
+                    guard=Guard(counts, settings),
+                    breaches=breaches,
+                    public_url=parts.program.public_url,
+                )
+            )
+            try:
+                yield service
+            finally:
+                await service.close_federation()
     finally:
         hasher.close()
+
+
+@asynccontextmanager
+async def _counts(parts: Parts) -> AsyncIterator[Counts]:
+    """Open where failures are counted: in Redis, where the installation has one."""
+    if parts.program.events == "memory":
+        yield DatabaseCounts(parts.database)
+        return
+    from converto.auth.redis_counts import RedisCounts  # noqa: PLC0415 - the client is only there where Redis is
+
+    counts = RedisCounts(parts.program.events)
+    try:
+        yield counts
+    finally:
+        await counts.close()
 
 
 def _mail(program: Settings) -> Mail:

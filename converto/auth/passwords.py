@@ -46,19 +46,19 @@ def nobodys_hash() -> str:
     return f"$argon2id$v=19$m={_MEMORY_KIB},t={_PASSES},p={_LANES}${salt}${digest}"
 
 
-def require_strong(password: str, *, email: str, company: str) -> None:
-    """Go on only with a password that is hard to guess. Raises WeakPassword; up to 0.1 s of work."""
-    reason = _weakness(password, email=email, company=company)
+def require_strong(password: str, *, email: str, companies: Sequence[str], field: str = "password") -> None:
+    """Go on only with a password that is hard to guess; `field` is what the caller names it. Raises WeakPassword; up to 0.1 s of work."""
+    reason = _weakness(password, email=email, companies=companies)
     if reason is not None:
-        raise WeakPassword(reason=reason, errors=[{"pointer": "/password", "detail": reason}])
+        raise WeakPassword(reason=reason, errors=[{"pointer": f"/{field}", "detail": reason}])
 
 
-def _weakness(password: str, *, email: str, company: str) -> str | None:
+def _weakness(password: str, *, email: str, companies: Sequence[str]) -> str | None:
     if is_broken(password):
         return "it holds half a character"
     if not MIN_CHARACTERS <= len(password) <= MAX_CHARACTERS:
         return f"it needs {MIN_CHARACTERS} to {MAX_CHARACTERS} characters"
-    known = _known_words(email, company)
+    known = _known_words(email, companies)
     if any(_plain(word) in _plain(password) for word in known):
         return "it holds your e-mail, your company or the name of this product"
     from converto.auth.strength import MIN_SCORE, is_common, score  # noqa: PLC0415 - 15 MiB of words, which only a new password needs
@@ -68,10 +68,11 @@ def _weakness(password: str, *, email: str, company: str) -> str | None:
     return "it is easy to guess; several unrelated words are better" if score(password, known) < MIN_SCORE else None
 
 
-def _known_words(email: str, company: str) -> Sequence[str]:
+def _known_words(email: str, companies: Sequence[str]) -> Sequence[str]:
     """Return what a guesser knows of a person; pieces of fewer than four letters are in too many good passwords."""
     local, _, domain = email.partition("@")
-    words = (PRODUCT, email, local, domain.partition(".")[0], company, _LEGAL_FORM.sub(" ", company.lower()))
+    names = [form for company in companies for form in (company, _LEGAL_FORM.sub(" ", company.lower()))]
+    words = (PRODUCT, email, local, domain.partition(".")[0], *names)
     return [word for word in dict.fromkeys(words) if len(_plain(word)) >= _MIN_WORD]
 
 
@@ -107,9 +108,9 @@ class PasswordHasher:
         right = await self._run(matches, password, stored or self._nobody)
         return right and stored is not None
 
-    async def require_strong(self, password: str, *, email: str, company: str) -> None:
+    async def require_strong(self, password: str, *, email: str, companies: Sequence[str], field: str = "password") -> None:
         """Go on only with a password that is hard to guess. Raises WeakPassword or Overloaded."""
-        await self._run(require_strong, password, email=email, company=company)
+        await self._run(require_strong, password, email=email, companies=companies, field=field)
 
     def close(self) -> None:
         """Let the threads go; what is queued is dropped."""

@@ -14,9 +14,9 @@ PREFIX: Final = "cvr_"
 _NONCE: Final = bytes(12)
 
 
-def new_token() -> str:
-    """Return a fresh refresh token."""
-    return PREFIX + secrets.token_urlsafe(32)
+def new_token(prefix: str = PREFIX) -> str:
+    """Return a fresh token of 256 bits; the prefix says what it is for."""
+    return prefix + secrets.token_urlsafe(32)
 
 
 def hash_of(token: str) -> bytes:

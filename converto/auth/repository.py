@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from converto.auth.models import DeviceRow, MembershipRow, RefreshTokenRow, SessionRow, SignInFailureRow, SigningKeyRow, TenantRow, UserRow
 from converto.auth.people import Client, EmailTaken
 from converto.auth.roles import SELF, Role, scopes
-from converto.auth.throttle import FORGOTTEN_AFTER, Counted, Tally, Try, tried
+from converto.auth.throttle import FORGOTTEN_AFTER, Counted, Tally, Try, network_of, tried
 from converto.kernel.clock import new_id, now
 from converto.kernel.database import changed, insert_into
 
@@ -192,6 +192,13 @@ class Sessions:
         """Return the sessions of a person that stand, in every company."""
         wanted = select(SessionRow).where(SessionRow.user_id == user_id, SessionRow.ended_at.is_(None))
         return (await self._session.scalars(wanted.with_for_update())).all()
+
+    async def is_unlike_others(self, user_id: UUID, client: Client) -> bool:
+        """Tell whether a person has signed in before, but never with such a program from such a network."""
+        mine = select(SessionRow.user_agent, SessionRow.address).where(SessionRow.user_id == user_id).distinct()
+        known = (await self._session.execute(mine)).all()
+        alike = (client.user_agent, network_of(client.address))
+        return bool(known) and alike not in {(row.user_agent, network_of(row.address)) for row in known}
 
     async def forget_expired(self, user_id: UUID, at: datetime) -> None:
         """Remove the sessions of a person that are over, with their tokens."""

@@ -2,17 +2,21 @@
 
 from uuid import UUID
 
+from converto.auth.account.service import AccountDesk
+from converto.auth.companies.service import CompaniesDesk
 from converto.auth.factors.service import FactorsDesk
+from converto.auth.federation.service import FederationDesk
 from converto.auth.interface import Auth
 from converto.auth.letters.postman import Postman
 from converto.auth.people import InvalidToken, KeySet
+from converto.auth.records.service import RecordsDesk
 from converto.auth.repository import Sessions, Standing
 from converto.auth.sign_in.service import SignInDesk
 from converto.kernel.actor import Actor
 from converto.kernel.clock import now
 
 
-class AuthService(SignInDesk, FactorsDesk, Auth):
+class AuthService(SignInDesk, AccountDesk, FactorsDesk, FederationDesk, CompaniesDesk, RecordsDesk, Auth):
     """People, companies, sessions, keys and tokens, in one database: each part answers for its own."""
 
     @property
@@ -27,9 +31,7 @@ class AuthService(SignInDesk, FactorsDesk, Auth):
         standing = await self._standing_of(claims.tid, claims.sid)
         if standing is None or standing.ends_at <= moment or (standing.user_id, standing.version) != (claims.sub, claims.ver):
             raise InvalidToken
-        return Actor(
-            tenant_id=claims.tid, user_id=claims.sub, session_id=claims.sid, role=standing.role.value, scopes=standing.scopes
-        )
+        return Actor(tenant_id=claims.tid, user_id=claims.sub, session_id=claims.sid, role=standing.role.value, scopes=standing.scopes)
 
     async def key_set(self) -> KeySet:
         """Return the public keys."""

@@ -62,9 +62,23 @@ class AuthSettings(ModuleSettings):
     hash_queue_timeout_s: float = Field(default=2.0, gt=0, le=30)
     """How long a sign-in waits for a free thread before it is told to come back."""
     free_failures: int = Field(default=5, ge=1, le=100)
-    """How many wrong passwords in a row cost nothing; each further one doubles the wait, from one second on."""
+    """How many wrong passwords in a row cost nothing for one account from one network (a /24 or /64), or on one known device; each further
+    one doubles the wait, from one second on."""
+    free_failures_per_account: int = Field(default=20, ge=1, le=1000)
+    """The same for one account from everywhere but its owner's known devices."""
+    free_failures_per_network: int = Field(default=50, ge=1, le=10_000)
+    """The same for one network and all accounts, within an hour; the longest wait of a network is a minute."""
+    free_failures_in_all: int = Field(default=1000, ge=1, le=1_000_000)
+    """After so many wrong passwords within an hour, whoever they are from, none is free any more but on known devices."""
     longest_wait_s: int = Field(default=900, ge=1, le=86_400)
     """The longest wait after a wrong password; nobody is locked out for ever."""
+    language: Literal["fi", "en"] = "fi"
+    """The language of letters to people whose browser names neither: fi or en."""
+    tell_new_devices: bool = True
+    """Whether people get a letter when somebody signs in to their account on a device that was not seen before."""
+    breach_range_url: str | None = Field(default=None, pattern=r"^https?://", max_length=300)
+    """Where new passwords are looked up among leaked ones: the address gets the first five hexadecimal digits of the SHA-1 appended, and
+    answers `suffix:count` a line. Unless set, nothing is asked."""
 
     passkey_rp_id: str | None = Field(default=None, min_length=1, max_length=253)
     """The name that passkeys belong to, where it is not that of the public URL but a domain above it: example.fi for app.example.fi."""
@@ -83,6 +97,13 @@ class AuthSettings(ModuleSettings):
     @classmethod
     def _with_commas(cls, given: Any) -> Any:
         return tuple(part.strip() for part in given.split(",") if part.strip()) if isinstance(given, str) else given
+
+    deletion_grace_days: int = Field(default=30, ge=1, le=90)
+    """How long somebody who has asked for their account to be deleted may take that back."""
+    audit_keep_days: int = Field(default=1095, ge=30, le=3660)
+    """How long entries of the audit logs are kept."""
+    sweep_every_s: float = Field(default=3600, gt=0, le=86_400)
+    """How often accounts whose time has come are emptied, and old entries of the audit logs removed."""
 
     @property
     def session_idle(self) -> timedelta:

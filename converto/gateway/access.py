@@ -73,6 +73,10 @@ TABLE: Final[Mapping[str, Access]] = MappingProxyType(
         "POST /auth/companies": Access("auth:self", READ, creates=True),
         "POST /auth/companies/{company_id}/switch": Access("auth:self", AUTH),
         "POST /auth/companies/{company_id}/leave": Access("auth:self", AUTH),
+        "GET /auth/audit": Access("auth:audit", READ),
+        "GET /auth/me/export": Access("auth:self", BULK),
+        "DELETE /auth/me": Access("auth:self", AUTH),
+        "POST /auth/me/restore": Access("auth:self", AUTH),
         # ocr
         "POST /ocr/scans": Access("ocr:write", BULK, creates=True, waits=True),
         "GET /ocr/scans": Access("ocr:read", READ),
@@ -115,6 +119,6 @@ TABLE: Final[Mapping[str, Access]] = MappingProxyType(
         "GET /events/webhooks/{webhook_id}/deliveries": Access("events:read", READ),
         "GET /events/webhooks/{webhook_id}/deliveries/{delivery_id}": Access("events:read", READ),
         "POST /events/webhooks/{webhook_id}/deliveries/{delivery_id}/replay": Access("events:write", READ),
-        "POST /events/webhooks/{webhook_id}/deliveries/replay": Access("events:write", BULK),
+        "POST /events/webhooks/{webhook_id}/replay": Access("events:write", BULK),
     }
 )

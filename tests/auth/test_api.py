@@ -54,7 +54,7 @@ async def test_registering_answers_201_with_tokens_person_and_company(http: http
     answer = await http.post("/auth/register", json=BODY)
 
     assert answer.status_code == 201
-    assert set(answer.json()) == {"user", "tenant", "access_token", "refresh_token", "token_type", "expires_in"}
+    assert set(answer.json()) == {"user", "tenant", "access_token", "refresh_token", "token_type", "expires_in", "device_token"}
     assert (answer.json()["token_type"], answer.json()["expires_in"]) == ("Bearer", 600)
     assert answer.json()["user"]["email"] == "aino@example.fi"
     assert answer.headers["cache-control"] == "no-store"

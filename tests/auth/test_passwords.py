@@ -25,7 +25,7 @@ async def hasher() -> AsyncIterator[PasswordHasher]:
 
 def weakness(password: str) -> str | None:
     try:
-        require_strong(password, email="maija.virtanen@ruskokahvila.fi", company="Kahvila Rusko Oy")
+        require_strong(password, email="maija.virtanen@ruskokahvila.fi", companies=("Kahvila Rusko Oy",))
     except WeakPassword as refused:
         return str(refused.details["reason"])
     return None
@@ -102,7 +102,7 @@ def test_a_good_password_is_taken(password: str) -> None:
 
 def test_a_refusal_names_the_field() -> None:
     with pytest.raises(WeakPassword) as refused:
-        require_strong("short", email="a@b.fi", company="B Oy")
+        require_strong("short", email="a@b.fi", companies=("B Oy",))
 
     assert refused.value.details["errors"] == [{"pointer": "/password", "detail": "it needs 10 to 256 characters"}]
 

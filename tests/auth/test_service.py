@@ -13,7 +13,7 @@ from converto.auth.models import MembershipRow, SessionRow, SignInFailureRow, Us
 from converto.auth.people import EmailTaken, InvalidRefreshToken, InvalidToken, SignedIn, TooManyFailures, WeakPassword, WrongCredentials
 from converto.auth.roles import Role, scopes
 from converto.auth.sign_in.interface import Registration
-from converto.auth.throttle import account_of
+from converto.auth.throttle import mark, network_of
 from converto.kernel.actor import Actor
 from converto.kernel.clock import now
 from converto.kernel.errors import Forbidden
@@ -110,11 +110,11 @@ async def test_an_old_hash_is_made_anew_at_sign_in(house: House) -> None:
 
 
 async def failed_before(house: House, email: str, failures: int) -> None:
-    """Have so many wrong passwords been tried for an e-mail, the last of them long enough ago."""
+    """Have so many wrong passwords been tried for an e-mail from one network, the last of them long enough ago."""
     async with house.database.writing() as session:
         before = now() - timedelta(hours=1)
-        row = SignInFailureRow(account=account_of(email), failures=failures, last_at=before, blocked_until=before)
-        await session.merge(row)
+        pair = mark("pair", email, network_of(CLIENT.address))
+        await session.merge(SignInFailureRow(account=pair, failures=failures, last_at=before, blocked_until=before))
 
 
 async def test_five_wrong_passwords_cost_nothing(house: House) -> None:
@@ -170,7 +170,7 @@ async def test_wrong_passwords_of_the_day_before_are_forgotten(house: House) -> 
     await house.login("aino@example.fi")
 
 
-async def test_the_right_password_takes_the_failures_back(house: House) -> None:
+async def test_the_right_password_takes_the_failures_back_that_are_ones_own(house: House) -> None:
     await house.register("aino@example.fi")
     with pytest.raises(WrongCredentials):
         await house.login("aino@example.fi", WRONG)
@@ -178,7 +178,8 @@ async def test_the_right_password_takes_the_failures_back(house: House) -> None:
     await house.login("aino@example.fi")
 
     async with house.database.reading() as session:
-        assert (await session.scalars(select(SignInFailureRow))).all() == []
+        kept = {row.account: row.failures for row in await session.scalars(select(SignInFailureRow))}
+    assert kept == {mark("network", network_of(CLIENT.address)): 1, mark("all"): 1}
 
 
 async def test_who_logs_out_is_out_at_once(house: House) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from converto.auth.people import Client, Email, Me, Name, OpaqueToken, Password, SecondStep, SignedIn
+from converto.auth.people import Client, Email, Ended, Me, Name, OpaqueToken, Password, SecondStep, SignedIn
 from converto.kernel.actor import Actor
 from converto.kernel.errors import Forbidden
 from converto.kernel.interface import Interface, Value, command, query
@@ -34,15 +34,9 @@ class Credentials(Value):
 
 
 class Refresh(Value):
-    """What a client gives for its next pair of tokens."""
+    """What a client gives for its next pair of tokens; a browser whose tokens lie in cookies gives none."""
 
-    refresh_token: OpaqueToken
-
-
-class Ended(Value):
-    """How many sessions were ended."""
-
-    ended: int
+    refresh_token: OpaqueToken | None = None
 
 
 class SignIn(Interface, Protocol):

@@ -1,34 +1,38 @@
 """Decides who may come in: registration, sign-in, and how a session goes on and ends."""
 
 from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
 
 import structlog
 from pydantic import SecretStr
 
 from converto.auth.audit.repository import Audit
-from converto.auth.desk import Desk, Means, person, tenant_of, user_of
+from converto.auth.desk import Arrival, Desk, Means, person
 from converto.auth.events import UserRegistered
 from converto.auth.factors.second_step import SecondStep
-from converto.auth.models import RefreshTokenRow, SessionRow
+from converto.auth.letters.repository import NO_TENANT
+from converto.auth.models import RefreshTokenRow, SessionRow, UserRow
 from converto.auth.passwords import needs_rehash
 from converto.auth.people import (
     Client,
     EmailTaken,
+    Ended,
     InvalidRefreshToken,
-    InvalidToken,
     Me,
     SignedIn,
     WrongCredentials,
 )
 from converto.auth.refresh_tokens import hash_of, new_token, seal, unseal
-from converto.auth.repository import Failures, People, Sessions
-from converto.auth.roles import Role, scopes
-from converto.auth.sign_in.interface import Credentials, Ended, Registration, RegistrationClosed, SignIn
+from converto.auth.repository import People, Sessions
+from converto.auth.roles import Role
+from converto.auth.sign_in.interface import Credentials, Registration, RegistrationClosed, SignIn
 from converto.auth.throttle import account_of
 from converto.events.outbox import publish
 from converto.kernel.actor import Actor
 from converto.kernel.clock import now
 
+NOBODY: Final = UUID(int=0)
 log = structlog.get_logger()
 
 
@@ -44,47 +48,61 @@ class SignInDesk(Desk, SignIn):
         if not self._settings.registration_open:
             raise RegistrationClosed
         password, email = registration.password.get_secret_value(), registration.email
-        async with self._database.reading() as session:
+        async with self._across_tenants.reading() as session:
             if await People(session).by_email(email) is not None:
                 raise EmailTaken
-        await self._hasher.require_strong(password, email=email, company=registration.company_name)
+        await self._require_good_password(password, email, (registration.company_name,))
         password_hash = await self._hasher.hash(password)
         moment = now()
-        async with self._database.writing() as session:
+        async with self._across_tenants.writing() as session:
             people = People(session)
             user = await people.add(email=email, full_name=registration.full_name, password_hash=password_hash, at=moment)
             tenant = await people.found(registration.company_name, user, at=moment)
+            device_token, _ = await self._recognise(session, user, client)
             opened, token = await self._open(Sessions(session), (user, tenant), client, methods=("pwd",))
+            await self._ask_to_verify(session, user, client, tenant_id=tenant.id)
             await Audit(session).note(tenant.id, "auth.registered", user_id=user.id, client=client)
             names = {"email": email, "full_name": user.full_name, "company_name": tenant.name}
             await publish(session, UserRegistered(tenant_id=tenant.id, user_id=user.id, **names))
         log.info("auth.registered", user_id=str(user.id), tenant_id=str(tenant.id))
-        return await self._signed_in(user, tenant, opened, role=Role.OWNER, refresh_token=token)
+        return await self._welcome(Arrival(user, tenant, Role.OWNER, opened, token, device_token))
 
     async def login(self, credentials: Credentials, client: Client) -> SignedIn:
         """Sign a person in to the company they joined first."""
-        password, account = credentials.password.get_secret_value(), account_of(credentials.email)
-        await self._count_try(account)
-        async with self._database.reading() as session:
+        password = credentials.password.get_secret_value()
+        counted = await self._count_try(credentials.email, client)
+        async with self._across_tenants.reading() as session:
             known = await People(session).by_email(credentials.email)
-        right = await self._hasher.verify(password, None if known is None else known.password_hash)
+        right = await self._is_right(credentials.password, None if known is None else known.password_hash, counted)
         if known is None or not right or known.disabled_at is not None:
-            log.info("auth.sign_in_failed", user_id=None if known is None else str(known.id))
+            await self._note_failure(known, credentials.email, client)
             raise WrongCredentials
         better_hash = await self._hasher.hash(password) if needs_rehash(known.password_hash) else None
-        moment = now()
-        async with self._database.writing() as session:
+        async with self._across_tenants.writing() as session:
             methods = ("pwd", *await SecondStep(session, self._means.vault).require(known.id, credentials.otp))
-            await Failures(session).forget(account, moment)
+            await self._forgive(session, counted)
             if better_hash is not None:
                 await People(session).rehash(known.id, old=known.password_hash, new=better_hash)
             arrival = await self._come_in(session, known, client, methods=methods)
         return await self._welcome(arrival)
 
+    async def _note_failure(self, known: UserRow | None, email: str, client: Client) -> None:
+        """Note a wrong password in the audit log: of the person's company, or for an unknown e-mail in that of no company.
+
+        Both do the same work, down to a look for the company of nobody: the time that it takes tells nothing.
+        """
+        async with self._across_tenants.writing() as session:
+            place = await People(session).last_company(NOBODY if known is None else known.id)
+            tenant_id = NO_TENANT if place is None else place[0].id
+            user_id = None if known is None else known.id
+            account = account_of(email).hex()[:16]
+            await Audit(session).note(tenant_id, "auth.sign_in_failed", user_id=user_id, target=account, client=client)
+        log.info("auth.sign_in_failed", account=account, address=client.address)
+
     async def refresh(self, refresh_token: SecretStr) -> SignedIn:
         """Exchange a refresh token for the next pair; one that comes back too late ends its session."""
         token, moment = refresh_token.get_secret_value(), now()
-        async with self._database.writing() as session:
+        async with self._across_tenants.writing() as session:
             sessions = Sessions(session)
             found = await sessions.by_token(hash_of(token))
             if found is None or self._is_over(found[1], moment):
@@ -117,7 +135,7 @@ class SignInDesk(Desk, SignIn):
     async def logout_all(self, actor: Actor) -> Ended:
         """End every session of the actor's person."""
         user_id, _ = person(actor)
-        async with self._database.writing() as session:
+        async with self._across_tenants.writing() as session:
             ended = await Sessions(session).open_ones(user_id)
             for row in ended:
                 await self._end(session, row, "logout_all")
@@ -128,13 +146,8 @@ class SignInDesk(Desk, SignIn):
 
     async def me(self, actor: Actor) -> Me:
         """Return the actor's person, company and scopes."""
-        user_id, _ = person(actor)
         async with self._database.reading() as session:
-            member = await People(session).member(actor.tenant_id, user_id)
-        if member is None:
-            raise InvalidToken
-        user, tenant, role = member
-        return Me(user=user_of(user), tenant=tenant_of(tenant), role=role, scopes=tuple(sorted(scopes(role))))
+            return await self._me(session, actor)
 
     def _is_over(self, of: SessionRow, at: datetime) -> bool:
         return of.ended_at is not None or of.ends_at <= at or of.refreshed_at + self._settings.session_idle <= at
