@@ -12,8 +12,10 @@ import uvicorn
 import uvloop
 
 from converto.app import create_app, migrate
-from converto.kernel.config import CannotStart, Settings
+from converto.kernel.config import CannotStart, ModuleSettings, Settings
 from converto.kernel.drain import Drain
+from converto.kernel.log import configure
+from converto.kernel.runtime import Runtime
 
 log = structlog.get_logger()
 
@@ -57,6 +59,7 @@ async def _serve(settings: Settings, listener: socket.socket, *, migrates: bool)
     if migrates:
         await migrate(settings)
     app = create_app(settings)
+    _let_modules_tell(settings, app.state.runtime)
     config = uvicorn.Config(
         app,
         http="httptools",
@@ -76,6 +79,17 @@ async def _serve(settings: Settings, listener: socket.socket, *, migrates: bool)
         log.info("program.serves", url=f"http://{f'[{host}]' if ':' in host else host}:{port}", modules=list(app.state.runtime.hosted))
         await _Server(config, app.state.runtime.drain).serve(sockets=[listener])
     log.info("program.stopped")
+
+
+def _let_modules_tell(settings: Settings, runtime: Runtime) -> None:
+    """Have each module tell from the level on that it has of its own."""
+    levels = {}
+    for module in runtime.here:
+        level = ModuleSettings.of(module.name).log_level
+        if level is not None:
+            levels[module.package] = level
+    if levels:
+        configure(level=settings.log_level, log_format=settings.log_format, levels=levels)
 
 
 class _Server(uvicorn.Server):

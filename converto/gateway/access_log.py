@@ -5,7 +5,7 @@ Written past structlog, whose pipeline costs more than all the layers of the edg
 
 import logging
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -48,8 +48,12 @@ def level_of(route: str, status: int) -> str:
 class AccessLog:
     """Tells of every request, in the form and from the level that the settings ask for."""
 
-    def __init__(self, settings: Settings, *, write: Callable[[str], object] | None = None) -> None:
+    def __init__(
+        self, settings: Settings, *, write: Callable[[str], object] | None = None, levels: Mapping[str, str] | None = None
+    ) -> None:
+        """Take also the levels of the routes, by their templates, whose modules have levels of their own."""
         self._least = _LEVELS[settings.log_level]
+        self._of_routes = {route: _LEVELS[level] for route, level in (levels or {}).items()}
         self._plain = settings.log_format == "text" or (settings.log_format == "auto" and sys.stderr.isatty())
         self._write = write or sys.stderr.write
         self._kinds: dict[tuple[str, str, int], str] = {}
@@ -82,7 +86,7 @@ class AccessLog:
     def _what_is_same(self, method: str, route: str, status: int) -> str:
         """Return the part of the line that requests of one kind share, as JSON without its braces; nothing if they are not told."""
         level = level_of(route, status)
-        if _LEVELS[level] < self._least:
+        if _LEVELS[level] < self._of_routes.get(route, self._least):
             return ""
         facts = {"log.level": level, "event.action": ACTION, "http.request.method": method, "http.route": route}
         return orjson.dumps(facts | {"http.response.status_code": status}).decode()[1:-1]

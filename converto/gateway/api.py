@@ -22,4 +22,5 @@ async def get_stats(request: Request, runtime: TheRuntime) -> Stats:
     """Count requests, errors and latencies per module and route, with what the limits, caches and breakers did."""
     edge = request.app.state.edge
     edge.journal.work_off()
-    return stats(runtime, edge.figures, edge.tokens)
+    refused = {"address": edge.addresses.refused, **edge.limits.refused}
+    return stats(runtime, edge.figures, edge.tokens, lanes=edge.admission.all(), refused=refused)

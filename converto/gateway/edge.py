@@ -65,11 +65,13 @@ def install_edge(app: FastAPI, runtime: Runtime, traffic: Traffic, *, settings: 
     settings = settings or GatewaySettings()
     tokens = KnownTokens(lifetime_s=settings.token_cache_s, size=settings.token_cache_size)
     figures = RequestFigures(runtime.metrics)
-    journal = Journal(figures, AccessLog(runtime.settings))
+    modules = {name: ModuleSettings.of(name) for name in runtime.known}
+    whose = owners(runtime.routed(), modules)
+    levels = {template: level for template, owner in whose.items() if (level := modules[owner.module].log_level) is not None}
+    journal = Journal(figures, AccessLog(runtime.settings, levels=levels))
     app.include_router(process_api.router)
     docs.install(app)
-    modules = {name: ModuleSettings.of(name) for name in runtime.known}
-    routes = Routes(app.routes, merged(runtime.known.values()), owners=owners(runtime.routed(), modules))
+    routes = Routes(app.routes, merged(runtime.known.values()), owners=whose)
     together = _together(settings, runtime)
     admission, addresses = (
         Admission(most_waiting=settings.most_waiting),
@@ -135,7 +137,8 @@ async def edge_running(app: FastAPI) -> AsyncIterator[None]:
     """Keep looking at the modules that live elsewhere, while the block runs; at its end nothing is left to tell."""
     edge: Edge = app.state.edge
     try:
-        async with watching(edge.runtime, every_s=edge.settings.health_every_s):
+        often = {name: its.health_every_s for name, its in edge.modules.items() if its.health_every_s is not None}
+        async with watching(edge.runtime, every_s=edge.settings.health_every_s, of_module=often):
             yield
     finally:
         edge.journal.work_off()

@@ -1,7 +1,7 @@
 """How well this process and the modules elsewhere are: what is known, without asking them anew."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from enum import StrEnum
@@ -14,7 +14,7 @@ from converto.kernel.database import Database
 from converto.kernel.discovery import watch
 from converto.kernel.errors import Unavailable
 from converto.kernel.interface import Value
-from converto.kernel.replicas import Replica
+from converto.kernel.replicas import Replica, Replicas
 from converto.kernel.runtime import Runtime
 
 log = structlog.get_logger()
@@ -141,24 +141,29 @@ def _replica(replica: Replica) -> ReplicaHealth:
 
 
 @asynccontextmanager
-async def watching(runtime: Runtime, *, every_s: float) -> AsyncIterator[None]:
-    """Look at every replica now and then, while the block runs."""
+async def watching(runtime: Runtime, *, every_s: float, of_module: Mapping[str, float] | None = None) -> AsyncIterator[None]:
+    """Look at every replica now and then, while the block runs; `of_module` says how often where that is not the same for all."""
     if not runtime.replicas:
         yield
         return
     async with runtime.client() as client:
-        task = asyncio.create_task(_watch(runtime, client, every_s=every_s), name="health of the modules elsewhere")
+        often = {**dict.fromkeys(runtime.replicas, every_s), **(of_module or {})}
+        tasks = [
+            asyncio.create_task(_watch(replicas, client, every_s=often[name]), name=f"health of {name} elsewhere")
+            for name, replicas in runtime.replicas.items()
+        ]
         try:
             yield
         finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _watch(runtime: Runtime, client: httpx2.AsyncClient, *, every_s: float) -> None:
+async def _watch(replicas: Replicas, client: httpx2.AsyncClient, *, every_s: float) -> None:
     while True:
-        looked = await asyncio.gather(*(watch(replicas, client) for replicas in runtime.replicas.values()), return_exceptions=True)
-        for failure in looked:
-            if isinstance(failure, BaseException):
-                log.error("health.watch_failed", exc_info=failure)
+        try:
+            await watch(replicas, client)
+        except Exception:
+            log.exception("health.watch_failed", module=replicas.module)
         await asyncio.sleep(every_s)

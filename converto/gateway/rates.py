@@ -69,7 +69,8 @@ class Measure:
 
     def standing(self, ahead_s: float) -> str:
         """Return as `RateLimit` says it how many are left at once, and in how many seconds all of them are."""
-        return f'"{self.quota.name}";r={max(0, int((self.most_s - ahead_s) / self.each_s + _ROUNDING_S))};t={math.ceil(ahead_s)}'
+        ahead_s, left_s = (ahead_s, self.most_s - ahead_s) if ahead_s >= 0 else (self.most_s - self.each_s - ahead_s, 0.0)
+        return f'"{self.quota.name}";r={int(left_s / self.each_s + _ROUNDING_S)};t={math.ceil(ahead_s)}'
 
     def refusal(self, wait_s: float) -> TooManyRequests:
         """Return the error for somebody who has to wait so long."""
@@ -114,14 +115,14 @@ class Rates:
         return ahead_s
 
     def take_all(self, key: str, measures: Sequence[Measure]) -> Sequence[float]:
-        """Count a request under several quotas: under all of them, or, where one refuses, under none."""
+        """Count a request under several quotas, as `take` does: under all of them, or, where one refuses, under none."""
         if len(measures) == 1:
-            return (self.take(key, measures[0]),)
+            return (self.take(f"{key}:{measures[0].quota.name}", measures[0]),)
         keys = [f"{key}:{measure.quota.name}" for measure in measures]
         told = [self._ahead_s(one, measure) for one, measure in zip(keys, measures, strict=True)]
         if min(told) >= 0:
             return [self.take(one, measure) for one, measure in zip(keys, measures, strict=True)]
-        return told
+        return [ahead_s if ahead_s < 0 else ahead_s - measure.each_s for ahead_s, measure in zip(told, measures, strict=True)]
 
     def _ahead_s(self, key: str, measure: Measure) -> float:
         """Return what `take` would, without counting."""

@@ -36,7 +36,10 @@ if not refused then
     redis.call('SET', key, string.format('%.6f', now + told[i]), 'PX', math.ceil(told[i] * 1000) + 1000)
   end
 end
-for i, ahead in ipairs(told) do told[i] = string.format('%.6f', ahead) end
+for i, ahead in ipairs(told) do
+  if refused and ahead >= 0 then ahead = ahead - tonumber(ARGV[2 * i - 1]) end
+  told[i] = string.format('%.6f', ahead)
+end
 return told
 """
 

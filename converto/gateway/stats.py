@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Self
 
+from converto.gateway.admission import Lane, whole_cap
 from converto.gateway.figures import WINDOW_S, RequestFigures, Series
 from converto.gateway.latency import added, percentile_s
 from converto.gateway.layers.authentication import KnownTokens
@@ -54,6 +55,21 @@ class CacheFigures(Value):
     misses: int
 
 
+class LaneFigures(Value):
+    """The requests of one class: how many are at work and may be, who waits in line, and what became of all so far."""
+
+    at_once: int
+    cap: int
+    in_line: int
+    admitted: int
+    refused: int
+
+    @classmethod
+    def of(cls, lane: Lane) -> Self:
+        """Return how a lane stands."""
+        return cls(at_once=lane.at_once, cap=whole_cap(lane), in_line=lane.in_line, admitted=lane.admitted, refused=lane.refused)
+
+
 class Stats(Value):
     """What this process has done since its start."""
 
@@ -63,11 +79,15 @@ class Stats(Value):
     modules: dict[str, ModuleFigures]
     caches: dict[str, CacheFigures]
     limits_hit: dict[str, int]
+    """How often somebody was refused: by size, by rate in all, by the rate of an address, and by that of each plan and module."""
+    admission: dict[str, LaneFigures]
     breakers: dict[str, dict[str, str]]
 
 
-def stats(runtime: Runtime, figures: RequestFigures, tokens: KnownTokens) -> Stats:
-    """Return what was counted so far."""
+def stats(
+    runtime: Runtime, figures: RequestFigures, tokens: KnownTokens, *, lanes: Mapping[str, Lane], refused: Mapping[str, int]
+) -> Stats:
+    """Return what was counted so far; `refused` says how often each quota was used up."""
     everything = figures.series()
     by_module: dict[str, list[Series]] = {}
     for series in everything:
@@ -81,7 +101,9 @@ def stats(runtime: Runtime, figures: RequestFigures, tokens: KnownTokens) -> Sta
         limits_hit={
             "size": _requests([series for series in everything if series.status == 413]),
             "rate": _requests([series for series in everything if series.status == 429]),
+            **dict(sorted(refused.items())),
         },
+        admission={name: LaneFigures.of(lane) for name, lane in lanes.items()},
         breakers={name: {replica.label: replica.breaker for replica in replicas.all} for name, replicas in runtime.replicas.items()},
     )
 

@@ -9,7 +9,7 @@ class Vat(Interface, Protocol):
 
 import inspect
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache, cached_property
 from types import MappingProxyType
@@ -72,6 +72,10 @@ class Operation:
     def result(self) -> TypeAdapter[Any]:
         """Give the shape of what comes out."""
         return TypeAdapter(self.returns)
+
+    def within(self, timeout_s: float | None) -> "Operation":
+        """Return the same operation, which may take no longer than so."""
+        return self if timeout_s is None or timeout_s >= self.timeout_s else replace(self, timeout_s=timeout_s)
 
 
 class Mark:

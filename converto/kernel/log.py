@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 import orjson
@@ -36,14 +36,37 @@ def _as_ecs(_: Any, __: str, fact: MutableMapping[str, Any]) -> str:
     return orjson.dumps(line, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
 
 
-def configure(*, level: str, log_format: str) -> None:
-    """Set up logging for this process; everything goes to standard error."""
+class _ByPackage:
+    """Drops what a package tells below its own level; the package is that of the code which tells it."""
+
+    def __init__(self, level: str, levels: Mapping[str, str]) -> None:
+        self._level = _number(level)
+        # of two packages, one within the other, the inner one is asked first
+        self._levels = [(f"{package}.", _number(its)) for package, its in sorted(levels.items(), reverse=True)]
+
+    def __call__(self, _: Any, method: str, fact: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        frame, _name = structlog._frames._find_first_app_frame_and_name(["logging", __name__])  # noqa: SLF001 - as its own CallsiteParameterAdder does
+        teller = f"{frame.f_globals.get('__name__', '')}."
+        least = next((its for package, its in self._levels if teller.startswith(package)), self._level)
+        if _number(method) < least:
+            raise structlog.DropEvent
+        return fact
+
+
+def _number(level: str) -> int:
+    return int(logging.getLevelNamesMapping().get(level.upper(), logging.ERROR))  # an exception is told of as an error
+
+
+def configure(*, level: str, log_format: str, levels: Mapping[str, str] | None = None) -> None:
+    """Set up logging for this process; everything goes to standard error. `levels` are those of packages that have their own."""
+    least = min([level, *(levels or {}).values()], key=_number)
     plain = log_format == "text" or (log_format == "auto" and sys.stderr.isatty())
     # the plain traceback: the coloured one would print local variables, and so passwords
     console = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
     ending: list[Any] = [console] if plain else [structlog.processors.format_exc_info, _as_ecs]
     structlog.configure(
         processors=[
+            *([_ByPackage(level, levels)] if levels else []),
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -51,7 +74,7 @@ def configure(*, level: str, log_format: str) -> None:
             _without_secrets,
             *ending,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
+        wrapper_class=structlog.make_filtering_bound_logger(_number(least)),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )

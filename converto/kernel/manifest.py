@@ -86,3 +86,8 @@ class Module:
     def carries_events(self) -> bool:
         """Whether its database holds the tables that carry events: those of a module that tells and hears nothing would stay empty."""
         return self.tables is not None and bool(self.events or self.hears or self.follows)
+
+    @property
+    def package(self) -> str:
+        """The package that holds its code, as far as the manifest shows it: where its service is built, or where its settings are."""
+        return (self.build or self.settings).__module__.rpartition(".")[0]

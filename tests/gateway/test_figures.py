@@ -58,7 +58,9 @@ async def test_stats_tell_of_each_module_and_route(fresh: httpx2.AsyncClient) ->
     assert things["routes"]["GET /things/{thing_id}"]["requests"] == 2
     assert things["total"]["latency_ms"]["p50"] <= things["total"]["latency_ms"]["p99"]
     assert stats["modules"]["edge"]["routes"]["GET /health"]["requests"] == 1
-    assert (stats["total"]["requests"], stats["limits_hit"]) == (5, {"size": 1, "rate": 0})
+    admitted = {name: lane["admitted"] for name, lane in stats["admission"].items()}
+    assert admitted == {"health": 2, "auth": 0, "money": 0, "read": 3, "bulk": 0, "waiting": 0}
+    assert (stats["total"]["requests"], stats["limits_hit"]) == (5, {"size": 1, "rate": 0, "address": 0})
 
 
 def test_a_percentile_is_at_most_a_tenth_too_high() -> None:
