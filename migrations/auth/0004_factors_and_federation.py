@@ -80,6 +80,7 @@ def _providers() -> None:
         sa.Column("sealed", sa.LargeBinary(), nullable=False),
         sa.Column("tenant_id", sa.Uuid()),
         sa.Column("session_id", sa.Uuid()),
+        sa.Column("return_to", sa.String(300)),
         sa.Column("ends_at", _MOMENT, nullable=False),
     )
     op.create_index("oidc_flows_ends", "oidc_flows", ["ends_at"])

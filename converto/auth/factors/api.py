@@ -6,6 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends
 
 from converto.auth.client import TheClient, Uncached
+from converto.auth.cookies import TheBrowser
 from converto.auth.factors.interface import (
     BadPasskey,
     Code,
@@ -31,7 +32,7 @@ from converto.auth.factors.interface import (
     WrongOtp,
     WrongPasskey,
 )
-from converto.auth.people import InvalidToken, NoCompany, Overloaded, SignedIn, StepUpRequired, TooManyFailures, WrongCredentials
+from converto.auth.people import InBrowser, InvalidToken, NoCompany, Overloaded, SignedIn, StepUpRequired, TooManyFailures, WrongCredentials
 from converto.kernel.web import CurrentActor, problems, the
 
 router = APIRouter(tags=["auth"])
@@ -103,9 +104,9 @@ async def passkey_sign_in_options(factors: TheFactors) -> PasskeyOptions:
 
 
 @router.post("/auth/passkeys/login", dependencies=[Uncached], responses=problems(WrongPasskey, NoCompany))
-async def sign_in_by_passkey(factors: TheFactors, body: PasskeySignIn, client: TheClient) -> SignedIn:
+async def sign_in_by_passkey(factors: TheFactors, body: PasskeySignIn, client: TheClient, browser: TheBrowser) -> SignedIn | InBrowser:
     """Sign in by a passkey, which needs neither a password nor a code."""
-    return await factors.sign_in_by_passkey(body.credential, client)
+    return browser.answered(await factors.sign_in_by_passkey(body.credential, client))
 
 
 @router.post("/auth/step-up/options", dependencies=[Uncached], responses=problems(InvalidToken))

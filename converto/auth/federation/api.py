@@ -1,12 +1,13 @@
 """REST: sign-in by other providers."""
 
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import RedirectResponse
 from pydantic import SecretStr
 
 from converto.auth.client import TheClient, Uncached
+from converto.auth.cookies import Browser
 from converto.auth.federation.interface import (
     Authorization,
     EmailUnverified,
@@ -18,6 +19,7 @@ from converto.auth.federation.interface import (
     LinkRequired,
     OidcRefused,
     OidcStart,
+    Page,
     ProviderAnswer,
     Providers,
     ProviderUnavailable,
@@ -34,13 +36,16 @@ router = APIRouter(tags=["auth"])
 TheFederation = Annotated[Federation, Depends(the(Federation))]
 
 
-def _browser(request: Request) -> SecretStr | None:
+def _given(request: Request) -> SecretStr | None:
     """Return what this browser was given when it was sent away."""
     given = request.cookies.get(COOKIE, "")
     return SecretStr(given) if len(given) == 43 and given.isascii() else None
 
 
-TheBrowser = Annotated[SecretStr | None, Depends(_browser)]
+Given = Annotated[SecretStr | None, Depends(_given)]
+ReturnTo = Annotated[
+    Page | None, Query(description="Where your browser goes on at last, its tokens in cookies; without it the callback answers them.")
+]
 
 
 def _give(response: Response, start: OidcStart) -> None:
@@ -60,9 +65,9 @@ async def providers(federation: TheFederation) -> Providers:
     response_class=RedirectResponse,
     responses=problems(UnknownProvider, ProviderUnavailable),
 )
-async def start(federation: TheFederation, name: str, browser: TheBrowser) -> Response:
+async def start(federation: TheFederation, name: str, given: Given, return_to: ReturnTo = None) -> Response:
     """Send your browser to the provider to sign in."""
-    begun = await federation.start_oidc(name, browser)
+    begun = await federation.start_oidc(name, given, return_to=return_to)
     response = RedirectResponse(
         begun.authorization_url, status_code=302, headers={"cache-control": "no-store", "referrer-policy": "no-referrer"}
     )
@@ -72,20 +77,23 @@ async def start(federation: TheFederation, name: str, browser: TheBrowser) -> Re
 
 @router.get(
     "/auth/oidc/{name}/callback",
+    response_model=SignedIn | Identity,
     dependencies=[Uncached],
     responses=problems(
         UnknownProvider, OidcRefused, ProviderUnavailable, EmailUnverified, LinkRequired, RegistrationClosed, IdentityTaken, NoCompany
     ),
 )
 async def callback(
-    federation: TheFederation, name: str, answer: Annotated[ProviderAnswer, Query()], browser: TheBrowser, client: TheClient
-) -> SignedIn | Identity:
+    request: Request, federation: TheFederation, name: str, answer: Annotated[ProviderAnswer, Query()], given: Given, client: TheClient
+) -> Any:
     """Take your browser back from the provider: you are signed in, or the account is linked to which you were signed in."""
-    landing = await federation.finish_oidc(name, answer, browser, client)
-    found = landing.signed_in or landing.linked
-    if found is None:
-        raise OidcRefused
-    return found
+    landing = await federation.finish_oidc(name, answer, browser=given, client=client)
+    if landing.return_to is None:
+        return landing.signed_in or landing.linked
+    onwards = RedirectResponse(landing.return_to, status_code=303, headers={"cache-control": "no-store"})
+    if landing.signed_in is not None:
+        Browser(request, onwards, by_cookie=True).answered(landing.signed_in)
+    return onwards
 
 
 @router.post(
@@ -93,9 +101,11 @@ async def callback(
     dependencies=[Uncached],
     responses=problems(InvalidToken, StepUpRequired, UnknownProvider, ProviderUnavailable),
 )
-async def link(federation: TheFederation, actor: CurrentActor, name: str, browser: TheBrowser, response: Response) -> Authorization:
+async def link(
+    federation: TheFederation, actor: CurrentActor, name: str, given: Given, response: Response, return_to: ReturnTo = None
+) -> Authorization:
     """Return where your browser goes to link an account of the provider; it comes back by the callback."""
-    begun = await federation.start_oidc_link(actor, name, browser)
+    begun = await federation.start_oidc_link(actor, name, browser=given, return_to=return_to)
     _give(response, begun)
     return Authorization(authorization_url=begun.authorization_url)
 

@@ -69,6 +69,10 @@ class LastWayIn(Conflict):
     message = "You have no other way to sign in; set a password or add a passkey first."
 
 
+Page = Annotated[str, StringConstraints(pattern=r"^/([A-Za-z0-9._~!$&'()*+,;=:@%?-][A-Za-z0-9._~!$&'()*+,;=:@%?/-]*)?$", max_length=300)]
+"""A page of this installation: a path that cannot be read as the address of another."""
+
+
 class Provider(Value):
     """Another service that people may sign in by."""
 
@@ -124,6 +128,7 @@ class Landing(Value):
 
     signed_in: SignedIn | None = None
     linked: Identity | None = None
+    return_to: str | None = None
 
 
 class Federation(Interface, Protocol):
@@ -135,20 +140,20 @@ class Federation(Interface, Protocol):
         ...
 
     @command
-    async def start_oidc(self, name: str, browser: SecretStr | None) -> OidcStart:
-        """Return where a browser is sent to sign in; `browser` is what it was given earlier.
+    async def start_oidc(self, name: str, browser: SecretStr | None, *, return_to: Page | None = None) -> OidcStart:
+        """Return where a browser is sent to sign in; `browser` is what it was given earlier, `return_to` where it goes on at last.
 
         Raises UnknownProvider, ProviderUnavailable.
         """
         ...
 
     @command
-    async def start_oidc_link(self, actor: Actor, name: str, browser: SecretStr | None) -> OidcStart:
+    async def start_oidc_link(self, actor: Actor, name: str, *, browser: SecretStr | None, return_to: Page | None = None) -> OidcStart:
         """Return where a browser is sent to link an account. Raises StepUpRequired, UnknownProvider, ProviderUnavailable."""
         ...
 
     @command
-    async def finish_oidc(self, name: str, answer: ProviderAnswer, browser: SecretStr | None, client: Client) -> Landing:
+    async def finish_oidc(self, name: str, answer: ProviderAnswer, *, browser: SecretStr | None, client: Client) -> Landing:
         """Sign a person in, or link their account, by what a provider has sent their browser back with.
 
         Somebody new gets an account where registration is open. An account of the same e-mail is linked where both sides have verified the

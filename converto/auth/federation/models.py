@@ -39,4 +39,6 @@ class OidcFlowRow(Row):
     tenant_id: Mapped[UUID | None]
     session_id: Mapped[UUID | None]
     """The session of somebody who links an account that they have; None for a sign-in."""
+    return_to: Mapped[str | None] = mapped_column(String(300))
+    """The page that a browser goes on to, its tokens in cookies; None for a client that reads them."""
     ends_at: Mapped[datetime]

@@ -26,6 +26,7 @@ from converto.auth.federation.interface import (
     LinkRequired,
     OidcRefused,
     OidcStart,
+    Page,
     Provider,
     ProviderAnswer,
     Providers,
@@ -83,27 +84,27 @@ class FederationDesk(Desk, Federation):
         """Return who else people may sign in by."""
         return Providers(items=tuple(Provider(name=client.name, title=client.title) for client in self._clients.values()))
 
-    async def start_oidc(self, name: str, browser: SecretStr | None) -> OidcStart:
+    async def start_oidc(self, name: str, browser: SecretStr | None, *, return_to: Page | None = None) -> OidcStart:
         """Return where a browser is sent to sign in."""
-        return await self._start(self._client(name), browser, None)
+        return await self._start(self._client(name), browser, None, return_to=return_to)
 
-    async def start_oidc_link(self, actor: Actor, name: str, browser: SecretStr | None) -> OidcStart:
+    async def start_oidc_link(self, actor: Actor, name: str, *, browser: SecretStr | None, return_to: Page | None = None) -> OidcStart:
         """Return where a browser is sent to link an account."""
         client = self._client(name)
         async with self._database.writing() as session:
             await self._require_fresh(session, actor)
-        return await self._start(client, browser, actor)
+        return await self._start(client, browser, actor, return_to=return_to)
 
-    async def finish_oidc(self, name: str, answer: ProviderAnswer, browser: SecretStr | None, client: Client) -> Landing:
+    async def finish_oidc(self, name: str, answer: ProviderAnswer, *, browser: SecretStr | None, client: Client) -> Landing:
         """Sign a person in, or link their account."""
         provider = self._client(name)
         flow = await self._brought_back(provider, answer, browser)
         said = await self._said(provider, flow, answer)
         if flow.session_id is not None:
-            return Landing(linked=await self._link(provider, flow, said, client))
+            return Landing(linked=await self._link(provider, flow, said, client), return_to=flow.return_to)
         async with self._across_tenants.writing() as session:
             arrival = await self._arrival(session, provider, said, client)
-        return Landing(signed_in=await self._welcome(arrival))
+        return Landing(signed_in=await self._welcome(arrival), return_to=flow.return_to)
 
     async def identities(self, actor: Actor) -> Identities:
         """Return who the actor's person is at other providers."""
@@ -131,7 +132,7 @@ class FederationDesk(Desk, Federation):
             raise UnknownProvider(name=name)
         return self._clients[name]
 
-    async def _start(self, client: OidcClient, browser: SecretStr | None, actor: Actor | None) -> OidcStart:
+    async def _start(self, client: OidcClient, browser: SecretStr | None, actor: Actor | None, *, return_to: Page | None) -> OidcStart:
         state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
         # several tabs of one browser are on their way at once: what it was given before serves them all
         bound = browser.get_secret_value() if browser is not None else secrets.token_urlsafe(32)
@@ -147,6 +148,7 @@ class FederationDesk(Desk, Federation):
             sealed=self._means.vault.close(orjson.dumps([nonce, verifier]).decode(), of=_owner(state_hash)),
             tenant_id=None if actor is None else actor.tenant_id,
             session_id=None if actor is None else actor.session_id,
+            return_to=return_to,
             ends_at=moment + BACK_WITHIN,
         )
         async with self._across_tenants.writing() as session:
