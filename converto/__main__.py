@@ -187,6 +187,22 @@ def user_create(
     raise typer.Exit(create(_settings(), registration))
 
 
+@user.command("disable")
+def user_disable(email: Annotated[str, typer.Argument(help="What the person signs in with.")]) -> None:
+    """Let a person in no more, and end their sessions at once."""
+    from converto.commands.people import disable
+
+    raise typer.Exit(disable(_settings(), email))
+
+
+@user.command("enable")
+def user_enable(email: Annotated[str, typer.Argument(help="What the person signs in with.")]) -> None:
+    """Let a person in again."""
+    from converto.commands.people import enable
+
+    raise typer.Exit(enable(_settings(), email))
+
+
 def _settings(modules: str = "") -> Settings:
     settings = Settings(modules=modules) if modules else Settings()
     log.configure(level=settings.log_level, log_format=settings.log_format)

@@ -10,6 +10,8 @@ WITHOUT_TENANT_FIRST = {
     "tenants": "it is the tenant",
     "signing_keys": "its rows are the program's own: one set of keys signs for all tenants",
     "sign_in_failures": "whoever fails to sign in acts for no tenant yet",
+    "mailed_tokens": "who brings what a letter brought acts for no tenant yet",
+    "devices": "a device is known to its person, in whichever company",
     "outbox": "its rows are the program's own: the relay takes whatever is due, of all tenants",
     "inbox": "its rows are the program's own: a subscriber takes whatever is due, of all tenants",
     "event_log": "its positions are one order of all tenants; each is given the rows of its own",

@@ -27,7 +27,7 @@ class Postman:
     """Takes letters from the table to the mail server."""
 
     def __init__(self, database: Database, mail: Mail, vault: Vault, *, public_url: str) -> None:
-        self._database = database
+        self._database = database.across_tenants
         self._mail = mail
         self._vault = vault
         self._public_url = public_url
