@@ -48,3 +48,11 @@ class LetterWritten(Event):
     type: ClassVar[str] = "auth.letter.written"
 
     letter_id: UUID
+
+
+class UserDeleted(Event):
+    """Somebody's account was emptied: whoever keeps something of that person removes it; told once for each of their companies."""
+
+    type: ClassVar[str] = "auth.user.deleted"
+
+    user_id: UUID

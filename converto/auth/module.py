@@ -10,13 +10,14 @@ from converto.auth.audit.chain import AuditSeal
 from converto.auth.audit.repository import SEAL
 from converto.auth.breaches import breaches_at
 from converto.auth.desk import Means
-from converto.auth.events import LetterWritten, SessionRevoked, UserLoggedIn, UserRegistered
+from converto.auth.events import LetterWritten, SessionRevoked, UserDeleted, UserLoggedIn, UserRegistered
 from converto.auth.guard import Counts, DatabaseCounts, Guard
 from converto.auth.interface import Auth
 from converto.auth.keys import Seal, WrongSecret
 from converto.auth.letters.postman import Postman
 from converto.auth.models import Row
 from converto.auth.passwords import PasswordHasher
+from converto.auth.records.sweep import sweeping
 from converto.auth.service import AuthService
 from converto.auth.settings import AuthSettings
 from converto.auth.signing import Signing
@@ -57,7 +58,7 @@ async def opened(parts: Parts) -> AsyncIterator[Auth]:
     await vault.ready()
     parts.database.info[SEAL] = AuditSeal(vault.key_for("audit log"))
     try:
-        async with _counts(parts) as counts, breaches_at(settings.breach_range_url) as breaches:
+        async with _counts(parts) as counts, breaches_at(settings.breach_range_url) as breaches, sweeping(parts.database, settings):
             service = AuthService(
                 Means(
                     database=parts.database,
@@ -118,6 +119,6 @@ module = Module(
     settings=AuthSettings,
     tables=Row.metadata,
     router=router,
-    events=(UserRegistered, UserLoggedIn, SessionRevoked, LetterWritten),
+    events=(UserRegistered, UserLoggedIn, SessionRevoked, UserDeleted, LetterWritten),
     hears=(hear(LetterWritten, handlers.send_letter, attempts=ATTEMPTS, given_up=handlers.give_up),),
 )

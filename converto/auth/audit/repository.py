@@ -44,7 +44,7 @@ class Audit:
 
         No name and no address of a person stands in the facts: an entry outlives the account of whom it is about.
         """
-        head = await self._head(tenant_id)
+        head = await self._moving_head(tenant_id)
         row = AuditRow(
             tenant_id=tenant_id,
             number=head.last + 1,
@@ -65,11 +65,10 @@ class Audit:
         self._session.add(row)
         await self._session.flush()
 
-    async def _head(self, tenant_id: UUID) -> AuditHeadRow:
+    async def _moving_head(self, tenant_id: UUID) -> AuditHeadRow:
         """Return the end of a company's chain, which nobody else moves until this transaction ends."""
-        await take_turns(self._session, f"audit:{tenant_id}")
-        # what this transaction has read before somebody else's turn would be out of date
-        head = await self._session.get(AuditHeadRow, tenant_id, populate_existing=True)
+        await self.hold(tenant_id)
+        head = await self.head(tenant_id)
         if head is None:
             head = AuditHeadRow(tenant_id=tenant_id, first=1, before=NOTHING_BEFORE, last=0, hash=NOTHING_BEFORE)
             self._session.add(head)
@@ -100,12 +99,25 @@ class Audit:
             wanted = wanted.where(AuditRow.at < until)
         return (await self._session.scalars(wanted.order_by(AuditRow.number.desc()).limit(limit))).all()
 
-    async def chains(self) -> Sequence[tuple[UUID, AuditHeadRow | None]]:
-        """Return every company that is there or has entries, with the end of its chain where it has one."""
-        heads = {head.tenant_id: head for head in await self._session.scalars(select(AuditHeadRow))}
-        noted = await self._session.scalars(select(AuditRow.tenant_id).distinct())
-        companies = {*heads, *noted, *await self._session.scalars(select(TenantRow.id))}
-        return [(tenant_id, heads.get(tenant_id)) for tenant_id in sorted(companies)]
+    async def hold(self, tenant_id: UUID) -> None:
+        """Let nobody else add an entry to a company's log until this transaction ends."""
+        await take_turns(self._session, f"audit:{tenant_id}")
+
+    async def head(self, tenant_id: UUID) -> AuditHeadRow | None:
+        """Return the ends of a company's chain."""
+        # what this transaction has read before somebody else's turn would be out of date
+        return await self._session.get(AuditHeadRow, tenant_id, populate_existing=True)
+
+    async def companies(self) -> Sequence[UUID]:
+        """Return every company that is there, or has a log."""
+        places = (TenantRow.id, AuditHeadRow.tenant_id, AuditRow.tenant_id)
+        return sorted({tenant_id for place in places for tenant_id in await self._session.scalars(select(place).distinct())})
+
+    async def with_entries_before(self, moment: datetime) -> Sequence[UUID]:
+        """Return the companies whose oldest entry, of several, is of before a moment."""
+        oldest = (AuditRow.tenant_id == AuditHeadRow.tenant_id) & (AuditRow.number == AuditHeadRow.first)
+        wanted = select(AuditHeadRow.tenant_id).join(AuditRow, oldest).where(AuditRow.at < moment, AuditHeadRow.first < AuditHeadRow.last)
+        return (await self._session.scalars(wanted)).all()
 
     async def links(self, tenant_id: UUID) -> AsyncIterator[Link]:
         """Yield every entry of a company, the oldest first."""
@@ -124,7 +136,7 @@ class Audit:
 
     async def forget(self, tenant_id: UUID, *, before: datetime) -> int:
         """Remove a company's entries of before a moment, all but the last, and seal the new beginning; returns how many."""
-        head = await self._head(tenant_id)
+        head = await self._moving_head(tenant_id)
         mine = AuditRow.tenant_id == tenant_id
         oldest = select(AuditRow.number).where(mine, AuditRow.at >= before).order_by(AuditRow.number).limit(1)
         first = min(await self._session.scalar(oldest) or head.last, head.last)

@@ -1,0 +1,58 @@
+"""Goes along every company's audit log, and finds what was changed behind its back."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from uuid import UUID
+
+from converto.auth.audit.chain import AuditSeal, Walk
+from converto.auth.audit.models import AuditHeadRow
+from converto.auth.audit.repository import SEAL, Audit, ends_of
+from converto.kernel.database import Database, Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was found of one company's log."""
+
+    tenant_id: UUID
+    entries: int
+    hash: str
+    """Of the last entry, in hexadecimal: written down elsewhere, it shows that a later log goes on from this one."""
+    fault: str | None
+    """The first thing that is wrong, or None."""
+
+
+async def verify(database: Database, *, only: UUID | None = None) -> AsyncIterator[Verdict]:
+    """Yield a verdict on each company, or on one."""
+    everywhere = database.across_tenants
+    async with everywhere.reading() as session:
+        companies = [only] if only is not None else await Audit(session).companies()
+    for tenant_id in companies:
+        async with everywhere.reading() as session:
+            verdict = await _verdict(session, tenant_id)
+        if verdict.fault is not None:  # somebody may have added an entry while we looked: once more, while nobody can
+            async with everywhere.writing() as session:
+                await Audit(session).hold(tenant_id)
+                verdict = await _verdict(session, tenant_id)
+        yield verdict
+
+
+async def _verdict(session: Transaction, tenant_id: UUID) -> Verdict:
+    audit, seal = Audit(session), session.info[SEAL]
+    head = await audit.head(tenant_id)
+    if head is None:
+        return Verdict(tenant_id, 0, "", "the whole log is missing, or its sealed end")
+    fault = await _fault(audit, head, seal)
+    return Verdict(tenant_id, head.last - head.first + 1, head.hash.hex(), fault)
+
+
+async def _fault(audit: Audit, head: AuditHeadRow, seal: AuditSeal) -> str | None:
+    ends = ends_of(head)
+    if not seal.holds(ends, head.seal):
+        return "the sealed end was changed, or sealed with another secret"
+    walk = Walk(ends)
+    async for link in audit.links(head.tenant_id):
+        fault = walk.fault(link)
+        if fault is not None:
+            return fault
+    return walk.end()
