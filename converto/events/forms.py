@@ -14,6 +14,7 @@ from converto.events.cloudevents import BATCH_MEDIA_TYPE, MEDIA_TYPE
 from converto.events.faults import told
 from converto.events.interface import Publication, UnknownType, UnsupportedBody, WrongShape
 from converto.kernel.errors import BadRequest
+from converto.kernel.written import WRITTEN_MOMENT
 
 MOST = 500
 """So many CloudEvents may come together."""
@@ -49,7 +50,7 @@ class IncomingCloudEvent(BaseModel):
     id: str = Field(min_length=1, max_length=255)
     source: str = Field(max_length=100, description="The module that tells events of this type.", examples=["ocr"])
     type: str = Field(max_length=100, examples=["ocr.completed"])
-    time: Annotated[AwareDatetime, Field(ge=EARLIEST, le=LATEST)] | None = None
+    time: Annotated[AwareDatetime, Field(ge=EARLIEST, le=LATEST), WRITTEN_MOMENT] | None = None
     datacontenttype: Annotated[str, Field(pattern=r"^application/json(;.*)?$")] | None = None
     tenantid: UUID | None = Field(default=None, description="Your own company, which is the default.")
     data: dict[str, Any]

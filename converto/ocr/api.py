@@ -1,7 +1,6 @@
 """The reader over HTTP."""
 
 import re
-from datetime import date
 from typing import Annotated
 from urllib.parse import quote
 from uuid import UUID
@@ -12,6 +11,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
 from converto.kernel.errors import Unavailable
 from converto.kernel.paging import BadCursor, Page
 from converto.kernel.web import CurrentActor, Cursor, Limit, TheDrain, problems, server_sent, the
+from converto.kernel.written import Day
 from converto.ocr.interface import (
     FINISHED,
     AlreadyFinished,
@@ -82,8 +82,8 @@ async def scans(
     actor: CurrentActor,
     *,
     status: Annotated[Status | None, Query()] = None,
-    since: Annotated[date | None, Query(alias="from", description="The first day of upload, UTC.")] = None,
-    until: Annotated[date | None, Query(alias="to", description="The last day of upload, UTC.")] = None,
+    since: Annotated[Day | None, Query(alias="from", description="The first day of upload, UTC.")] = None,
+    until: Annotated[Day | None, Query(alias="to", description="The last day of upload, UTC.")] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Page[ScanSummary]:

@@ -124,8 +124,8 @@ async def test_what_was_delivered_can_be_replayed(aino: Person, receiver: Receiv
     one = await aino.ask("POST", f"{path}/{queued['id']}/replay")
     await eventually(lambda: attempts(2))
     span = {"from": "2026-01-01T00:00:00Z", "to": "2100-01-01T00:00:00+02:00"}
-    none = await aino.ask("POST", f"{path}/replay", json=span)
-    every = await aino.ask("POST", f"{path}/replay", json={**span, "status": None})
+    none = await aino.ask("POST", f"{ROUTE}/{webhook['id']}/replay", json=span)
+    every = await aino.ask("POST", f"{ROUTE}/{webhook['id']}/replay", json={**span, "status": None})
     await eventually(lambda: attempts(3))
     assert (one.status_code, none.json(), every.status_code, every.json()) == (202, {"replayed": 0}, 202, {"replayed": 1})
     assert {post.id for post in receiver.posts} == {queued["event_id"]}
@@ -243,7 +243,7 @@ BAD_SPANS: list[Any] = [
 
 @pytest.mark.parametrize("span", BAD_SPANS, ids=repr)
 async def test_a_bad_time_to_replay_is_refused(critic: Person, path: str, span: Any) -> None:
-    assert (await critic.ask("POST", f"{path}/deliveries/replay", json=span)).status_code == 422
+    assert (await critic.ask("POST", f"{path}/replay", json=span)).status_code == 422
 
 
 BAD_QUERIES = ["limit=0", "limit=201", "limit=x", "cursor=x", "cursor=%00", "status=lost", "cursor=" + "1" * 300]

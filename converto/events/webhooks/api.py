@@ -29,6 +29,7 @@ from converto.events.webhooks.interface import (
 from converto.kernel.interface import Value
 from converto.kernel.paging import BadCursor, Page
 from converto.kernel.web import CurrentActor, Cursor, Limit, problems, the
+from converto.kernel.written import Whole
 
 router = APIRouter(prefix="/events/webhooks", tags=["webhooks"])
 
@@ -45,7 +46,7 @@ def _uncached(response: Response) -> None:
 class Rotation(Value):
     """How the secret is changed."""
 
-    overlap_s: int = Field(default=86_400, ge=0, le=LONGEST_OVERLAP_S)
+    overlap_s: Whole = Field(default=86_400, ge=0, le=LONGEST_OVERLAP_S)
     """For so long deliveries are signed with the former secret too."""
 
 
@@ -164,7 +165,7 @@ async def replay(webhooks: TheWebhooks, actor: CurrentActor, webhook_id: Webhook
     return await webhooks.replay(actor, webhook_id, delivery_id=delivery_id)
 
 
-@router.post("/{webhook_id}/deliveries/replay", status_code=202, responses=problems(UnknownWebhook, WebhookDisabled))
+@router.post("/{webhook_id}/replay", status_code=202, responses=problems(UnknownWebhook, WebhookDisabled))
 async def replay_range(webhooks: TheWebhooks, actor: CurrentActor, webhook_id: WebhookId, *, wanted: Range) -> Replayed:
     """Send anew what was queued within a time, at most 10,000 deliveries at once; those that failed unless `status` says otherwise."""
     return await webhooks.replay_range(actor, webhook_id, wanted=Replay(since=wanted.since, until=wanted.until, status=wanted.status))

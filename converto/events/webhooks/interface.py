@@ -12,13 +12,14 @@ from converto.kernel.actor import Actor
 from converto.kernel.errors import Conflict, Invalid, NotFound
 from converto.kernel.interface import Interface, Value, command, query
 from converto.kernel.paging import Page
+from converto.kernel.written import WRITTEN_MOMENT
 
 EventPattern = Annotated[str, StringConstraints(max_length=100, pattern=r"^(\*|[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*(\.\*)?)$")]
 """A type of event, all types that begin with a word (`ocr.*`), or all (`*`)."""
 EventPatterns = Annotated[tuple[EventPattern, ...], Bounded(min_length=1, max_length=50)]
 Description = Annotated[str, Bounded(max_length=200)]
 Url = Annotated[str, Bounded(min_length=1, max_length=2048)]
-Day = Annotated[AwareDatetime, Bounded(ge=datetime(2000, 1, 1, tzinfo=UTC), le=datetime(2200, 1, 1, tzinfo=UTC))]
+Day = Annotated[AwareDatetime, Bounded(ge=datetime(2000, 1, 1, tzinfo=UTC), le=datetime(2200, 1, 1, tzinfo=UTC)), WRITTEN_MOMENT]
 LONGEST_OVERLAP_S = 7 * 86_400
 
 
