@@ -43,6 +43,7 @@ def create_app(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with runtime.running():
             await _refuse_outdated(runtime)
+            await _refuse_unwalled(runtime)
             hosted = [host for host in runtime.hosted.values() if host.module.carries_events]
             subscribers = [Subscriber(subscription, host.service, host.database) for host in hosted for subscription in host.module.hears]
             sources = sorted(name for name, module in runtime.known.items() if module.events)
@@ -64,7 +65,7 @@ def create_app(
 async def migrate(settings: Settings, modules: Sequence[Module] | None = None) -> None:
     """Bring the databases of the modules that live here to their newest revision."""
     runtime = Runtime(settings, installed() if modules is None else modules, metrics=new_registry())
-    databases = runtime.open_databases()
+    databases = runtime.open_databases(as_owner=True)
     try:
         for module in runtime.here:
             if module.tables is not None:
@@ -84,3 +85,13 @@ async def _refuse_outdated(runtime: Runtime) -> None:
             if await schema.behind(host.database, history):
                 msg = f"The database of {name} is behind its migrations: run `converto migrate` first."
                 raise CannotStart(msg)
+
+
+async def _refuse_unwalled(runtime: Runtime) -> None:
+    for name, host in runtime.hosted.items():
+        if host.module.tables is not None and not await host.database.is_walled():
+            msg = (
+                f"Row-level security does not hold in the database of {name}, for its user may pass it by: "
+                "let the owner of the tables be nobody with SUPERUSER or BYPASSRLS, or run `converto migrate` as who may make roles."
+            )
+            raise CannotStart(msg)

@@ -74,6 +74,10 @@ class Postgres:
         self._process = _start(command, log=self._folder / "log")
         _wait_until(self._takes_connections, process=self._process, log=self._folder / "log")
         self.execute("DO $$ BEGIN CREATE ROLE converto LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$")
+        # as an administrator would make it: roles are of the whole server, and many databases would otherwise make it at once
+        self.execute(
+            "DO $$ BEGIN CREATE ROLE converto_app; EXCEPTION WHEN duplicate_object THEN NULL; END $$; GRANT converto_app TO converto"
+        )
 
     def _as_user(self) -> list[str]:
         # INT is PostgreSQL's fast shutdown; on TERM it would wait for its clients

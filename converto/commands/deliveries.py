@@ -64,7 +64,7 @@ def relay(settings: Settings, told_from: datetime) -> None:
     async def again() -> int:
         events = 0
         async for database in _databases(settings):
-            async with database.writing() as session:
+            async with database.across_tenants.writing() as session:
                 events += await Outbox(session).send_again(told_from=told_from)
         return events
 

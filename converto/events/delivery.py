@@ -56,7 +56,7 @@ class Consumer:
 
     def __init__(self, subscriber: Subscriber, figures: EventFigures, *, lease_s: float = LEASE_S) -> None:
         self._subscriber = subscriber
-        self._database = subscriber.database
+        self._database = subscriber.database.across_tenants
         self._figures = figures
         self._lease_s = lease_s
         self._ready: deque[Delivery] = deque()
@@ -173,7 +173,8 @@ class Consumer:
         self._figures.lag.labels(subscription.name).observe(max(0.0, (now() - envelope.time).total_seconds()))
         start = time.perf_counter()
         outcome: Outcome = None
-        with within(Context(request_id=str(envelope.id), trace_parent=new_trace_parent(envelope.trace_parent))):
+        told_in = Context(request_id=str(envelope.id), trace_parent=new_trace_parent(envelope.trace_parent), tenant_id=envelope.tenant_id)
+        with within(told_in):
             try:
                 await self._attempt(delivery)
             except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - whatever a handler raises is noted with the event

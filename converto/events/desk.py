@@ -76,7 +76,7 @@ class DeliveryDesk(Deliveries):
 
     async def dead(self, tenant_id: UUID | None, *, limit: int, before: UUID | None = None) -> tuple[DeadDelivery, ...]:
         """See `Deliveries.dead`."""
-        async with self._database.reading() as session:
+        async with reach(self._database, tenant_id).reading(tenant_id) as session:
             newest = union_all(*(_dead_ids(table, tenant_id, before) for table in (inbox, outbox))).subquery()
             ids = (await session.scalars(select(newest.c.event_id).distinct().order_by(newest.c.event_id.desc()).limit(limit))).all()
             found = [*await _dead_rows(session, inbox, ids, tenant_id), *await _dead_rows(session, outbox, ids, tenant_id)]
@@ -84,31 +84,17 @@ class DeliveryDesk(Deliveries):
 
     async def queues(self, tenant_id: UUID | None) -> tuple[Queue, ...]:
         """See `Deliveries.queues`."""
-        return await self._queues(_seen_by(inbox, tenant_id))
+        async with reach(self._database, tenant_id).reading(tenant_id) as session:
+            return await _queues(session, _seen_by(inbox, tenant_id))
 
     async def queues_of(self, subscriber: str) -> tuple[Queue, ...]:
         """Count what one subscriber has before it."""
-        return await self._queues(inbox.c.subscriber == subscriber)
-
-    async def _queues(self, seen: ColumnElement[bool]) -> tuple[Queue, ...]:
-        is_pending = case((inbox.c.leased_until >= now(), 1), else_=0)
-        row_key = (inbox.c.subscriber, inbox.c.type)
-        unfinished = select(*row_key, func.sum(1 - is_pending), func.sum(is_pending), literal(0)).where(inbox.c.due_at.is_not(None), seen)
-        dead = select(*row_key, literal(0), literal(0), func.count()).where(inbox.c.dead_at.is_not(None), seen)
-        counted: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0, 0])
         async with self._database.reading() as session:
-            for wanted in (unfinished, dead):
-                for subscriber, kind, *counts in await session.execute(wanted.group_by(*row_key)):
-                    line = (subscriber, stream_of(kind))
-                    counted[line] = [have + int(more) for have, more in zip(counted[line], counts, strict=True)]
-        return tuple(
-            Queue(subscriber=name, stream=stream, waiting=waiting, pending=pending, dead=dead)
-            for (name, stream), (waiting, pending, dead) in sorted(counted.items())
-        )
+            return await _queues(session, inbox.c.subscriber == subscriber)
 
     async def retry(self, event_id: UUID, *, tenant_id: UUID | None) -> int:
         """See `Deliveries.retry`."""
-        async with self._database.writing() as session:
+        async with reach(self._database, tenant_id).writing(tenant_id) as session:
             again: dict[str, Any] = {"dead_at": None, "due_at": now(), "attempts": 0}
             heard = await changed(session, update(inbox).where(_dead(inbox, event_id, tenant_id)).values(**again, failures=0))
             told = await changed(session, update(outbox).where(_dead(outbox, event_id, tenant_id)).values(**again))
@@ -119,13 +105,34 @@ class DeliveryDesk(Deliveries):
     async def purge(self, event_id: UUID, *, tenant_id: UUID | None) -> int:
         """See `Deliveries.purge`: what was heard counts as handled from now on, so that a copy of it that comes late is known."""
         heard = _dead(inbox, event_id, tenant_id)
-        async with self._database.writing() as session:
+        async with reach(self._database, tenant_id).writing(tenant_id) as session:
             if tenant_id is not None:  # what a module owes, such as a charge, is not a tenant's to forget
                 heard = and_(heard, _of_group_of(tenant_id))
             forgotten = await changed(session, update(inbox).where(heard).values(dead_at=None, handled_at=now()))
             if tenant_id is None:
                 forgotten += await changed(session, delete(outbox).where(_dead(outbox, event_id, None)))
         return forgotten
+
+
+async def _queues(session: AsyncSession, seen: ColumnElement[bool]) -> tuple[Queue, ...]:
+    is_pending = case((inbox.c.leased_until >= now(), 1), else_=0)
+    row_key = (inbox.c.subscriber, inbox.c.type)
+    unfinished = select(*row_key, func.sum(1 - is_pending), func.sum(is_pending), literal(0)).where(inbox.c.due_at.is_not(None), seen)
+    dead = select(*row_key, literal(0), literal(0), func.count()).where(inbox.c.dead_at.is_not(None), seen)
+    counted: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0, 0])
+    for wanted in (unfinished, dead):
+        for subscriber, kind, *counts in await session.execute(wanted.group_by(*row_key)):
+            line = (subscriber, stream_of(kind))
+            counted[line] = [have + int(more) for have, more in zip(counted[line], counts, strict=True)]
+    return tuple(
+        Queue(subscriber=name, stream=stream, waiting=waiting, pending=pending, dead=dead)
+        for (name, stream), (waiting, pending, dead) in sorted(counted.items())
+    )
+
+
+def reach(database: Database, tenant_id: UUID | None) -> Database:
+    """Return a database as it is seen for one tenant, or for all of them."""
+    return database.across_tenants if tenant_id is None else database
 
 
 def _dead_ids(table: Table, tenant_id: UUID | None, before: UUID | None) -> Any:

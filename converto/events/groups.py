@@ -12,9 +12,9 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from converto.events.cloudevents import cloud_event
-from converto.events.desk import GROUP
+from converto.events.desk import GROUP, reach
 from converto.events.inbox import Delivery, Held, Inbox
-from converto.events.interface import Message, Settled, UnknownSubscription
+from converto.events.interface import SERVICE, Message, Settled, UnknownSubscription
 from converto.events.models import GroupRow
 from converto.events.pauses import pause_s
 from converto.events.receipts import Receipt
@@ -56,6 +56,11 @@ def known(group: GroupRow | None, group_id: UUID) -> GroupRow:
     return group
 
 
+def tenant_of(actor: Actor) -> UUID | None:
+    """Return the tenant whose events an actor sees; None for a service of the installation, which sees all."""
+    return None if SERVICE in actor.scopes else actor.tenant_id
+
+
 def subscriber_of(group: GroupRow) -> str:
     """Return the name that the inbox rows of a group bear."""
     return f"{GROUP}{group.tenant_id}:{group.id}"
@@ -69,11 +74,11 @@ class GroupQueues:
 
     async def is_ready(self, actor: Actor, group_id: UUID) -> bool:
         """Return whether there may be something to receive. Raises UnknownSubscription."""
-        async with self._database.reading() as session:
+        async with reach(self._database, tenant_of(actor)).reading() as session:
             group = known(await Groups(session).get(actor.tenant_id, group_id), group_id)
             if await Inbox(session).has_due(subscriber_of(group)):
                 return True
-            end = await Log(session).end()
+            end = await Log(session).end(_tenant_of(group))
             return (
                 bool(await Log(session).heard_by(group, after=group.position, until=end, limit=1)) or end - group.position > LOOKED_THROUGH
             )
@@ -82,7 +87,7 @@ class GroupQueues:
         """Lease up to `limit` events to a consumer. Raises UnknownSubscription."""
         if not await self.is_ready(actor, group_id):
             return ()
-        async with self._database.writing() as session:
+        async with reach(self._database, tenant_of(actor)).writing() as session:
             # those who receive for one group take turns, or each would lay the same entries into its inbox
             group = known(await Groups(session).lock(actor.tenant_id, group_id), group_id)
             group.read_at = now()
@@ -133,7 +138,7 @@ class GroupQueues:
         return await self._settle(actor, group_id, receipts, settle=settle)
 
     async def _settle(self, actor: Actor, group_id: UUID, receipts: Sequence[str], *, settle: Settle) -> Sequence[Settled]:
-        async with self._database.writing() as session:
+        async with reach(self._database, tenant_of(actor)).writing() as session:
             group = known(await Groups(session).get(actor.tenant_id, group_id), group_id)
             read = {text: Receipt.read(text) for text in dict.fromkeys(receipts)}
             held = {
@@ -152,6 +157,10 @@ class GroupQueues:
         ]
 
 
+def _tenant_of(group: GroupRow) -> UUID | None:
+    return None if group.every_tenant else group.tenant_id
+
+
 async def _claim(session: AsyncSession, group: GroupRow, limit: int) -> Sequence[Delivery]:
     return await Inbox(session).claim(subscriber_of(group), limit, lease_s=group.lease_s, ordered=group.ordered)
 
@@ -161,7 +170,7 @@ async def _fill(session: AsyncSession, group: GroupRow, limit: int) -> bool:
     subscriber = subscriber_of(group)
     if group.ordered and await Waiting(session, subscriber).unfinished() >= WINDOW:
         return False
-    end = max(group.position, await Log(session).end())
+    end = max(group.position, await Log(session).end(_tenant_of(group)))
     entries = await Log(session).heard_by(group, after=group.position, until=end, limit=limit)
     await Inbox(session).accept(subscriber, [envelope for _, envelope in entries])
     group.position = entries[-1][0] if len(entries) == limit else end

@@ -21,7 +21,7 @@ class Tail:
     """The end of the log. However many wait for it to move, the database is asked by one of them."""
 
     def __init__(self, database: Database, drain: Drain) -> None:
-        self._database = database
+        self._database = database.across_tenants
         self._drain = drain
         self._moved = Bell()
         self._waiting = 0
@@ -64,7 +64,7 @@ class Tail:
                 continue
             try:
                 async with self._database.reading() as session:
-                    end = await Log(session).end()
+                    end = await Log(session).end(None)
             except Exception as error:  # whoever waits looks again by itself, too
                 log.warning("events.log_unreadable", exc_info=error)
             else:

@@ -9,7 +9,7 @@ from uuid import UUID
 import structlog
 
 from converto.events.cloudevents import cloud_event
-from converto.events.desk import GROUP, DeadDelivery, Deliveries, Queue
+from converto.events.desk import GROUP, DeadDelivery, Deliveries, Queue, reach
 from converto.events.groups import subscriber_of
 from converto.events.interface import DeadLetter, DeadLetters, GivenUp, Stream, StreamGroup, Streams, UnknownDeadEvent
 from converto.events.models import GroupRow
@@ -39,7 +39,7 @@ class Overview:
 
     async def streams(self, tenant_id: UUID | None) -> Streams:
         """Return every stream with those who hear it."""
-        async with self._database.reading() as session:
+        async with reach(self._database, tenant_id).reading(tenant_id) as session:
             lengths = await Log(session).lengths(tenant_id)
             groups = await Groups(session).every(tenant_id)
             lags = {group.id: await Log(session).lag(group) for group in groups}
@@ -65,7 +65,7 @@ class Overview:
         for answer in answers.values():
             for one in answer:
                 by_event[one.envelope.id].append(one)
-        async with self._database.reading() as session:
+        async with reach(self._database, tenant_id).reading(tenant_id) as session:
             names = {subscriber_of(group): group.name for group in await Groups(session).every(tenant_id)}
         found = [_letter(by_event[event_id], names, tenant_id=tenant_id) for event_id in sorted(by_event, reverse=True)]
         page = DeadLetters.of(found, limit, cursor=lambda letter: letter.id)

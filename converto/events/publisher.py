@@ -37,7 +37,7 @@ class Publisher:
     """Writes what its callers tell, with what others tell at the same time."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        self._database = database.across_tenants  # several callers' rows in one transaction
         self._waiting: list[_Waiting] = []
         self._writer: asyncio.Task[None] | None = None
 

@@ -28,7 +28,7 @@ class Relay:
     """
 
     def __init__(self, database: Database, backend: Backend, figures: EventFigures) -> None:
-        self._database = database
+        self._database = database.across_tenants
         self._backend = backend
         self._figures = figures
         self._gone: list[UUID] = []

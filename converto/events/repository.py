@@ -44,9 +44,9 @@ class Log:
         ]
         await self._session.execute(insert_into(self._session, EventRow).on_conflict_do_nothing(), rows)
 
-    async def end(self) -> int:
-        """Return the last position; 0 while nothing is kept."""
-        return await self._session.scalar(select(func.max(EventRow.position))) or 0
+    async def end(self, tenant_id: UUID | None) -> int:
+        """Return the last position of a tenant's events, 0 while none is kept; no tenant means all of them."""
+        return await self._session.scalar(select(func.max(EventRow.position)).where(_of(tenant_id))) or 0
 
     async def position_of(self, event_id: UUID, tenant_id: UUID | None) -> int | None:
         """Return where an event stands, or None where the tenant has none of that id; no tenant means all of them."""

@@ -11,10 +11,10 @@ import structlog
 
 from converto.events.asyncapi import data_schema, says
 from converto.events.cloudevents import cloud_event
-from converto.events.groups import GroupQueues, known
+from converto.events.desk import reach
+from converto.events.groups import GroupQueues, known, tenant_of
 from converto.events.interface import (
     READ,
-    SERVICE,
     WRITE,
     Changed,
     DeadLetters,
@@ -88,7 +88,7 @@ class EventsService(Events):
 
     async def keep(self, envelopes: Sequence[Envelope]) -> None:
         """Take events into the log."""
-        async with self._database.writing() as session:
+        async with self._database.across_tenants.writing() as session:
             await Log(session).append(envelopes)
         self._parts.tail.move()
 
@@ -150,13 +150,13 @@ class EventsService(Events):
     async def live(self, actor: Actor, subscription_id: UUID, *, after: int | None = None, wait_s: float = 0) -> Live:
         """See `Events.live`."""
         actor.require(READ)
-        position = after
+        position, tenant_id = after, tenant_of(actor)
 
         async def look() -> Live | None:
             nonlocal position
-            async with self._database.reading() as session:
+            async with reach(self._database, tenant_id).reading() as session:
                 group = known(await Groups(session).get(actor.tenant_id, subscription_id), subscription_id)
-                end = await Log(session).end()
+                end = await Log(session).end(tenant_id)
                 if position is None:
                     return Live(position=end)
                 found = await Log(session).heard_by(group, after=position, until=end, limit=LIVE_AT_ONCE)
@@ -169,7 +169,7 @@ class EventsService(Events):
     async def streams(self, actor: Actor) -> Streams:
         """See `Events.streams`."""
         actor.require(READ)
-        return await self._parts.overview.streams(_seen_by(actor))
+        return await self._parts.overview.streams(tenant_of(actor))
 
     async def types(self, actor: Actor) -> tuple[EventType, ...]:
         """See `Events.types`."""
@@ -182,25 +182,25 @@ class EventsService(Events):
     async def dead(self, actor: Actor, *, limit: int = 50, cursor: str | None = None) -> DeadLetters:
         """See `Events.dead`."""
         actor.require(READ)
-        return await self._parts.overview.dead(_seen_by(actor), limit=limit, cursor=cursor)
+        return await self._parts.overview.dead(tenant_of(actor), limit=limit, cursor=cursor)
 
     async def retry(self, actor: Actor, event_id: UUID) -> Changed:
         """See `Events.retry`."""
         actor.require(WRITE)
-        changed = await self._parts.overview.retry(_seen_by(actor), event_id)
+        changed = await self._parts.overview.retry(tenant_of(actor), event_id)
         self._parts.tail.move()
         return Changed(changed=changed)
 
     async def purge(self, actor: Actor, event_id: UUID) -> Changed:
         """See `Events.purge`."""
         actor.require(WRITE)
-        return Changed(changed=await self._parts.overview.purge(_seen_by(actor), event_id))
+        return Changed(changed=await self._parts.overview.purge(tenant_of(actor), event_id))
 
     async def health(self) -> EventsHealth:
         """See `Events.health`."""
         try:
-            async with self._database.reading() as session:
-                await Log(session).end()
+            async with self._database.across_tenants.reading() as session:
+                await Log(session).end(None)
         except Exception as error:  # a driver fails in ways of its own, and each of them means no
             log.warning("events.log_unreadable", exc_info=error)
             status: Literal["ok", "degraded"] = "degraded"
@@ -219,7 +219,7 @@ class EventsService(Events):
         before = now() - timedelta(days=self._keep_days)
         for kept in (Log, Publications):
             while True:
-                async with self._database.writing() as session:
+                async with self._database.across_tenants.writing() as session:
                     gone = await kept(session).purge(kept_before=before, limit=at_once)
                 if gone < at_once:
                     break
@@ -234,8 +234,3 @@ class EventsService(Events):
             if found or left_s <= 0 or self._drain.has_begun:
                 return found
             await self._parts.tail.beyond(moves, timeout_s=min(left_s, LOOK_AGAIN_S))
-
-
-def _seen_by(actor: Actor) -> UUID | None:
-    """Return the tenant whose events an actor sees; None for a service, which sees all."""
-    return None if SERVICE in actor.scopes else actor.tenant_id

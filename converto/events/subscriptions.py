@@ -6,9 +6,9 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from converto.events.desk import DeliveryDesk
+from converto.events.desk import DeliveryDesk, reach
 from converto.events.faults import Fault, fault, told
-from converto.events.groups import known, subscriber_of
+from converto.events.groups import known, subscriber_of, tenant_of
 from converto.events.interface import SERVICE, Group, GroupDiffers, Subscribe, Subscribed, TooManyGroups, WrongSubscription
 from converto.events.models import GroupRow
 from converto.events.repository import Groups, Log
@@ -36,8 +36,8 @@ class Subscriptions:
         faults = [*self._faults(wanted)]
         if faults:
             raise WrongSubscription(**told(faults))
-        async with self._database.writing() as session:
-            position = await _begin(Log(session), wanted.start, tenant_id=None if SERVICE in actor.scopes else actor.tenant_id)
+        async with reach(self._database, tenant_of(actor)).writing() as session:
+            position = await _begin(Log(session), wanted.start, tenant_id=tenant_of(actor))
             group = await Groups(session).named(actor.tenant_id, wanted.consumer_group)
             made = await self._make(session, actor, wanted, position=position) if group is None else None
             if group is None and made is None:  # another process has made it at this moment
@@ -49,19 +49,19 @@ class Subscriptions:
 
     async def page(self, actor: Actor, *, limit: int, cursor: str | None) -> Page[Group]:
         """List the groups, newest first. Raises BadCursor."""
-        async with self._database.reading() as session:
+        async with reach(self._database, tenant_of(actor)).reading() as session:
             rows = await Groups(session).page(actor.tenant_id, limit=limit + 1, after=after(cursor))
-        return Page[Group].of([await self._shown(row) for row in rows], limit, cursor=lambda group: group.subscription_id)
+        return Page[Group].of([await self._shown(actor, row) for row in rows], limit, cursor=lambda group: group.subscription_id)
 
     async def one(self, actor: Actor, group_id: UUID) -> Group:
         """Return one group. Raises UnknownSubscription."""
-        async with self._database.reading() as session:
+        async with reach(self._database, tenant_of(actor)).reading() as session:
             group = known(await Groups(session).get(actor.tenant_id, group_id), group_id)
-        return await self._shown(group)
+        return await self._shown(actor, group)
 
     async def remove(self, actor: Actor, group_id: UUID) -> None:
         """Forget a group and all that waits for it. Raises UnknownSubscription."""
-        async with self._database.writing() as session:
+        async with reach(self._database, tenant_of(actor)).writing() as session:
             group = known(await Groups(session).lock(actor.tenant_id, group_id), group_id)
             await Groups(session).remove(actor.tenant_id, group_id, subscriber=subscriber_of(group))
 
@@ -94,10 +94,11 @@ class Subscriptions:
         )
         return row if await groups.add(row) else None
 
-    async def _shown(self, row: GroupRow) -> Group:
-        async with self._database.reading() as session:
+    async def _shown(self, actor: Actor, row: GroupRow) -> Group:
+        database = reach(self._database, tenant_of(actor))
+        async with database.reading() as session:
             lag = await Log(session).lag(row)
-        queues = await DeliveryDesk(self._database).queues_of(subscriber_of(row))
+        queues = await DeliveryDesk(database).queues_of(subscriber_of(row))
         return Group(
             **_hears(row),
             created_at=row.created_at,
@@ -123,7 +124,7 @@ async def _begin(log: Log, start: str, *, tenant_id: UUID | None) -> int:
     if start == EARLIEST:
         return 0
     if start == NEW:
-        return await log.end()
+        return await log.end(tenant_id)
     event_id = _uuid(start)
     position = await log.position_of(event_id, tenant_id) if event_id is not None else None
     if position is None:

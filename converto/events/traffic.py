@@ -93,7 +93,7 @@ class Traffic:
 
 
 async def _purge_slice(database: Database, before: datetime) -> bool:
-    async with database.writing() as session:
+    async with database.across_tenants.writing() as session:
         handled = await Inbox(session).purge(handled_before=before, limit=PURGE_SLICE)
         sent = await Outbox(session).purge(sent_before=before, limit=PURGE_SLICE)
     return PURGE_SLICE in {handled, sent}

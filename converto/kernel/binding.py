@@ -9,9 +9,11 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol, TypeVar
+from uuid import UUID
 
 import structlog
 
+from converto.kernel.actor import Actor
 from converto.kernel.context import current, within
 from converto.kernel.errors import Error, Internal, TimedOut
 from converto.kernel.interface import Interface, Kind, Operation, operations
@@ -52,30 +54,31 @@ class CalledInTransaction(RuntimeError):
     """A defect: another module was called while a transaction was open, which would hold locks across a network."""
 
 
-def bind(interface: type[Asked], transport: Transport) -> Asked:
-    """Return a caller of the interface. Every failure it raises is an `Error`."""
-    methods = {op.name: _method(interface, op, transport) for op in operations(interface).values()}
+def bind(interface: type[Asked], transport: Transport, *, timeout_s: float | None = None) -> Asked:
+    """Return a caller of the interface, none of whose calls takes longer than `timeout_s`. Every failure it raises is an `Error`."""
+    known = [operation.within(timeout_s) for operation in operations(interface).values()]
+    methods = {operation.name: _method(interface, operation, transport) for operation in known}
     proxy = type(f"{interface.__name__}Proxy", (interface,), methods)
     bound: Asked = proxy()
     return bound
 
 
 def _method(interface: type[Interface], operation: Operation, transport: Transport) -> Callable[..., Any]:
-    label = f"{interface.__name__}.{operation.name}"
+    label, tenant_of = f"{interface.__name__}.{operation.name}", _tenant_of(operation)
 
     async def call(_: Any, *args: Any, **kwargs: Any) -> Any:
-        with _guarded(label, operation) as remaining_s:
+        with _guarded(label, operation, tenant_id=tenant_of(args, kwargs)) as remaining_s:
             async with asyncio.timeout(remaining_s):
                 return await transport.call(operation, args, kwargs)
 
     async def stream(_: Any, *args: Any, **kwargs: Any) -> AsyncIterator[Any]:
         # A generator's body runs in its consumer's context, so the guard is entered anew for every value.
-        values = transport.stream(operation, args, kwargs)
+        values, tenant_id = transport.stream(operation, args, kwargs), tenant_of(args, kwargs)
         end = object()
         deadline = time.monotonic() + operation.timeout_s
         try:
             while True:
-                with _guarded(label, operation) as remaining_s:
+                with _guarded(label, operation, tenant_id=tenant_id) as remaining_s:
                     async with asyncio.timeout(min(remaining_s, max(0.0, deadline - time.monotonic()))):
                         value = await anext(values, end)
                 if value is end:
@@ -90,9 +93,22 @@ def _method(interface: type[Interface], operation: Operation, transport: Transpo
     return method
 
 
+def _tenant_of(operation: Operation) -> Callable[[tuple[Any, ...], dict[str, Any]], UUID | None]:
+    """Return what finds the tenant that a call works for: its actor's, or none where it has no actor."""
+    first = next(iter(operation.signature.parameters.values()), None)
+    if first is None or first.annotation is not Actor:
+        return lambda _, __: None
+    name = first.name
+
+    def tenant_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> UUID | None:
+        return getattr(args[0] if args else kwargs.get(name), "tenant_id", None)  # whether it is an actor is checked by the callee
+
+    return tenant_of
+
+
 @contextmanager
-def _guarded(label: str, operation: Operation) -> Iterator[float]:
-    """Enter one call: its deadline, the refusal inside a transaction, and errors as callers know them."""
+def _guarded(label: str, operation: Operation, *, tenant_id: UUID | None) -> Iterator[float]:
+    """Enter one call: its deadline and tenant, the refusal inside a transaction, and errors as callers know them."""
     context = current()
     if context.in_transaction:
         msg = f"{label} was called inside a transaction"
@@ -100,7 +116,7 @@ def _guarded(label: str, operation: Operation) -> Iterator[float]:
     left_s = context.remaining_s()
     timeout_s = operation.timeout_s if left_s is None else min(operation.timeout_s, left_s)
     try:
-        with within(context, deadline=time.monotonic() + timeout_s):
+        with within(context, deadline=time.monotonic() + timeout_s, tenant_id=tenant_id):
             yield timeout_s
     except Error:
         raise

@@ -4,6 +4,7 @@ import random
 import time
 from contextvars import ContextVar
 from typing import Any
+from uuid import UUID
 
 import msgspec
 
@@ -28,6 +29,8 @@ class Context(msgspec.Struct, frozen=True, gc=False):
     deadline: float | None = None
     """The `time.monotonic()` after which nobody waits for the answer."""
     in_transaction: bool = False
+    tenant_id: UUID | None = None
+    """For which tenant the operation or handler in force works: a transaction sees the rows of no other (see `Database`)."""
 
     @property
     def trace_id(self) -> str:

@@ -1,11 +1,13 @@
 """A module's database: an SQLite file of its own, or a schema of its own in one PostgreSQL."""
 
 import asyncio
+import copy
 import zlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
+from uuid import UUID
 
 import orjson
 from sqlalchemy import CTE, Connection, Engine, NullPool, Select, UpdateBase, create_engine, event, func, select
@@ -13,8 +15,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import Session
 
+from converto.kernel import row_security
 from converto.kernel.bell import Bell
-from converto.kernel.context import within
+from converto.kernel.context import current, within
 
 Transaction = AsyncSession
 """What `reading` and `writing` give: a session within one transaction."""
@@ -61,11 +64,31 @@ def postgres_engine(url: str, *, pool_size: int) -> AsyncEngine:
     return create_async_engine(f"postgresql+asyncpg://{rest}", pool_size=pool_size, max_overflow=0, pool_pre_ping=True, **JSON_CODEC)
 
 
+class _Wall:
+    """Which role the transactions in one schema of PostgreSQL take on."""
+
+    def __init__(self, schema: str, engine: AsyncEngine) -> None:
+        self._schema = schema
+        self._engine = engine
+        self._role: str | None = None
+
+    async def role(self) -> str:
+        """Return the role, which is looked up once."""
+        if self._role is None:
+            async with self._engine.connect() as connection:
+                self._role = await row_security.role_for(connection, self._schema)
+        return self._role
+
+
 class Database:
     """The database of one module.
 
     `reading()` and `writing()` give a session in one transaction. Writers of an SQLite file take turns from the start of their
     transaction (BEGIN IMMEDIATE): with a deferred BEGIN, 90 of 100 concurrent read-then-write transactions fail as locked.
+
+    A transaction works for one tenant: the actor's of the operation in force, the event's of the handler, or the one that is named. On
+    PostgreSQL it sees and changes the rows of no other, and where nobody has said for whom, none. The few places that work for several
+    tenants, or look up whose something is, say so by `across_tenants`.
     """
 
     def __init__(self, module: str, engine: AsyncEngine) -> None:
@@ -79,28 +102,43 @@ class Database:
         self.cancelled = Bell()
         """Rung when a transaction that cancelled what is being handled has committed."""
         self._turn = asyncio.Lock()
+        self._wall = None if self.is_sqlite else _Wall(module, engine)
+        self._is_across = False
         self.info: dict[str, Any] = {"database": self}
         """What each transaction brings along as `session.info`: a module may add what its repositories cannot do without."""
         self._reading = async_sessionmaker(self.engine, expire_on_commit=False, info=self.info)
         immediate = self.engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
         self._writing = async_sessionmaker(immediate, expire_on_commit=False, info=self.info)
 
-    @asynccontextmanager
-    async def reading(self) -> AsyncIterator[AsyncSession]:
-        """Open a transaction that only reads."""
-        with within(in_transaction=True):
-            async with self._reading() as session, session.begin():
-                yield session
+    @property
+    def across_tenants(self) -> Self:
+        """The same database, whose transactions see the rows of all tenants: for sweeps, queues and sign-in, not for what an actor asks."""
+        twin = copy.copy(self)  # its bells and its turns are the same
+        twin._is_across = True  # noqa: SLF001 - one of our own
+        return twin
 
     @asynccontextmanager
-    async def writing(self) -> AsyncIterator[AsyncSession]:
+    async def reading(self, tenant_id: UUID | None = None) -> AsyncIterator[AsyncSession]:
+        """Open a transaction that only reads, for the tenant that is named or else the one of the operation in force."""
+        async with self._transaction(self._reading, tenant_id) as session:
+            yield session
+
+    @asynccontextmanager
+    async def writing(self, tenant_id: UUID | None = None) -> AsyncIterator[AsyncSession]:
         """Open a transaction that writes: committed at the end of the block, undone when the block fails."""
         if not self.is_sqlite:
-            async with self._transaction() as session:
+            async with self._transaction(self._writing, tenant_id) as session:
                 yield session
             return
-        async with self._turn, self._transaction() as session:
+        async with self._turn, self._transaction(self._writing, tenant_id) as session:
             yield session
+
+    async def is_walled(self) -> bool:
+        """Return whether the wall between tenants holds here, as far as the database has one."""
+        if self.is_sqlite:
+            return True
+        async with self.reading() as session:
+            return await row_security.holds(await session.connection())
 
     @asynccontextmanager
     async def upgrading(self) -> AsyncIterator[AsyncConnection]:
@@ -123,9 +161,13 @@ class Database:
             work(connection)
 
     @asynccontextmanager
-    async def _transaction(self) -> AsyncIterator[AsyncSession]:
+    async def _transaction(self, sessions: async_sessionmaker[AsyncSession], tenant_id: UUID | None) -> AsyncIterator[AsyncSession]:
+        tenant_id = tenant_id or current().tenant_id
         with within(in_transaction=True):
-            async with self._writing() as session, session.begin():
+            role = "" if self._wall is None else await self._wall.role()
+            async with sessions() as session, session.begin():
+                if self._wall is not None:
+                    await row_security.enter(await session.connection(), role, tenant_id, across_tenants=self._is_across)
                 yield session
 
 

@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from converto.kernel.binding import LocalTransport, bind
 from converto.kernel.blobs import BlobStore, open_blobs
-from converto.kernel.config import CannotStart, Environment, Settings
+from converto.kernel.config import CannotStart, Environment, ModuleSettings, Settings
 from converto.kernel.database import Database, Databases
 from converto.kernel.discovery import Discovery
 from converto.kernel.drain import Drain
@@ -88,9 +88,9 @@ class Runtime:
             ),
         ]
 
-    def open_databases(self) -> Databases:
-        """Return what opens the databases of this process."""
-        url = self.settings.database_url
+    def open_databases(self, *, as_owner: bool = False) -> Databases:
+        """Return what opens the databases of this process; as the owner of the tables for migrations."""
+        url = (self.settings.database_owner_url if as_owner else None) or self.settings.database_url
         return Databases(self.settings.data_dir, url.get_secret_value() if url else None, pool_size=self.settings.database_pool)
 
     def client(self) -> httpx2.AsyncClient:
@@ -131,7 +131,9 @@ class Runtime:
         for name, replicas in self.replicas.items():
             interface = self.known[name].interface
             if interface is not None:
-                self.interfaces[interface] = bind(interface, HttpTransport(replicas, self.settings.rpc_secrets, client))
+                self.interfaces[interface] = bind(
+                    interface, HttpTransport(replicas, self.settings.rpc_secrets, client), timeout_s=ModuleSettings.of(name).timeout_s
+                )
             if self.known[name].carries_events:
                 for beside, companion in self._companions.items():
                     transport = HttpTransport(replicas, self.settings.rpc_secrets, client, companion=beside)
@@ -154,7 +156,9 @@ class Runtime:
         )
         service = await stack.enter_async_context(module.build(parts))
         self.hosted[module.name] = Hosted(module, service, parts.database)
-        self.interfaces[module.interface] = bind(module.interface, LocalTransport(service))
+        self.interfaces[module.interface] = bind(
+            module.interface, LocalTransport(service), timeout_s=ModuleSettings.of(module.name).timeout_s
+        )
         if module.carries_events:
             for name, companion in self._companions.items():
                 self.companions[name][module.name] = bind(companion.interface, LocalTransport(companion.build(parts.database)))

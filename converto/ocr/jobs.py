@@ -72,14 +72,14 @@ class Jobs:
         """Let a scan fail that could not be read, try after try."""
         log.error("ocr.given_up", scan_id=str(event.scan_id), reason=reason)
         detail = "The document could not be read; the cause is in the log. Try again, or upload it anew."
-        async with self._database.writing() as session:
+        async with self._database.writing(event.tenant_id) as session:
             row = await _wanted(Scans(session), event)
             if row is not None:
                 await publish(session, _kept(row, Failure(code=Internal.code, detail=detail), duration_ms=0))
         self._bells.ring(event.scan_id)
 
     async def _start(self, event: ScanRequested) -> ScanRow | None:
-        async with self._database.writing() as session:
+        async with self._database.writing(event.tenant_id) as session:
             row = await _wanted(Scans(session), event)
             if row is None:
                 return None
@@ -117,7 +117,7 @@ class Jobs:
         if row.reader_id is None:
             return False
         try:
-            async with self._database.writing() as session:
+            async with self._database.writing(row.tenant_id) as session:
                 counts = await Scans(session).note_pages(row.tenant_id, row.id, reader_id=row.reader_id, pages_read=pages_read)
         except Exception as error:  # a database that is away for a moment ends no reading
             log.warning("ocr.progress_not_noted", scan_id=str(row.id), exc_info=error)
@@ -127,7 +127,7 @@ class Jobs:
 
     async def _finish(self, begun: ScanRow, result: Reading | Failure | None, *, duration_ms: int) -> None:
         """Keep a result, if its reader is the one that counts. Raises TakenOver where another process reads the same."""
-        async with self._database.writing() as session:
+        async with self._database.writing(begun.tenant_id) as session:
             row = await Scans(session).lock(begun.tenant_id, begun.id)
             if row is None or row.status in FINISHED or row.job_id != begun.job_id:
                 log.info("ocr.result_refused", scan_id=str(begun.id))

@@ -217,7 +217,7 @@ class OcrService(Ocr):
     async def health(self) -> OcrHealth:
         """See `Ocr.health`."""
         engine = await self._readers.engine()
-        async with self._database.reading() as session:
+        async with self._database.across_tenants.reading() as session:
             queued, reading = await Scans(session).count(Status.QUEUED), await Scans(session).count(Status.STARTED)
         status = "ok" if set(self._settings.languages.split("+")) <= set(engine.languages) else "degraded"
         return OcrHealth(

@@ -15,7 +15,7 @@ from converto.kernel.schema import upgrade
 async def opened(databases: Databases, module: str) -> Database:
     database = databases.of(module)
     await upgrade(database, "delivery", tables)
-    return database
+    return database.across_tenants
 
 
 @pytest.fixture

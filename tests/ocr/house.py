@@ -94,7 +94,7 @@ async def _running(settings: Settings) -> AsyncIterator[House]:
         hosted = runtime.hosted["ocr"]
         service: Any = hosted.service
         ocr: Any = runtime.interfaces[Ocr]  # type: ignore[type-abstract]
-        yield House(runtime, ocr, service, hosted.database)
+        yield House(runtime, ocr, service, hosted.database.across_tenants)
 
 
 def somebody() -> Actor:

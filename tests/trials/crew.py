@@ -69,7 +69,7 @@ class Books:
     """What the database of a trial says in the end."""
 
     def __init__(self, databases: Databases) -> None:
-        self.database = databases.of(MODULE)
+        self.database = databases.of(MODULE).across_tenants
 
     async def open(self) -> None:
         """Make the tables."""

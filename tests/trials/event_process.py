@@ -139,7 +139,7 @@ async def _produce(database: Database, plan: Plan) -> None:
 
 async def run(plan: Plan) -> None:
     """Play one part until killed."""
-    database = Databases(plan.folder, plan.database_url, pool_size=10).of(MODULE)
+    database = Databases(plan.folder, plan.database_url, pool_size=10).of(MODULE).across_tenants
     figures = EventFigures(CollectorRegistry())
     heard = [Subscriber(one, Ledger(database, plan.job_s), database) for one in subscriptions()]
     print(os.getpid(), flush=True)

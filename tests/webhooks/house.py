@@ -112,7 +112,7 @@ async def opened(data_dir: Path, database_url: str | None = None) -> AsyncIterat
         webhooks: Any = runtime.interfaces[module.interface]
         hosted = runtime.hosted["webhooks"]
         service: Any = hosted.service
-        yield House(webhooks, service, hosted.database, runtime.metrics)
+        yield House(webhooks, service, hosted.database.across_tenants, runtime.metrics)
 
 
 async def eventually(found: Callable[[], Awaitable[T | None]]) -> T:

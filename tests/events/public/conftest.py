@@ -39,7 +39,7 @@ class House:
 
     def database(self, module: str) -> Database:
         """Return the database of a module, wherever it lives."""
-        found: Database = self._hosting(module).state.runtime.hosted[module].database
+        found: Database = self._hosting(module).state.runtime.hosted[module].database.across_tenants
         return found
 
     def service(self, module: str) -> Any:
