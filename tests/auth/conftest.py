@@ -1,6 +1,10 @@
+import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -13,6 +17,8 @@ from starlette.applications import Starlette
 
 from converto.auth.events import LetterWritten
 from converto.auth.interface import Auth
+from converto.auth.letters.models import LetterRow
+from converto.auth.letters.postman import Postman
 from converto.auth.module import module
 from converto.auth.people import Client, SignedIn
 from converto.auth.sign_in.interface import Credentials, Registration
@@ -26,6 +32,7 @@ from converto.kernel.metrics import new_registry
 from converto.kernel.replicas import Replicas
 from converto.kernel.rpc import HttpTransport
 from converto.kernel.runtime import Runtime
+from tests.servers import ask
 
 PASSWORD = SecretStr("kolme vihreää tuolia 81")
 CLIENT = Client(address="192.0.2.7", user_agent="a test")
@@ -39,6 +46,9 @@ class House:
 
     auth: Auth
     database: Database
+    postman: Postman
+    mail: Path
+    """Where letters lie."""
 
     async def register(self, email: str | None = None) -> SignedIn:
         """Open an account for somebody new."""
@@ -50,6 +60,22 @@ class House:
     async def login(self, email: str, password: SecretStr = PASSWORD) -> SignedIn:
         """Sign somebody in."""
         return await self.auth.login(Credentials(email=email, password=password), CLIENT)
+
+    async def letters(self, to: str) -> Sequence[EmailMessage]:
+        """Send the letters that wait, and return those that somebody has been sent, the oldest first."""
+        async with self.database.reading() as session:
+            waiting = (await session.execute(select(LetterRow.tenant_id, LetterRow.id))).all()
+        for letter in waiting:
+            await self.postman.send(letter.tenant_id, letter.id)
+        files = sorted(self.mail.glob("*.eml"))
+        sent: Any = [message_from_bytes(file.read_bytes(), policy=default) for file in files]
+        return [letter for letter in sent if letter["to"] == to]
+
+    async def mailed_token(self, to: str) -> SecretStr:
+        """Return what the newest letter to somebody that has a link carries in it."""
+        texts = [letter.get_body(("plain",)).get_content() for letter in await self.letters(to)]  # type: ignore[union-attr]
+        found = [match[1] for text in texts if (match := re.search(r"#token=(\S+)", text))]
+        return SecretStr(found[-1])
 
 
 def secret(signed_in: SignedIn) -> SecretStr:
@@ -64,9 +90,9 @@ async def told(house: House) -> Sequence[str]:
 
 
 @asynccontextmanager
-async def opened(data_dir: Path, database_url: str | None, *, remote: bool = False) -> AsyncIterator[House]:
+async def opened(data_dir: Path, database_url: str | None, *, remote: bool = False, **others: Any) -> AsyncIterator[House]:
     """Open auth on a database, in this process or as another would ask it."""
-    settings = Settings(data_dir=data_dir, database_url=database_url, modules=("auth",), rpc_secrets=(SECRET,))
+    settings = Settings(data_dir=data_dir, database_url=database_url, modules=("auth",), rpc_secrets=(SECRET,), **others)
     runtime = Runtime(settings, [module], metrics=new_registry())
     assert module.interface is not None
     assert module.tables is not None
@@ -81,7 +107,8 @@ async def opened(data_dir: Path, database_url: str | None, *, remote: bool = Fal
             transport = httpx2.ASGITransport(Starlette(routes=[*runtime.internal_routes()]))
             client = await stack.enter_async_context(httpx2.AsyncClient(transport=transport))
             auth = bind(module.interface, HttpTransport(Replicas("auth", ["http://auth"]), [SECRET], client))
-        yield House(auth, runtime.hosted["auth"].database.across_tenants)
+        service: Any = runtime.hosted["auth"].service
+        yield House(auth, runtime.hosted["auth"].database.across_tenants, service.postman, data_dir / "mail")
 
 
 @pytest.fixture(params=["local and SQLite", "remote and PostgreSQL"])
@@ -91,3 +118,14 @@ async def house(request: pytest.FixtureRequest, data_dir: Path) -> AsyncIterator
     url = request.getfixturevalue("postgres_url") if remote else None
     async with opened(data_dir, url, remote=remote) as house:
         yield house
+
+
+@pytest.fixture(params=["local and SQLite", "remote and PostgreSQL"], scope="module")
+async def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
+    """Return auth, asked in both ways and on both databases; the tests of a file share it."""
+    remote = request.param == "remote and PostgreSQL"
+    url = ask("postgres") if remote else None
+    async with opened(tmp_path_factory.mktemp("data"), url, remote=remote) as house:
+        yield house
+    if url is not None:
+        ask("drop", url.rpartition("/")[2])
