@@ -23,4 +23,4 @@ async def get_stats(request: Request, runtime: TheRuntime) -> Stats:
     edge = request.app.state.edge
     edge.journal.work_off()
     refused = {"address": edge.addresses.refused, **edge.limits.refused}
-    return stats(runtime, edge.figures, edge.tokens, lanes=edge.admission.all(), refused=refused)
+    return stats(runtime, edge.figures, {"tokens": edge.tokens, "answers": edge.answers}, lanes=edge.admission.all(), refused=refused)

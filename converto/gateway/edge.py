@@ -14,6 +14,7 @@ from converto.gateway import docs, process_api
 from converto.gateway.access_log import AccessLog
 from converto.gateway.addresses import Addresses, Proxies
 from converto.gateway.admission import Admission
+from converto.gateway.answers import Answers
 from converto.gateway.figures import RequestFigures
 from converto.gateway.health import watching
 from converto.gateway.interface import KeptAnswers
@@ -28,6 +29,7 @@ from converto.gateway.layers.idempotency import Idempotency
 from converto.gateway.layers.json_bodies import JsonBodies
 from converto.gateway.layers.limits import PrincipalLimits
 from converto.gateway.layers.observation import Observation
+from converto.gateway.layers.response_cache import ResponseCache
 from converto.gateway.layers.security_headers import SecurityHeaders
 from converto.gateway.limits import Limits
 from converto.gateway.origins import Origins
@@ -58,6 +60,7 @@ class Edge:
     limits: Limits
     modules: Mapping[str, ModuleSettings]
     together: CountsTogether | None
+    answers: Answers
 
 
 def install_edge(app: FastAPI, runtime: Runtime, traffic: Traffic, *, settings: GatewaySettings | None = None) -> None:
@@ -78,25 +81,32 @@ def install_edge(app: FastAPI, runtime: Runtime, traffic: Traffic, *, settings: 
         Addresses(settings.address_rate_limit, processes=settings.processes),
     )
     limits = _limits(settings, modules, together)
-    app.state.edge = Edge(settings, runtime, traffic, figures, tokens, journal, routes, admission, addresses, limits, modules, together)
+    answers = Answers(settings.cache_max_bytes)
+    edge = Edge(settings, runtime, traffic, figures, tokens, journal, routes, admission, addresses, limits, modules, together, answers)
+    app.state.edge = edge
     # a redirect to the path with or without its slash would be built from what the client says our name is
     app.router.redirect_slashes = False
+    _surround(app, edge)
 
-    origins = Origins(settings.cors_origins)
-    # The last one added is the first to be passed.
+
+def _surround(app: FastAPI, edge: Edge) -> None:
+    """Put the layers around an application: the last one added is the first to be passed."""
+    settings, runtime, origins = edge.settings, edge.runtime, Origins(edge.settings.cors_origins)
+    secrets = runtime.settings.rpc_secrets
     app.add_middleware(JsonBodies)
+    app.add_middleware(ResponseCache, answers=edge.answers)
     if runtime.is_edge:
         secret = cache(lambda: secret_of(settings, runtime.settings))
         app.add_middleware(Idempotency, kept=lambda: _kept(runtime), secret=secret, settings=settings)
     app.add_middleware(Authorisation)
-    app.add_middleware(PrincipalLimits, limits=limits, addresses=addresses)
-    app.add_middleware(Authentication, auth=lambda: _auth(runtime), tokens=tokens, secrets=runtime.settings.rpc_secrets, origins=origins)
-    app.add_middleware(Gate, routes=routes, admission=admission, addresses=addresses, drain=runtime.drain)
+    app.add_middleware(PrincipalLimits, limits=edge.limits, addresses=edge.addresses)
+    app.add_middleware(Authentication, auth=lambda: _auth(runtime), tokens=edge.tokens, secrets=secrets, origins=origins)
+    app.add_middleware(Gate, routes=edge.routes, admission=edge.admission, addresses=edge.addresses, drain=runtime.drain)
     app.add_middleware(Framing, settings=settings)
     app.add_middleware(Failures)
     app.add_middleware(CrossOrigin, origins=origins)
     app.add_middleware(SecurityHeaders, always_over_tls=runtime.settings.environment is Environment.PRODUCTION)
-    app.add_middleware(Observation, journal=journal, deadline_s=settings.deadline_s, proxies=Proxies(settings.trusted_proxies))
+    app.add_middleware(Observation, journal=edge.journal, deadline_s=settings.deadline_s, proxies=Proxies(settings.trusted_proxies))
 
 
 def _limits(settings: GatewaySettings, modules: Mapping[str, ModuleSettings], together: CountsTogether | None) -> Limits:

@@ -53,6 +53,8 @@ class GatewaySettings(ModuleSettings):
     """The most access tokens that are remembered so."""
     health_every_s: float = Field(default=5.0, gt=0, le=60)
     """The seconds between two looks at the modules that live elsewhere."""
+    cache_max_bytes: int = Field(default=32 * MIB, ge=MIB)
+    """The memory for answers that may be given again within seconds; those used longest ago make room."""
     secret_key: SecretStr | None = Field(
         default=None, validation_alias=AliasChoices("CONVERTO_GATEWAY_SECRET_KEY", "CONVERTO_AUTH_SECRET_KEY", "JWT_SECRET_KEY")
     )

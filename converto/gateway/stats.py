@@ -2,12 +2,11 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Self
+from typing import Protocol, Self
 
 from converto.gateway.admission import Lane, whole_cap
 from converto.gateway.figures import WINDOW_S, RequestFigures, Series
 from converto.gateway.latency import added, percentile_s
-from converto.gateway.layers.authentication import KnownTokens
 from converto.kernel.interface import Value
 from converto.kernel.runtime import Runtime
 
@@ -48,6 +47,13 @@ class ModuleFigures(Value):
     routes: dict[str, Figures]
 
 
+class Remembered(Protocol):
+    """What counts how often it knew something."""
+
+    hits: int
+    misses: int
+
+
 class CacheFigures(Value):
     """How often something was known already."""
 
@@ -85,7 +91,7 @@ class Stats(Value):
 
 
 def stats(
-    runtime: Runtime, figures: RequestFigures, tokens: KnownTokens, *, lanes: Mapping[str, Lane], refused: Mapping[str, int]
+    runtime: Runtime, figures: RequestFigures, caches: Mapping[str, Remembered], *, lanes: Mapping[str, Lane], refused: Mapping[str, int]
 ) -> Stats:
     """Return what was counted so far; `refused` says how often each quota was used up."""
     everything = figures.series()
@@ -97,7 +103,7 @@ def stats(
         window_s=2 * WINDOW_S,
         total=Figures.of(everything),
         modules={name: ModuleFigures(total=Figures.of(many), routes=_routes(many)) for name, many in sorted(by_module.items())},
-        caches={"tokens": CacheFigures(hits=tokens.hits, misses=tokens.misses)},
+        caches={name: CacheFigures(hits=cache.hits, misses=cache.misses) for name, cache in caches.items()},
         limits_hit={
             "size": _requests([series for series in everything if series.status == 413]),
             "rate": _requests([series for series in everything if series.status == 429]),
