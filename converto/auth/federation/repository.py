@@ -5,13 +5,12 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import delete, func, select
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from converto.auth.federation.interface import IdentityTaken
 from converto.auth.federation.models import IdentityRow, OidcFlowRow
 from converto.auth.models import UserRow
-from converto.kernel.database import changed
+from converto.kernel.database import changed, insert_into
 
 
 class Flows:
@@ -52,11 +51,9 @@ class KnownIdentities:
 
     async def add(self, row: IdentityRow, *, name: str) -> None:
         """Link an identity. Raises IdentityTaken where it, or another one of its provider, is linked already."""
-        self._session.add(row)
-        try:
-            await self._session.flush()
-        except IntegrityError:
-            raise IdentityTaken(name=name) from None
+        kept = {column.name: getattr(row, column.name) for column in IdentityRow.__table__.columns}
+        if await changed(self._session, insert_into(self._session, IdentityRow).values(kept).on_conflict_do_nothing()) != 1:
+            raise IdentityTaken(name=name)
 
     async def remove(self, user_id: UUID, issuer: str) -> bool:
         """Unlink a provider from a person; False where it was not linked."""

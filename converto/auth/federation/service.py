@@ -12,7 +12,7 @@ import structlog
 from pydantic import SecretStr, TypeAdapter, ValidationError
 
 from converto.auth.audit.repository import Audit
-from converto.auth.desk import NO_PASSWORD, Arrival, Desk, person
+from converto.auth.desk import Arrival, Desk, person
 from converto.auth.events import UserRegistered
 from converto.auth.factors.repository import Codes, Passkeys
 from converto.auth.federation.id_tokens import BadIdToken, IdClaims
@@ -38,7 +38,7 @@ from converto.auth.federation.models import IdentityRow, OidcFlowRow
 from converto.auth.federation.outgoing import Outgoing, Unreachable
 from converto.auth.federation.provider import NotAccepted, OidcClient
 from converto.auth.federation.repository import Flows, KnownIdentities
-from converto.auth.models import PERSON, UserRow
+from converto.auth.models import NO_PASSWORD, PERSON, UserRow
 from converto.auth.people import Client, Email, InvalidToken, Name
 from converto.auth.repository import People, Sessions
 from converto.auth.sign_in.interface import RegistrationClosed

@@ -200,7 +200,7 @@ async def test_a_device_that_does_not_count_is_taken(house: House, aino: Someone
 
     for _ in range(2):
         device.sign_count = -1
-        assert await house.auth.sign_in_by_passkey(device.signed(await asked(house)), CLIENT)
+        await house.auth.sign_in_by_passkey(device.signed(await asked(house)), CLIENT)
 
 
 async def test_another_persons_name_on_a_signature_is_refused(house: House, aino: Someone, boris: Someone) -> None:

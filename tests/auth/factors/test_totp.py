@@ -49,7 +49,7 @@ async def test_an_app_is_set_up_by_an_address_a_picture_and_a_secret(house: Hous
 async def test_nobody_is_asked_for_a_code_before_the_app_has_shown_one(house: House, aino: Someone) -> None:
     await house.auth.start_totp(aino.actor)
 
-    assert await login(house, aino.email, None)
+    await login(house, aino.email, None)
     assert not (await house.auth.mfa(aino.actor)).totp
 
 
@@ -134,7 +134,7 @@ async def test_a_recovery_code_takes_the_place_of_the_app_once_however_it_is_typ
     app = await set_up(house, aino)
     code = app.recovery_codes[3]
 
-    assert await login(house, aino.email, SecretStr(code.upper().replace("-", " ")))
+    await login(house, aino.email, SecretStr(code.upper().replace("-", " ")))
 
     with pytest.raises(WrongOtp):
         await login(house, aino.email, SecretStr(code))
@@ -149,7 +149,7 @@ async def test_new_recovery_codes_end_the_old_ones(house: House, aino: Someone) 
     assert len(set(fresh.recovery_codes) | set(app.recovery_codes)) == 20
     with pytest.raises(WrongOtp):
         await login(house, aino.email, SecretStr(app.recovery_codes[0]))
-    assert await login(house, aino.email, SecretStr(fresh.recovery_codes[0]))
+    await login(house, aino.email, SecretStr(fresh.recovery_codes[0]))
 
 
 async def test_without_an_app_there_is_nothing_to_confirm_remove_or_recover(house: House, aino: Someone) -> None:
@@ -168,7 +168,7 @@ async def test_a_wrong_first_code_confirms_nothing(house: House, aino: Someone) 
     with pytest.raises(WrongCode):
         await house.auth.confirm_totp(aino.actor, SecretStr("0"))
 
-    assert await login(house, aino.email, None)
+    await login(house, aino.email, None)
 
 
 @everywhere
@@ -179,7 +179,7 @@ async def test_an_app_in_use_has_to_be_removed_before_another_is_set_up(house: H
         await house.auth.start_totp(aino.actor)
 
     await house.auth.remove_totp(aino.actor)
-    assert await house.auth.start_totp(aino.actor)
+    await house.auth.start_totp(aino.actor)
 
 
 async def test_a_removed_app_is_not_asked_for_and_its_recovery_codes_are_gone(house: House, aino: Someone) -> None:
@@ -187,7 +187,7 @@ async def test_a_removed_app_is_not_asked_for_and_its_recovery_codes_are_gone(ho
 
     await house.auth.remove_totp(aino.actor)
 
-    assert await login(house, aino.email, None)
+    await login(house, aino.email, None)
     assert (await house.auth.mfa(aino.actor)).model_dump() == {"totp": False, "recovery_codes_left": 0, "passkeys": 0}
 
 
