@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Response
 
 from converto.auth.account.api import router as account
+from converto.auth.api_keys.api import router as api_keys
 from converto.auth.companies.api import router as companies
 from converto.auth.factors.api import router as factors
 from converto.auth.federation.api import router as federation
@@ -15,7 +16,7 @@ from converto.auth.sign_in.api import router as sign_in
 from converto.kernel.web import the
 
 router = APIRouter(tags=["auth"])
-for part in (sign_in, account, factors, federation, companies, records):
+for part in (sign_in, account, factors, federation, companies, records, api_keys):
     router.include_router(part)
 
 

@@ -17,7 +17,7 @@ from converto.auth.guard import Guard
 from converto.auth.letters.order import Kind, Order, language_of
 from converto.auth.letters.postman import Postman
 from converto.auth.letters.repository import Letters, MailedTokens, Purpose
-from converto.auth.models import SessionRow, TenantRow, UserRow
+from converto.auth.models import NO_PASSWORD, SessionRow, TenantRow, UserRow
 from converto.auth.passwords import PasswordHasher
 from converto.auth.people import (
     Client,
@@ -48,8 +48,6 @@ from converto.kernel.errors import Forbidden
 
 FRESH_FOR = timedelta(minutes=5)
 """How long a proof of who somebody is counts for what only they themselves may do."""
-NO_PASSWORD: Final = "!"  # noqa: S105 - what no hash looks like
-"""Stands in the place of the hash for who has no password, such as a service account."""
 DEVICE_PREFIX: Final = "cvd_"
 VERIFY_PREFIX: Final = "cvv_"
 VERIFY_WITHIN: Final = timedelta(hours=24)

@@ -1,7 +1,7 @@
 """The tables: people, companies, who belongs where, sessions and their tokens, signing keys, failed sign-ins."""
 
 from datetime import datetime
-from typing import ClassVar
+from typing import ClassVar, Final
 from uuid import UUID
 
 from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, LargeBinary, MetaData, String, Uuid
@@ -10,6 +10,8 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from converto.kernel.columns import Moment
 
 PERSON, SERVICE_ACCOUNT = "person", "service"
+NO_PASSWORD: Final = "!"  # noqa: S105 - what no hash looks like
+"""Stands in the place of the hash for who has no password, such as a service account."""
 
 
 class Row(DeclarativeBase):

@@ -3,6 +3,8 @@
 from uuid import UUID
 
 from converto.auth.account.service import AccountDesk
+from converto.auth.api_keys.service import ApiKeysDesk
+from converto.auth.api_keys.tokens import PREFIX
 from converto.auth.companies.service import CompaniesDesk
 from converto.auth.factors.service import FactorsDesk
 from converto.auth.federation.service import FederationDesk
@@ -16,7 +18,7 @@ from converto.kernel.actor import Actor
 from converto.kernel.clock import now
 
 
-class AuthService(SignInDesk, AccountDesk, FactorsDesk, FederationDesk, CompaniesDesk, RecordsDesk, Auth):
+class AuthService(SignInDesk, AccountDesk, FactorsDesk, FederationDesk, CompaniesDesk, RecordsDesk, ApiKeysDesk, Auth):
     """People, companies, sessions, keys and tokens, in one database: each part answers for its own."""
 
     @property
@@ -24,8 +26,10 @@ class AuthService(SignInDesk, AccountDesk, FactorsDesk, FederationDesk, Companie
         """What sends the letters that wait."""
         return self._means.postman
 
-    async def authenticate(self, access_token: str) -> Actor:
-        """Return whom an access token stands for."""
+    async def authenticate(self, access_token: str, *, address: str | None = None) -> Actor:
+        """Return whom an access token or an API key stands for."""
+        if access_token.startswith(PREFIX):
+            return await self._program(access_token, address)
         moment = now()
         claims = (await self._signing.tools()).verifier.claims(access_token, moment)
         standing = await self._standing_of(claims.tid, claims.sid)

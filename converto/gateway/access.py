@@ -77,6 +77,13 @@ TABLE: Final[Mapping[str, Access]] = MappingProxyType(
         "GET /auth/me/export": Access("auth:self", BULK),
         "DELETE /auth/me": Access("auth:self", AUTH),
         "POST /auth/me/restore": Access("auth:self", AUTH),
+        "GET /auth/api-keys": Access("auth:write", READ),
+        "POST /auth/api-keys": Access("auth:write", AUTH, creates=True),
+        "POST /auth/api-keys/{key_id}/rotate": Access("auth:write", AUTH),
+        "DELETE /auth/api-keys/{key_id}": Access("auth:write", READ),
+        "GET /auth/service-accounts": Access("auth:write", READ),
+        "POST /auth/service-accounts": Access("auth:write", READ, creates=True),
+        "DELETE /auth/service-accounts/{account_id}": Access("auth:write", READ),
         # ocr
         "POST /ocr/scans": Access("ocr:write", BULK, creates=True, waits=True),
         "GET /ocr/scans": Access("ocr:read", READ),

@@ -1,7 +1,6 @@
 """People of companies, put into the database as they are: a test that asks who may do what need not wait for passwords."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
@@ -10,14 +9,10 @@ from pydantic import SecretStr
 from sqlalchemy import select, update
 
 from converto.auth.companies.repository import Members
-from converto.auth.letters.models import LetterRow
-from converto.auth.letters.repository import Letters
 from converto.auth.models import MembershipRow, SessionRow, TenantRow, UserRow
-from converto.auth.module import SECRET_FILE
 from converto.auth.refresh_tokens import hash_of, new_token
 from converto.auth.repository import People, Sessions
 from converto.auth.roles import Role, scopes
-from converto.auth.vault import Vault
 from converto.kernel.actor import Actor
 from converto.kernel.clock import now
 from converto.kernel.database import Database
@@ -27,11 +22,7 @@ from tests.servers import ask
 _numbers = count(1)
 
 
-@dataclass(frozen=True)
-class Office(House):
-    """Auth, and what opens the letters that it has written."""
-
-    vault: Vault
+Office = House
 
 
 @pytest.fixture(scope="module", params=["local and SQLite", "remote and PostgreSQL"])
@@ -40,7 +31,7 @@ async def office(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
     folder: Path = tmp_path_factory.mktemp("office")
     url = None if request.param == "local and SQLite" else ask("postgres")
     async with opened(folder, url, remote=url is not None) as house:
-        yield Office(house.auth, house.database, Vault((folder / SECRET_FILE).read_text()))
+        yield house
     if url is not None:
         ask("drop", url.rpartition("/")[2])
 
@@ -98,13 +89,7 @@ async def proved_long_ago(house: House, actor: Actor) -> None:
 
 async def token_of(office: Office, email: str) -> SecretStr:
     """Return what the last letter to an address carries."""
-    async with everywhere(office).reading() as session:
-        rows = await session.scalars(select(LetterRow).order_by(LetterRow.id.desc()))
-        for row in rows:
-            order = await Letters(session).find(office.vault, row.tenant_id, row.id)
-            if order is not None and order.to == email and order.token is not None:
-                return SecretStr(order.token)
-    raise AssertionError(email)
+    return await office.mailed_token(email)
 
 
 async def user_row(house: House, user_id: object) -> UserRow:

@@ -9,10 +9,9 @@ from sqlalchemy import Column, LargeBinary, Table, delete, func, select, update
 
 from converto.auth.audit.models import AuditRow
 from converto.auth.companies.models import InvitationRow
-from converto.auth.models import PERSON, SERVICE_ACCOUNT, MembershipRow, Row, TenantRow, UserRow
+from converto.auth.models import NO_PASSWORD, PERSON, SERVICE_ACCOUNT, MembershipRow, Row, TenantRow, UserRow
 from converto.kernel.database import Transaction
 
-NO_PASSWORD: Final = "!"  # noqa: S105 - what no password matches
 MOST_ENTRIES: Final = 10_000
 KEPT_FOR_THE_COMPANY: Final = frozenset({AuditRow.__tablename__})
 """What names a person by their id alone and belongs to the company: it stays until its own time is over."""

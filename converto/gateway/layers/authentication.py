@@ -17,6 +17,7 @@ from converto.kernel.errors import Error, TimedOut, Unauthenticated, Unavailable
 from converto.kernel.web import ACCESS_COOKIE
 
 LONGEST_TOKEN = 4096
+API_KEY = b"cvt_"
 OWN_AFFAIR = ("/health", "/metrics", "/internal/")
 """Paths that no person signs in for, though their callers may send a token of another kind."""
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -80,7 +81,10 @@ class Authentication:
             await self._app(scope, receive, send)
             return
         try:
-            actor = scope["converto.actor"] = self._tokens.find(token) or await self._ask(token)
+            # an API key may be good from some addresses alone, so it is known by both
+            address = (scope.get("client") or ("",))[0] if token.startswith(API_KEY) else None
+            known_as = token if address is None else token + b"@" + address.encode()
+            actor = scope["converto.actor"] = self._tokens.find(known_as) or await self._ask(token, known_as, address=address)
         except Error as refusal:
             scope["converto.refusal"] = refusal
             actor = None
@@ -102,7 +106,7 @@ class Authentication:
         self._origins.check(scope, headers)
         return cookie(headers, ACCESS_COOKIE)
 
-    async def _ask(self, token: bytes) -> Actor:
+    async def _ask(self, token: bytes, known_as: bytes, *, address: str | None) -> Actor:
         if token.startswith(service_token.PREFIX.encode()) and len(token) <= LONGEST_TOKEN and token.isascii():
             return service_token.actor(self._secrets, token.decode(), at=now())
         auth = self._auth()
@@ -111,10 +115,10 @@ class Authentication:
         if len(token) > LONGEST_TOKEN or not token.isascii():
             raise Unauthenticated
         try:
-            actor = await auth.authenticate(token.decode())
+            actor = await auth.authenticate(token.decode(), address=address)
         except TimedOut as error:
             raise Unavailable(module="auth", retry_after_s=1) from error
-        self._tokens.keep(token, actor)
+        self._tokens.keep(known_as, actor)
         return actor
 
 
