@@ -4,46 +4,17 @@ from typing import Any
 
 import httpx2
 import pytest
-from fastapi import FastAPI
-from starlette.types import ASGIApp, Receive, Scope, Send
 
-from converto.auth.api import router
-from converto.auth.interface import Auth
-from converto.kernel.errors import Error
-from converto.kernel.web import install_problems
-from tests.auth.conftest import House, opened
+from tests.auth.rest import LOGIN, REGISTRATION, rest
 
-BODY = {"email": "aino@example.fi", "password": "kolme vihreää tuolia 81", "full_name": "Aino Niemi", "company_name": "Lumo Oy"}
-LOGIN = {"email": "aino@example.fi", "password": "kolme vihreää tuolia 81"}
-
-
-class Edge:
-    """What the edge does for a router: it says who asks, or why nobody does."""
-
-    def __init__(self, app: ASGIApp, house: House) -> None:
-        self._app, self._house = app, house
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        header = dict(scope["headers"]).get(b"authorization", b"").decode()
-        if header:
-            try:
-                scope["converto.actor"] = await self._house.auth.authenticate(header.removeprefix("Bearer "))
-            except Error as refusal:
-                scope["converto.refusal"] = refusal
-        await self._app(scope, receive, send)
+BODY = REGISTRATION
 
 
 @pytest.fixture
 async def http(data_dir: Path) -> AsyncIterator[httpx2.AsyncClient]:
     """Return a client of auth's REST."""
-    async with opened(data_dir, None) as house:
-        app = FastAPI()
-        app.state.runtime = type("Runtime", (), {"interfaces": {Auth: house.auth}})
-        install_problems(app)
-        app.include_router(router)
-        transport = httpx2.ASGITransport(Edge(app, house))
-        async with httpx2.AsyncClient(transport=transport, base_url="http://converto") as client:
-            yield client
+    async with rest(data_dir) as client:
+        yield client
 
 
 def bearer(signed_in: dict[str, Any]) -> dict[str, str]:
@@ -173,3 +144,42 @@ async def test_anybody_may_read_the_public_keys(http: httpx2.AsyncClient) -> Non
     assert answer.status_code == 200
     assert {key["alg"] for key in answer.json()["keys"]} == {"ES256"}
     assert "max-age" in answer.headers["cache-control"]
+
+
+async def test_a_person_sees_and_ends_their_sessions(http: httpx2.AsyncClient) -> None:
+    registered = (await http.post("/auth/register", json=BODY)).json()
+    await http.post("/auth/login", json=LOGIN, headers={"user-agent": "Mozilla/5.0 (X11; Linux) Firefox/140.0"})
+
+    listed = (await http.get("/auth/sessions", headers=bearer(registered))).json()
+    other = next(item for item in listed["items"] if not item["is_current"])
+    ended = await http.delete(f"/auth/sessions/{other['id']}", headers=bearer(registered))
+    again = await http.delete(f"/auth/sessions/{other['id']}", headers=bearer(registered))
+
+    assert (other["device"], listed["next_cursor"]) == ("Firefox, Linux", None)
+    assert (ended.status_code, again.status_code, again.json()["code"]) == (204, 404, "auth.unknown_session")
+
+
+async def test_a_password_is_changed_forgotten_and_not_reset_by_a_guess(http: httpx2.AsyncClient) -> None:
+    registered = (await http.post("/auth/register", json=BODY)).json()
+    change = {"current_password": BODY["password"], "new_password": "neljä sinistä penkkiä 82"}
+
+    changed = await http.post("/auth/password/change", json=change, headers=bearer(registered))
+    wrong = await http.post("/auth/password/change", json=change, headers=bearer(registered))
+    forgot = [await http.post("/auth/password/forgot", json={"email": email}) for email in (BODY["email"], "nobody@example.fi")]
+    guessed = await http.post("/auth/password/reset", json={"token": "cvp_guess", "new_password": "viisi keltaista lamppua 83"})
+
+    assert (changed.status_code, changed.json()) == (200, {"ended": 0})
+    assert (wrong.status_code, wrong.json()["code"]) == (403, "auth.wrong_password")
+    assert [(answer.status_code, answer.content) for answer in forgot] == [(202, b"")] * 2
+    assert (guessed.status_code, guessed.json()["code"]) == (422, "auth.invalid_mailed_token")
+
+
+async def test_a_person_changes_their_name_and_asks_for_another_address(http: httpx2.AsyncClient) -> None:
+    registered = (await http.post("/auth/register", json=BODY)).json()
+
+    answer = await http.patch("/auth/me", json={"full_name": "Aino Uusi", "email": "uusi@example.fi"}, headers=bearer(registered))
+    resent = await http.post("/auth/email/verify/resend", headers=bearer(registered))
+    verified = await http.post("/auth/email/verify", json={"token": "cvv_guess"})
+
+    assert (answer.json()["user"]["full_name"], answer.json()["user"]["email"]) == ("Aino Uusi", BODY["email"])
+    assert (resent.status_code, verified.status_code) == (202, 422)
