@@ -74,12 +74,19 @@ class Routes:
                 owner = (owners or {}).get(template, NOBODY)
                 self._add(method, Found(template, _entry(method, template, table), owner.module, owner.timeout_s))
         self._refuse_what_the_router_reads_otherwise()
+        self._hidden = _hidden(route.partition(" ")[2] for route in self._all)
 
     def find(self, method: str, path: str) -> Found | None:
-        """Return the route that a request is for; None where there is none."""
-        found = self._fixed.get((method, path))
-        if found is not None:
-            return found
+        """Return the route that a request is for; None where there is none.
+
+        A path that is written out is that path alone, whatever the method: DELETE /passkeys/login does not remove the passkey `login`.
+        """
+        found = self._fixed.get((method, path)) or self._varying(method, path)
+        if found is not None and any(written.fullmatch(path) for written in self._hidden.get(found.template, ())):
+            return None
+        return found
+
+    def _varying(self, method: str, path: str) -> Found | None:
         start = self._starts.get(method)
         return None if start is None else _walk(start, path.split("/"), 1)
 
@@ -100,7 +107,7 @@ class Routes:
             known.append((template, re.compile(_written(template), re.DOTALL)))
             for example in _examples(template, [before for before, _ in known]):
                 taken = next(before for before, pattern in known if pattern.fullmatch(example))
-                found = self.find(method, example)
+                found = self._varying(method, example)
                 if found is None or found.template != taken:
                     msg = f"The routes {route} and {method} {taken} both take {example}: put the one that says more first in its router."
                     raise CannotStart(msg)
@@ -207,6 +214,22 @@ def _met(one: str, other: str) -> str | None:
             return None
         met.append(example)
     return "/".join(met)
+
+
+def _hidden(templates: Iterable[str]) -> Mapping[str, Sequence[re.Pattern[str]]]:
+    """Return what each template does not take although it could: other routes' paths that are written out where it varies."""
+    every = sorted(set(templates))
+    return {
+        template: [re.compile(_written(other), re.DOTALL) for other in hiding]
+        for template in every
+        if (hiding := [other for other in every if _says_more(other, template)])
+    }
+
+
+def _says_more(one: str, other: str) -> bool:
+    """Tell whether two templates differ in their last segments alone, and the first is written out there."""
+    (parent, _, last), (another, _, open_) = one.rpartition("/"), other.rpartition("/")
+    return _PARAMETER.sub("{}", parent) == _PARAMETER.sub("{}", another) and _is_open(open_) and _PARAMETER.search(last) is None
 
 
 def _is_open(segment: str) -> bool:

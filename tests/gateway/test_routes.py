@@ -122,3 +122,11 @@ def test_a_module_brings_entries_of_its_own_but_changes_no_others() -> None:
     assert merged([Module(name="things", access={"GET /things": READ})])["GET /things"] == READ
     with pytest.raises(CannotStart, match="GET /health"):
         merged([Module(name="things", access={"GET /health": Access(PUBLIC, Admission.READ)})])
+
+
+def test_a_path_that_is_written_out_is_that_path_alone_whatever_the_method() -> None:
+    listed = routes("POST /keys/login", "DELETE /keys/{key}", "GET /keys/{key}/{part}")
+    assert listed.find("DELETE", "/keys/login") is None
+    assert listed.methods("/keys/login") == ["POST"]
+    assert listed.methods("/keys/7") == ["DELETE"]
+    assert listed.methods("/keys/login/7") == ["GET", "HEAD"]
