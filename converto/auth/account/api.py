@@ -35,7 +35,7 @@ async def verify_email(account: TheAccount, body: MailedToken, client: TheClient
     return await account.verify_email(body.token, client)
 
 
-@router.post("/auth/email/verify/resend", status_code=202, responses=problems(InvalidToken, TooManyLetters))
+@router.post("/auth/email/verify/resend", status_code=202, response_class=Response, responses=problems(InvalidToken, TooManyLetters))
 async def resend_verification(account: TheAccount, actor: CurrentActor, client: TheClient) -> Response:
     """Have the letter sent again that verifies your address."""
     await account.resend_verification(actor, client)
@@ -60,7 +60,7 @@ async def change_password(account: TheAccount, actor: CurrentActor, body: Passwo
     return await account.change_password(actor, body, client)
 
 
-@router.post("/auth/password/forgot", status_code=202, responses=problems(TooManyFailures))
+@router.post("/auth/password/forgot", status_code=202, response_class=Response, responses=problems(TooManyFailures))
 async def forgot_password(account: TheAccount, body: ForgottenPassword, client: TheClient) -> Response:
     """Have a letter sent that resets your password; the answer is the same whether or not somebody has this address."""
     await account.forgot_password(body, client)

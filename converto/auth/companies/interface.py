@@ -26,7 +26,7 @@ def _business_id(text: str) -> str:
         raise ValueError(msg) from error
 
 
-BusinessId = Annotated[str, Field(max_length=32), AfterValidator(_business_id)]
+BusinessId = Annotated[str, Field(max_length=32, json_schema_extra={"x-wire-format": "business-id"}), AfterValidator(_business_id)]
 """A Finnish business id with its check digit right; empty for none."""
 
 

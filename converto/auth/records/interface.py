@@ -11,6 +11,7 @@ from converto.kernel.actor import Actor
 from converto.kernel.errors import Conflict
 from converto.kernel.interface import Interface, Value, command, query
 from converto.kernel.paging import Page
+from converto.kernel.written import WRITTEN_MOMENT
 
 
 class MustHandOver(Conflict):
@@ -29,7 +30,7 @@ def _in_utc(moment: datetime) -> datetime:
 
 
 Action = Annotated[str, Field(max_length=60, pattern=r"^[a-z0-9_.]+$", description="Such as `auth.signed_in`.")]
-Since = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+Since = Annotated[AwareDatetime, AfterValidator(_in_utc), WRITTEN_MOMENT]
 
 
 class AuditFilter(Value):
