@@ -8,6 +8,12 @@ from tests.architecture.source import program_modules
 WITHOUT_TENANT_FIRST = {
     "users": "a person may belong to several companies",
     "tenants": "it is the tenant",
+    "totp": "a person has one authenticator app for all their companies",
+    "recovery_codes": "they belong to the app",
+    "passkeys": "a person has them for all their companies",
+    "passkey_challenges": "whoever signs in by passkey acts for no tenant yet",
+    "identities": "who a person is elsewhere holds for all their companies",
+    "oidc_flows": "whoever is on the way to a provider acts for no tenant yet",
     "signing_keys": "its rows are the program's own: one set of keys signs for all tenants",
     "sign_in_failures": "whoever fails to sign in acts for no tenant yet",
     "mailed_tokens": "who brings what a letter brought acts for no tenant yet",

@@ -143,8 +143,7 @@ def _fitting(keys: Sequence[Key], header: Mapping[str, Any], algorithm: str) -> 
     """Return the keys that a token may be checked with. Without a name there has to be exactly one of its kind."""
     fit = [key for key in keys if isinstance(key.public, _KINDS[algorithm]) and key.algorithm in {None, algorithm}]
     if "kid" in header:
-        named = [key for key in fit if key.kid is not None and key.kid == header["kid"]]
-        return named
+        return [key for key in fit if key.kid is not None and key.kid == header["kid"]]
     return fit if len(fit) == 1 else []
 
 

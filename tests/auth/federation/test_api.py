@@ -11,7 +11,7 @@ from converto.auth.federation.api import COOKIE
 from converto.auth.interface import Auth
 from converto.kernel.web import install_problems
 from tests.auth.federation.conftest import Federated
-from tests.auth.test_api import Edge
+from tests.auth.rest import Edge
 
 
 @pytest.fixture
