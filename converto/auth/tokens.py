@@ -4,7 +4,6 @@ Alone, python-jose takes tokens that no standard allows and leaks TypeError, Ove
 first read strictly here; the library then does nothing but the signature. It is imported by no other file.
 """
 
-import base64
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -15,6 +14,7 @@ from uuid import UUID
 from jose import jwk, jws
 from jose.backends.base import Key
 
+from converto.auth.compact import decoded, refused, unique
 from converto.auth.keys import SigningKey
 from converto.auth.people import InvalidToken, KeySet, PublicKey
 from converto.auth.roles import Role
@@ -100,7 +100,7 @@ class Verifier:
         match = _COMPACT.fullmatch(token)
         if match is None:
             raise InvalidToken
-        header_bytes, claims_bytes, _ = (_decoded(segment) for segment in match.groups())
+        header_bytes, claims_bytes, _ = (decoded(segment) for segment in match.groups())
         header = _object(header_bytes)
         _insist(header.keys() == _HEADER_NAMES)
         _insist(header["alg"] == ALGORITHM and header["typ"] == TYPE)
@@ -132,17 +132,10 @@ def _insist(condition: bool) -> None:  # noqa: FBT001 - an assertion that -O doe
         raise InvalidToken
 
 
-def _decoded(segment: str) -> bytes:
-    """Return the bytes of a base64url segment; of several spellings of the same bytes only one is taken."""
-    decoded = base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4))
-    _insist(base64.urlsafe_b64encode(decoded).rstrip(b"=").decode() == segment)
-    return decoded
-
-
 def _object(text: bytes) -> dict[str, Any]:
     """Return a JSON object of texts and integers; refused are duplicate names, nesting, floats, NaN, booleans and null."""
     _insist(text.count(b"[") + text.count(b"{") <= _MAX_BRACKETS)
-    found = json.loads(text.decode("utf-8", "strict"), object_pairs_hook=_unique, parse_float=_refuse, parse_constant=_refuse)
+    found = json.loads(text.decode("utf-8", "strict"), object_pairs_hook=unique, parse_float=refused, parse_constant=refused)
     _insist(type(found) is dict)
     for name, value in found.items():
         name.encode("utf-8", "strict")
@@ -152,15 +145,6 @@ def _object(text: bytes) -> dict[str, Any]:
         else:
             _insist(0 <= value < _MAX_INTEGER)
     return dict(found)
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    _insist(len({name for name, _ in pairs}) == len(pairs))
-    return dict(pairs)
-
-
-def _refuse(_: str) -> None:
-    raise InvalidToken
 
 
 def _text(value: object) -> str:
