@@ -9,7 +9,7 @@ EndReason = Literal[
     "logout", "logout_all", "refresh_token_reused", "revoked", "password_changed", "password_reset", "user_disabled", "user_deleted",
     "member_removed", "company_left", "company_switched",
 ]  # fmt: skip
-"""Why a session has ended before its time."""
+"""Why a session has ended before its time; whoever hears of it takes any text, for there will be more."""
 
 
 class UserRegistered(Event):
@@ -36,10 +36,12 @@ class SessionRevoked(Event):
     """A session has ended before its time: its tokens are refused from now on."""
 
     type: ClassVar[str] = "auth.session.revoked"
+    version: ClassVar[int] = 2
+    """Since then the reason is any text: there will be more of them."""
 
     user_id: UUID
     session_id: UUID
-    reason: EndReason
+    reason: str
 
 
 class LetterWritten(Event):

@@ -34,4 +34,4 @@ def test_half_a_character_in_a_password_is_refused_before_it_is_hashed() -> None
 
 
 def test_the_interface_can_be_bound() -> None:
-    assert set(operations(Auth)) == {"register", "login", "refresh", "logout", "logout_all", "me", "authenticate", "key_set"}
+    assert {"register", "invite", "make_api_key", "audit", "authenticate", "key_set"} <= set(operations(Auth))
