@@ -1,7 +1,7 @@
 """Decides who may come in: registration, sign-in, and how a session goes on and ends."""
 
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Literal
 from uuid import UUID
 
 import structlog
@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from converto.auth.audit.repository import Audit
 from converto.auth.desk import Arrival, Desk, Means, person
 from converto.auth.events import UserRegistered
+from converto.auth.factors.interface import WrongOtp
 from converto.auth.factors.second_step import SecondStep
 from converto.auth.letters.repository import NO_TENANT
 from converto.auth.models import RefreshTokenRow, SessionRow, UserRow
@@ -75,19 +76,23 @@ class SignInDesk(Desk, SignIn):
             known = await People(session).by_email(credentials.email)
         right = await self._is_right(credentials.password, None if known is None else known.password_hash, counted)
         if known is None or not right or known.disabled_at is not None:
-            await self._note_failure(known, credentials.email, client)
+            await self._note_failure(known, credentials.email, client, what="password")
             raise WrongCredentials
         better_hash = await self._hasher.hash(password) if needs_rehash(known.password_hash) else None
-        async with self._across_tenants.writing() as session:
-            methods = ("pwd", *await SecondStep(session, self._means.vault).require(known.id, credentials.otp))
-            await self._forgive(session, counted)
-            if better_hash is not None:
-                await People(session).rehash(known.id, old=known.password_hash, new=better_hash)
-            arrival = await self._come_in(session, known, client, methods=methods)
+        try:
+            async with self._across_tenants.writing() as session:
+                methods = ("pwd", *await SecondStep(session, self._means.vault).require(known.id, credentials.otp))
+                await self._forgive(session, counted)
+                if better_hash is not None:
+                    await People(session).rehash(known.id, old=known.password_hash, new=better_hash)
+                arrival = await self._come_in(session, known, client, methods=methods)
+        except WrongOtp:
+            await self._note_failure(known, credentials.email, client, what="otp")
+            raise
         return await self._welcome(arrival)
 
-    async def _note_failure(self, known: UserRow | None, email: str, client: Client) -> None:
-        """Note a wrong password in the audit log: of the person's company, or for an unknown e-mail in that of no company.
+    async def _note_failure(self, known: UserRow | None, email: str, client: Client, *, what: Literal["password", "otp"]) -> None:
+        """Note a wrong password, or a wrong code after a right one, in the audit log of the company, or of none for an unknown e-mail.
 
         Both do the same work, down to a look for the company of nobody: the time that it takes tells nothing.
         """
@@ -96,7 +101,7 @@ class SignInDesk(Desk, SignIn):
             tenant_id = NO_TENANT if place is None else place[0].id
             user_id = None if known is None else known.id
             account = account_of(email).hex()[:16]
-            await Audit(session).note(tenant_id, "auth.sign_in_failed", user_id=user_id, target=account, client=client)
+            await Audit(session).note(tenant_id, "auth.sign_in_failed", user_id=user_id, target=account, client=client, what=what)
         log.info("auth.sign_in_failed", account=account, address=client.address)
 
     async def refresh(self, refresh_token: SecretStr) -> SignedIn:

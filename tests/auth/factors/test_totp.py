@@ -13,7 +13,7 @@ from converto.auth.people import SignedIn, StepUpRequired, WrongCredentials
 from converto.auth.sign_in.interface import Credentials
 from converto.kernel.clock import now
 from converto.kernel.errors import Error
-from tests.auth.conftest import CLIENT, PASSWORD, House
+from tests.auth.conftest import CLIENT, PASSWORD, House, opened
 from tests.auth.factors.codes import everywhere, set_up
 from tests.auth.factors.conftest import Someone
 
@@ -79,6 +79,18 @@ async def test_a_code_is_taken_once(house: House, aino: Someone) -> None:
         await login(house, aino.email, code)
 
 
+async def test_a_code_is_taken_once_by_two_processes(tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = tmp_path_factory.mktemp("shared")
+    async with opened(folder, None) as one, opened(folder, None) as two:
+        signed_in = await one.register()
+        person = Someone(signed_in, await one.auth.authenticate(signed_in.access_token))
+        app = await set_up(one, person)
+        for code in (app.next(), SecretStr(app.recovery_codes[0])):
+            answers = await asyncio.gather(*(login(each, person.email, code) for each in (one, two)), return_exceptions=True)
+
+            assert sorted(type(answer).__name__ for answer in answers) == ["SignedIn", "WrongOtp"]
+
+
 @everywhere
 async def test_of_many_who_send_one_code_at_once_one_comes_in(house: House, aino: Someone) -> None:
     app = await set_up(house, aino)
@@ -127,6 +139,9 @@ async def test_wrong_codes_count_as_failures_of_the_account(house: House, aino: 
     assert codes[-1] == "auth.too_many_failures"
     with pytest.raises(Error, match="try again"):
         await login(house, aino.email, app.next())
+    async with house.database.reading() as session:
+        mine = select(AuditRow.facts).where(AuditRow.tenant_id == aino.actor.tenant_id, AuditRow.action == "auth.sign_in_failed")
+        assert {"what": "otp"} in (await session.scalars(mine)).all()
 
 
 @everywhere
