@@ -91,7 +91,7 @@ async def forget(counts: Counts, this: Try) -> None:
         async with counts._database.writing() as session:
             await counts.forget(session, this, AT)
     else:
-        await counts.forget(None, this, AT)  # type: ignore[arg-type] - Redis has no part in the transaction
+        await counts.forget(None, this, AT)  # type: ignore[arg-type]  # Redis has no part in the transaction
 
 
 async def test_a_try_that_was_never_looked_at_is_not_counted(counts: Counts) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from structlog.testing import capture_logs
 
 from converto.auth.letters.models import LetterRow
-from converto.auth.letters.order import LANGUAGES, Kind, Order, language_of
+from converto.auth.letters.order import LANGUAGES, Kind, Language, Order, language_of
 from converto.auth.letters.texts import PAGES, TEXTS, written
 from converto.auth.people import Client
 from converto.auth.sign_in.interface import Credentials
@@ -33,9 +33,9 @@ PUBLIC_URL = "https://converto.example/app/"
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_letter_is_written_in_both_languages_plain_and_as_a_page(kind: Kind, language: str) -> None:
+def test_every_letter_is_written_in_both_languages_plain_and_as_a_page(kind: Kind, language: Language) -> None:
     token = "cvx_" + "a" * 43 if kind in PAGES else None
-    order = Order(kind=kind, to="aino@example.fi", language=language, token=token, facts=FACTS)  # type: ignore[arg-type]
+    order = Order(kind=kind, to="aino@example.fi", language=language, token=token, facts=FACTS)
 
     letter = written(order, new_id(), public_url=PUBLIC_URL)
 
