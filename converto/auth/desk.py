@@ -33,7 +33,7 @@ from converto.auth.people import (
 )
 from converto.auth.refresh_tokens import hash_of, new_token
 from converto.auth.repository import Devices, People, Sessions
-from converto.auth.roles import Role, scopes
+from converto.auth.roles import SELF, Role, scopes
 from converto.auth.settings import AuthSettings
 from converto.auth.signing import Signing
 from converto.auth.standing import StandingSessions
@@ -220,7 +220,8 @@ class Desk:
         if member is None:
             raise InvalidToken
         user, tenant, role = member
-        return Me(user=user_of(user), tenant=tenant_of(tenant), role=role, scopes=tuple(sorted(scopes(role))))
+        may = scopes(role) if user.deletion_due_at is None else SELF
+        return Me(user=user_of(user), tenant=tenant_of(tenant), role=role, scopes=tuple(sorted(may)))
 
     async def _require_fresh(self, session: Transaction, actor: Actor) -> None:
         """Go on only where the person has proved in this session, minutes ago, who they are. Raises StepUpRequired."""
