@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -60,7 +61,7 @@ async def test_a_thousand_double_refreshes_log_nobody_out_and_every_later_replay
         began = time.monotonic()
         turns = asyncio.Semaphore(AT_ONCE)
 
-        async def twice(token: SecretStr) -> list[SignedIn | BaseException]:
+        async def twice(token: SecretStr) -> Sequence[SignedIn | BaseException]:
             async with turns:
                 return await asyncio.gather(house.auth.refresh(token), house.auth.refresh(token), return_exceptions=True)
 

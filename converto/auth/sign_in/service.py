@@ -102,7 +102,7 @@ class SignInDesk(Desk, SignIn):
             user_id = None if known is None else known.id
             account = account_of(email).hex()[:16]
             await Audit(session).note(tenant_id, "auth.sign_in_failed", user_id=user_id, target=account, client=client, what=what)
-        log.info("auth.sign_in_failed", account=account, address=client.address)
+        log.info("auth.sign_in_failed", account=account)
 
     async def refresh(self, refresh_token: SecretStr) -> SignedIn:
         """Exchange a refresh token for the next pair; one that comes back too late ends its session."""
