@@ -155,6 +155,14 @@ def decoded(text: str) -> bytes:
     return urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
+def decoded_or_nothing(text: str) -> bytes:
+    """Return the bytes of base64url; of what is none no bytes, which no passkey is called."""
+    try:
+        return decoded(text)
+    except ValueError:
+        return b""
+
+
 def _client_data(text: str) -> dict[str, Any]:
     found = json.loads(decoded(text).decode("utf-8", "strict"))
     if type(found) is not dict:

@@ -10,7 +10,7 @@ import structlog
 
 from converto.auth.audit.repository import Audit
 from converto.auth.desk import Desk, Means, person
-from converto.auth.factors.ceremonies import CHALLENGE_BYTES, Ceremonies, Refused, challenge_in, decoded, encoded, party
+from converto.auth.factors.ceremonies import CHALLENGE_BYTES, Ceremonies, Refused, challenge_in, decoded_or_nothing, encoded, party
 from converto.auth.factors.interface import (
     Assertion,
     BadPasskey,
@@ -124,13 +124,26 @@ class PasskeyDesk(Desk):
 
     async def sign_in_by_passkey(self, credential: Assertion, client: Client) -> SignedIn:
         """Sign in the person whose passkey this is."""
-        user_id, methods = await self._asserted(credential, purpose="sign_in", session_id=None)
+        try:
+            user_id, methods = await self._asserted(credential, purpose="sign_in", session_id=None)
+        except WrongPasskey:
+            await self._note_refusal(credential, client)
+            raise
         async with self._across_tenants.writing() as session:
-            found = await KeptPasskeys(session).by_credential(_bytes(credential.id))
+            found = await KeptPasskeys(session).by_credential(decoded_or_nothing(credential.id))
             if found is None or found[1].id != user_id or found[1].disabled_at is not None:
                 raise WrongPasskey
             arrival = await self._come_in(session, found[1], client, methods=methods)
         return await self._welcome(arrival)
+
+    async def _note_refusal(self, credential: Assertion, client: Client) -> None:
+        """Note in the audit log of its owner's company that a passkey was refused: a copy of a device shows itself so."""
+        async with self._across_tenants.writing() as session:
+            found = await KeptPasskeys(session).by_credential(decoded_or_nothing(credential.id))
+            place = None if found is None else await People(session).last_company(found[1].id)
+            if found is not None and place is not None:
+                row, user = found
+                await Audit(session).note(place[0].id, "auth.sign_in_failed", user_id=user.id, target=row.id, client=client, what="passkey")
 
     async def _asserted(self, assertion: Assertion, *, purpose: Purpose, session_id: UUID | None) -> tuple[UUID, tuple[str, ...]]:
         """Return whose passkey has signed what was asked, and the methods that this proves. Raises WrongPasskey."""
@@ -152,7 +165,7 @@ class PasskeyDesk(Desk):
 
     async def _known(self, assertion: Assertion, *, must_say_whose: bool) -> tuple[PasskeyRow, UserRow]:
         async with self._across_tenants.reading() as session:
-            found = await KeptPasskeys(session).by_credential(_bytes(assertion.id))
+            found = await KeptPasskeys(session).by_credential(decoded_or_nothing(assertion.id))
         if found is None:
             raise Refused
         whose = assertion.response.userHandle
@@ -173,13 +186,6 @@ async def _challenge(session: Transaction, purpose: Purpose, session_id: UUID | 
     row = ChallengeRow(challenge_hash=sha256(challenge).digest(), purpose=purpose, session_id=session_id, ends_at=moment + CHALLENGE_FOR)
     await KeptPasskeys(session).challenge(row, at=moment)
     return challenge
-
-
-def _bytes(text: str) -> bytes:
-    try:
-        return decoded(text)
-    except ValueError:
-        raise Refused from None
 
 
 def _require_room(kept: list[bytes]) -> None:

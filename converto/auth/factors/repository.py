@@ -106,9 +106,8 @@ class Passkeys:
 
     async def use(self, row: PasskeyRow, *, sign_count: int, at: datetime) -> bool:
         """Note a use; False where the device's counter has not gone up since, in whatever process, or the passkey was removed."""
-        mine = update(PasskeyRow).where(PasskeyRow.id == row.id)
-        if sign_count:
-            mine = mine.where(PasskeyRow.sign_count < sign_count)
+        has_gone_up = PasskeyRow.sign_count < sign_count if sign_count else PasskeyRow.sign_count == 0
+        mine = update(PasskeyRow).where(PasskeyRow.id == row.id, has_gone_up)
         return await changed(self._session, mine.values(sign_count=sign_count, last_used_at=at)) == 1
 
     async def remove(self, user_id: UUID, passkey_id: UUID) -> bool:

@@ -19,12 +19,14 @@ from converto.auth.factors.interface import (
     TotpInUse,
     TotpSetUp,
     WrongCode,
+    WrongOtp,
     WrongPasskey,
 )
 from converto.auth.factors.models import TotpRow
 from converto.auth.factors.passkeys import PasskeyDesk
 from converto.auth.factors.repository import Codes, Passkeys
 from converto.auth.factors.second_step import SecondStep, owner
+from converto.auth.models import UserRow
 from converto.auth.people import Client, InvalidToken, WrongCredentials
 from converto.auth.repository import People, Sessions
 from converto.kernel.actor import Actor
@@ -120,15 +122,23 @@ class FactorsDesk(PasskeyDesk, Factors):
             asked_for_code = await SecondStep(session, self._means.vault).is_set_up(user_id)
         if member is None:
             raise InvalidToken
-        user = member[0]
+        if proof.password is None and proof.passkey is None and (proof.otp is None or not asked_for_code):
+            raise NothingProved
+        if asked_for_code and proof.otp is None and proof.passkey is None:
+            raise OtpRequired
+        try:
+            return await self._shown(actor, proof, member[0], client)
+        except (WrongCredentials, WrongOtp, WrongPasskey) as refusal:
+            async with self._database.writing() as session:
+                await Audit(session).note(actor.tenant_id, "auth.step_up_failed", by=actor, client=client, what=refusal.code)
+            raise
+
+    async def _shown(self, actor: Actor, proof: Proof, user: UserRow, client: Client) -> Proved:
+        """Look at what somebody shows. Raises WrongCredentials, WrongOtp, WrongPasskey."""
         if proof.passkey is not None:
             methods = await self._by_passkey(actor, proof.passkey)
             async with self._database.writing() as session:
                 return await self._proved(session, actor, methods, client)
-        if proof.password is None and (proof.otp is None or not asked_for_code):
-            raise NothingProved
-        if asked_for_code and proof.otp is None:
-            raise OtpRequired
         counted = await self._count_try(user.email, client)
         methods = ()
         if proof.password is not None:
@@ -136,7 +146,7 @@ class FactorsDesk(PasskeyDesk, Factors):
                 raise WrongCredentials
             methods = ("pwd",)
         async with self._database.writing() as session:
-            methods += await SecondStep(session, self._means.vault).require(user_id, proof.otp)
+            methods += await SecondStep(session, self._means.vault).require(user.id, proof.otp)
             await self._forgive(session, counted)
             return await self._proved(session, actor, methods, client)
 

@@ -26,7 +26,7 @@ from converto.auth.federation.interface import (
     UnknownIdentity,
     UnknownProvider,
 )
-from converto.auth.people import InvalidToken, NoCompany, SignedIn, StepUpRequired
+from converto.auth.people import EmailTaken, InvalidToken, NoCompany, SignedIn, StepUpRequired
 from converto.auth.sign_in.interface import RegistrationClosed
 from converto.kernel.web import CurrentActor, problems, the
 
@@ -68,9 +68,7 @@ async def providers(federation: TheFederation) -> Providers:
 async def start(federation: TheFederation, name: str, given: Given, return_to: ReturnTo = None) -> Response:
     """Send your browser to the provider to sign in."""
     begun = await federation.start_oidc(name, given, return_to=return_to)
-    response = RedirectResponse(
-        begun.authorization_url, status_code=302, headers={"cache-control": "no-store", "referrer-policy": "no-referrer"}
-    )
+    response = RedirectResponse(begun.authorization_url, status_code=302, headers={"cache-control": "no-store"})
     _give(response, begun)
     return response
 
@@ -80,7 +78,15 @@ async def start(federation: TheFederation, name: str, given: Given, return_to: R
     response_model=SignedIn | Identity,
     dependencies=[Uncached],
     responses=problems(
-        UnknownProvider, OidcRefused, ProviderUnavailable, EmailUnverified, LinkRequired, RegistrationClosed, IdentityTaken, NoCompany
+        UnknownProvider,
+        OidcRefused,
+        ProviderUnavailable,
+        EmailUnverified,
+        EmailTaken,
+        LinkRequired,
+        RegistrationClosed,
+        IdentityTaken,
+        NoCompany,
     ),
 )
 async def callback(

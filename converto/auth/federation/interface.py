@@ -158,8 +158,8 @@ class Federation(Interface, Protocol):
 
         Somebody new gets an account where registration is open. An account of the same e-mail is linked where both sides have verified the
         address and no second factor protects it; otherwise its owner links it from within.
-        Raises UnknownProvider, OidcRefused, ProviderUnavailable, EmailUnverified, LinkRequired, RegistrationClosed, IdentityTaken,
-        NoCompany.
+        Raises UnknownProvider, OidcRefused, ProviderUnavailable, EmailUnverified, EmailTaken, LinkRequired, RegistrationClosed,
+        IdentityTaken, NoCompany.
         """
         ...
 

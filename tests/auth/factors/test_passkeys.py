@@ -193,6 +193,10 @@ async def test_a_device_whose_counter_does_not_go_up_is_refused(house: House, ai
     with pytest.raises(WrongPasskey):
         await house.auth.sign_in_by_passkey(device.signed(await asked(house)), CLIENT)
 
+    async with house.database.reading() as session:
+        mine = select(AuditRow.facts).where(AuditRow.tenant_id == aino.actor.tenant_id, AuditRow.action == "auth.sign_in_failed")
+        assert (await session.scalars(mine)).all() == [{"what": "passkey"}]
+
 
 async def test_a_device_that_does_not_count_is_taken(house: House, aino: Someone) -> None:
     device = Authenticator()

@@ -49,6 +49,9 @@ async def test_a_wrong_password_proves_nothing(house: House, aino: Someone) -> N
 
     with pytest.raises(StepUpRequired):
         await house.auth.start_totp(aino.actor)
+    async with house.database.reading() as session:
+        mine = select(AuditRow.facts).where(AuditRow.tenant_id == aino.actor.tenant_id, AuditRow.action == "auth.step_up_failed")
+        assert (await session.scalars(mine)).all() == [{"what": "auth.wrong_credentials"}]
 
 
 async def test_who_has_an_app_is_asked_for_a_code(house: House, aino: Someone) -> None:
