@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import httpx2
 from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
 
 import converto
 from converto.events.backend import Following, Subscriber
@@ -13,6 +14,7 @@ from converto.events.desk import Deliveries, DeliveryDesk
 from converto.events.tables import tables as delivery_tables
 from converto.events.traffic import Traffic, open_backend
 from converto.gateway.edge import edge_running, install_edge
+from converto.gateway.turnstile import Application
 from converto.kernel import schema
 from converto.kernel.config import CannotStart, Settings
 from converto.kernel.manifest import Companion, Module
@@ -21,6 +23,8 @@ from converto.kernel.runtime import Runtime
 from converto.kernel.web import install_problems
 from converto.modules import installed
 
+NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
+"""FastAPI would look for OpenTelemetry with every request; the edge has traces and figures of its own."""
 DELIVERY = "delivery"
 """The history of the tables that carry events, the same in every module's database; and what is asked of them beside each module."""
 COMPANIONS = {DELIVERY: Companion(Deliveries, DeliveryDesk)}  # type: ignore[type-abstract]
@@ -51,7 +55,9 @@ def create_app(
             async with traffic.running([host.database for host in hosted], subscribers, following), edge_running(app):
                 yield
 
-    app = FastAPI(title="Converto", version=converto.__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = Application(
+        title="Converto", version=converto.__version__, lifespan=lifespan, docs_url=None, redoc_url=None, telemetry=NO_TELEMETRY
+    )
     app.state.runtime = runtime
     install_problems(app)
     for module in runtime.routed():

@@ -6,6 +6,7 @@ import ctypes
 import gc
 import signal
 import socket
+from collections.abc import Sequence
 
 import structlog
 import uvicorn
@@ -15,23 +16,27 @@ from converto.app import create_app, migrate
 from converto.kernel.config import CannotStart, ModuleSettings, Settings
 from converto.kernel.drain import Drain
 from converto.kernel.log import configure
+from converto.kernel.manifest import Module
 from converto.kernel.runtime import Runtime
 
 log = structlog.get_logger()
 
 GRACE_S = 5
 """How long running requests may take to finish once the process is told to stop."""
+ACCEPTS = 16
+"""How many connections are taken in one turn of the event loop. uvloop takes one a listening socket: while turns are long, such as under
+too many requests, others would wait at the door for seconds, and so each of several sockets listens at the same door."""
 LARGE_BYTES = 1_000_000
 """A block of memory of this size goes back to the system as soon as it is free."""
 _M_MMAP_THRESHOLD = -3  # of malloc.h
 
 
-def serve(settings: Settings, *, host: str, port: int, migrates: bool) -> None:
-    """Serve until SIGINT or SIGTERM, then finish what is running. Raises CannotStart."""
+def serve(settings: Settings, *, host: str, port: int, migrates: bool, modules: Sequence[Module] | None = None) -> None:
+    """Serve until SIGINT or SIGTERM, then finish what is running; all that is installed, unless modules are given. Raises CannotStart."""
     _give_memory_back()
     listener = _listen(host, port)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(settings, listener, migrates=migrates))
+        runner.run(_serve(settings, listener, migrates=migrates, modules=modules))
 
 
 def _give_memory_back() -> None:
@@ -55,10 +60,10 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-async def _serve(settings: Settings, listener: socket.socket, *, migrates: bool) -> None:
+async def _serve(settings: Settings, listener: socket.socket, *, migrates: bool, modules: Sequence[Module] | None) -> None:
     if migrates:
-        await migrate(settings)
-    app = create_app(settings)
+        await migrate(settings, modules)
+    app = create_app(settings, modules)
     _let_modules_tell(settings, app.state.runtime)
     config = uvicorn.Config(
         app,
@@ -77,7 +82,7 @@ async def _serve(settings: Settings, listener: socket.socket, *, migrates: bool)
         gc.enable()
         host, port = listener.getsockname()[:2]
         log.info("program.serves", url=f"http://{f'[{host}]' if ':' in host else host}:{port}", modules=list(app.state.runtime.hosted))
-        await _Server(config, app.state.runtime.drain).serve(sockets=[listener])
+        await _Server(config, app.state.runtime.drain).serve(sockets=[listener, *(listener.dup() for _ in range(ACCEPTS - 1))])
     log.info("program.stopped")
 
 

@@ -1,8 +1,9 @@
 """How many requests are worked on at once: in each class as many as are still answered nearly as fast as one alone.
 
-A program that takes on more than it can do answers everybody late. So each class has a cap, which follows what is measured: while the
-class is full and its requests take more than twice as long as when it is quiet, the cap shrinks in proportion; otherwise it grows again.
-What finds the class full waits in a short line for a short time, and is then refused, at next to no cost.
+A program that takes on more than it can do answers everybody late. So each class has a cap, which follows what is measured: while there
+are more requests than places, in whichever class, and those of this one take more than twice as long as when it is quiet, its cap shrinks
+in proportion; otherwise it grows again. What finds its class full waits in a short line for a short time, and is then refused, at next to
+no cost.
 """
 
 import asyncio
@@ -28,8 +29,9 @@ LEARNS = 0.05
 """How far one quiet request moves what a route is known to take."""
 RELEARNS = 0.02
 """How much slower a route may become for good, a window, where there is nothing left to shrink."""
+COME_BACK_S = 1
 REST_S = 2.0
-"""After so long without an answer nothing is known any more of how busy we are."""
+"""A class that was at rest for so long begins anew: nothing is known any more of how busy we are."""
 
 
 class Busy(Unavailable):
@@ -54,8 +56,8 @@ BOUNDS: Mapping[Class, Bounds] = {
     Class.HEALTH: Bounds(least=256, start=256, most=256, line_s=0.0),
     Class.AUTH: Bounds(least=2, start=64, most=512, line_s=0.02),
     Class.MONEY: Bounds(least=16, start=64, most=512, line_s=1.0),
-    Class.READ: Bounds(least=2, start=64, most=512, line_s=0.02),
-    Class.BULK: Bounds(least=1, start=32, most=256, line_s=0.02),
+    Class.READ: Bounds(least=2, start=48, most=512, line_s=0.02),
+    Class.BULK: Bounds(least=1, start=24, most=256, line_s=0.02),
 }
 WAITING = "waiting"
 """Those who wait for something to happen are counted apart: their time says nothing of how busy we are."""
@@ -66,6 +68,8 @@ class Work:
     """All that is being worked on, whatever its class."""
 
     at_once: int = 0
+    short_until: float = 0.0
+    """Until when there are more requests than places: in any class, for all of them share one processor."""
 
 
 class Lane:
@@ -82,7 +86,7 @@ class Lane:
         self.refused = 0
         self._ratios = 0.0
         self._samples = 0
-        self._was_full = False
+        self._peak = 0
         self._window_from = clock()
 
     @property
@@ -90,23 +94,29 @@ class Lane:
         """How many wait."""
         return len(self._line)
 
+    @property
+    def is_full(self) -> bool:
+        """Whether neither a place nor the line has room."""
+        if self.at_once < self.cap or (self._bounds.line_s and len(self._line) < max(1, int(self.cap / 2))):
+            return False
+        self._run_short()
+        return True
+
     def enter(self) -> bool:
         """Take a place if one is free."""
         if self.at_once >= self.cap or self._line:
             return False
+        if not self.at_once and self._clock() - self._window_from > REST_S:
+            self._begin(cap=max(self.cap, float(self._bounds.start)))
         self._take()
         return True
 
     async def wait(self) -> None:
         """Wait in line for a place. Raises Busy where the line is full, or the time is over."""
-        self._was_full = True
-        if self._clock() - self._window_from > REST_S:
-            self._begin(cap=max(self.cap, float(self._bounds.start)))
-        if self.enter():
-            return
-        if len(self._line) >= max(1, int(self.cap / 2)) or not self._bounds.line_s:
+        self._run_short()
+        if self.is_full:
             self.refused += 1
-            raise Busy(retry_after_s=1)
+            raise Busy(retry_after_s=COME_BACK_S)
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._line.append(turn)
         try:
@@ -115,7 +125,7 @@ class Lane:
         except TimeoutError:
             self._give_up(turn)
             self.refused += 1
-            raise Busy(retry_after_s=1) from None
+            raise Busy(retry_after_s=COME_BACK_S) from None
         except asyncio.CancelledError:
             self._give_up(turn)
             raise
@@ -138,29 +148,30 @@ class Lane:
             self._adapt(found)
 
     def _adapt(self, found: Found) -> None:
-        ratio, least = self._ratios / self._samples, self._bounds.least
+        ratio, least = self._ratios / self._samples, float(self._bounds.least)
+        is_short = self._work.short_until > self._window_from
+        cap = self.cap
         if ratio <= TOLERANCE:
-            cap = min(float(self._bounds.most), self.cap + max(1.0, self.cap / 10)) if self._may_grow() else self.cap
-        elif self._was_full:
-            cap = max(float(least), self.cap * TOLERANCE / ratio)
+            if is_short or cap < self._bounds.start:  # beyond its start a cap grows only where somebody needs it
+                cap = min(float(self._bounds.most), cap + max(1.0, cap / 10))
+        elif is_short:
+            cap = max(least, min(cap, self._peak) * TOLERANCE / ratio)
             if self.cap <= least:
                 found.alone_s *= 1 + RELEARNS
-        else:
-            cap = self.cap
         self._begin(cap=cap)
 
-    def _may_grow(self) -> bool:
-        """Beyond its start a cap grows only where it is used: elsewhere nobody knows whether more would be too many."""
-        return self._was_full or self.cap < self._bounds.start
+    def _run_short(self) -> None:
+        self._work.short_until = self._clock() + WINDOW_S
 
     def _begin(self, *, cap: float) -> None:
         self.cap = cap
-        self._ratios, self._samples, self._was_full, self._window_from = 0.0, 0, False, self._clock()
+        self._ratios, self._samples, self._peak, self._window_from = 0.0, 0, self.at_once, self._clock()
         self._call()
 
     def _take(self) -> None:
         self.at_once += 1
         self.admitted += 1
+        self._peak = max(self._peak, self.at_once)
         self._work.at_once += 1
 
     def _call(self) -> None:

@@ -38,6 +38,7 @@ from converto.gateway.rates import CountsTogether
 from converto.gateway.routes import Routes, merged, owners
 from converto.gateway.secret import secret_of
 from converto.gateway.settings import GatewaySettings
+from converto.gateway.turnstile import Application, Turnstile
 from converto.kernel.config import Environment, ModuleSettings
 from converto.kernel.runtime import Runtime
 
@@ -63,7 +64,7 @@ class Edge:
     answers: Answers
 
 
-def install_edge(app: FastAPI, runtime: Runtime, traffic: Traffic, *, settings: GatewaySettings | None = None) -> None:
+def install_edge(app: Application, runtime: Runtime, traffic: Traffic, *, settings: GatewaySettings | None = None) -> None:
     """Put the edge around an application, whose own routes are there already; the settings are read unless given."""
     settings = settings or GatewaySettings()
     tokens = KnownTokens(lifetime_s=settings.token_cache_s, size=settings.token_cache_size)
@@ -84,6 +85,7 @@ def install_edge(app: FastAPI, runtime: Runtime, traffic: Traffic, *, settings: 
     answers = Answers(settings.cache_max_bytes)
     edge = Edge(settings, runtime, traffic, figures, tokens, journal, routes, admission, addresses, limits, modules, together, answers)
     app.state.edge = edge
+    app.turnstile = Turnstile(routes, admission, figures)
     # a redirect to the path with or without its slash would be built from what the client says our name is
     app.router.redirect_slashes = False
     _surround(app, edge)

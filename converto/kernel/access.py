@@ -50,6 +50,11 @@ class Access:
         """Whether somebody has to be signed in."""
         return self.scope not in OPEN
 
+    @property
+    def is_counted(self) -> bool:
+        """Whether it competes for a place with others of its class; what our own processes ask is bounded where it comes from."""
+        return self.scope != PROCESSES
+
 
 INTERNAL: Final = Access(PROCESSES, Admission.HEALTH)
 """How calls between our own processes are treated: the edge that sent them has admitted and limited what they are for."""

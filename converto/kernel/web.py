@@ -85,6 +85,15 @@ def server_sent(frames: AsyncIterator[str]) -> StreamingResponse:
 
 def problem(error: Error, *, instance: str | None = None) -> JSONResponse:
     """Return the answer that tells of an error: RFC 9457 problem+json."""
+    content = problem_of(error, instance=instance)
+    headers = {"retry-after": str(max(1, round(error.retry_after_s)))} if error.retry_after_s is not None else {}
+    if error.status == HTTPStatus.UNAUTHORIZED:
+        headers["www-authenticate"] = "Bearer"
+    return JSONResponse(content, status_code=error.status, headers=headers, media_type=PROBLEM_JSON)
+
+
+def problem_of(error: Error, *, instance: str | None = None) -> dict[str, Any]:
+    """Return what an answer says of an error."""
     content: dict[str, Any] = {
         "type": f"urn:converto:error:{error.code}",
         "title": error.title,
@@ -95,11 +104,7 @@ def problem(error: Error, *, instance: str | None = None) -> JSONResponse:
     }
     if instance:
         content["instance"] = instance
-    content |= {key: value for key, value in error.details.items() if key not in content and key != "summary"}
-    headers = {"retry-after": str(max(1, round(error.retry_after_s)))} if error.retry_after_s is not None else {}
-    if error.status == HTTPStatus.UNAUTHORIZED:
-        headers["www-authenticate"] = "Bearer"
-    return JSONResponse(content, status_code=error.status, headers=headers, media_type=PROBLEM_JSON)
+    return content | {key: value for key, value in error.details.items() if key not in content and key != "summary"}
 
 
 def problems(*errors: type[Error]) -> dict[int | str, dict[str, Any]]:

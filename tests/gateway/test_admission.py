@@ -87,10 +87,7 @@ async def test_after_a_rest_the_cap_is_what_it_was_at_first() -> None:
     traffic.quiet(0.01)
     await traffic.full(0.2, times=3)
     traffic.clock.now += 10
-    while traffic.lane.enter():
-        pass
-    await traffic.lane.wait()
-    assert traffic.lane.cap == READ.start
+    assert (traffic.lane.enter(), traffic.lane.cap) == (True, READ.start)
 
 
 async def test_who_waits_in_line_is_called_when_a_place_is_free() -> None:

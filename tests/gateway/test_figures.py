@@ -54,7 +54,7 @@ async def test_stats_tell_of_each_module_and_route(fresh: httpx2.AsyncClient) ->
     await fresh.post("/things", json="x" * 2_000_000)
     stats = (await fresh.get("/stats")).json()
     things = stats["modules"]["things"]
-    assert (things["total"]["requests"], things["total"]["errors"]) == (3, 1)
+    assert (things["total"]["requests"], things["total"]["errors"]) == (4, 1)
     assert things["routes"]["GET /things/{thing_id}"]["requests"] == 2
     assert things["total"]["latency_ms"]["p50"] <= things["total"]["latency_ms"]["p99"]
     assert stats["modules"]["edge"]["routes"]["GET /health"]["requests"] == 1

@@ -44,7 +44,7 @@ class Gate:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        found = self._routes.find(scope["method"], scope["path"])
+        found: Found | None = scope.get("converto.route") or self._routes.find(scope["method"], scope["path"])
         if found is None:
             await self._nowhere(scope, receive, send)
             return

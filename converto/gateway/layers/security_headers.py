@@ -15,7 +15,28 @@ _ALWAYS = (
     ),
 )
 _UNLESS_SET = ((b"content-security-policy", API_POLICY), (b"cache-control", b"no-store"))
+Headers = tuple[tuple[bytes, bytes], ...]
 _OVER_TLS = (b"strict-transport-security", b"max-age=63072000; includeSubDomains")
+
+
+def _ours(*, with_policy: bool, with_cache_control: bool, over_tls: bool) -> Headers:
+    """Return what is added to an answer that has a policy, or a cache control, of its own."""
+    others = [header for header, is_set in zip(_UNLESS_SET, (with_policy, with_cache_control), strict=True) if not is_set]
+    return (*_ALWAYS, *others, *((_OVER_TLS,) if over_tls else ()))
+
+
+_OURS = {
+    (policy, cache, tls): _ours(with_policy=policy, with_cache_control=cache, over_tls=tls)
+    for policy in (False, True)
+    for cache in (False, True)
+    for tls in (False, True)
+}
+"""Worked out once for each case: every answer bears them."""
+
+
+def headers_of_all() -> Headers:
+    """Return what an answer bears that sets nothing of its own."""
+    return _OURS[False, False, False]
 
 
 class SecurityHeaders:
@@ -32,15 +53,14 @@ class SecurityHeaders:
             await self._app(scope, receive, send)
             return
 
+        over_tls = self._always_over_tls or scope["scheme"] == "https"
+
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = list(message.get("headers", ()))
-                names = {name for name, _ in headers}
-                headers += _ALWAYS
-                headers += [header for header in _UNLESS_SET if header[0] not in names]
-                if self._always_over_tls or scope["scheme"] == "https":
-                    headers.append(_OVER_TLS)
-                message["headers"] = headers
+                headers = message.get("headers", ())
+                names = [header[0] for header in headers]
+                ours = _OURS[b"content-security-policy" in names, b"cache-control" in names, over_tls]
+                message["headers"] = [*headers, *ours]
             await send(message)
 
         await self._app(scope, receive, answer)
