@@ -17,6 +17,10 @@ events = typer.Typer(no_args_is_help=True, help="Facts on their way.")
 program.add_typer(events, name="events")
 user = typer.Typer(no_args_is_help=True, help="People and their companies.")
 program.add_typer(user, name="user")
+keys = typer.Typer(no_args_is_help=True, help="The keys that access tokens are signed with.")
+program.add_typer(keys, name="keys")
+audit = typer.Typer(no_args_is_help=True, help="What was done in each company, and by whom.")
+program.add_typer(audit, name="audit")
 
 
 @program.command()
@@ -201,6 +205,32 @@ def user_enable(email: Annotated[str, typer.Argument(help="What the person signs
     from converto.commands.people import enable
 
     raise typer.Exit(enable(_settings(), email))
+
+
+@keys.command("rotate")
+def keys_rotate() -> None:
+    """Let the next key sign from now on; nobody is signed out by it."""
+    from converto.commands.keys import rotate
+
+    raise typer.Exit(rotate(_settings()))
+
+
+@keys.command("show")
+def keys_show() -> None:
+    """Show which keys there are, and since when each signs."""
+    from converto.commands.keys import show
+
+    show(_settings())
+
+
+@audit.command("verify")
+def audit_verify(
+    company: Annotated[UUID | None, typer.Option(help="One company alone, by its id.")] = None,
+) -> None:
+    """Say whether the audit logs are as they were written, and what is the first entry that is not; ends with 1 where one is not."""
+    from converto.commands.audit import verify_logs
+
+    raise typer.Exit(verify_logs(_settings(), company))
 
 
 def _settings(modules: str = "") -> Settings:

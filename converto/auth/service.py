@@ -14,6 +14,7 @@ from converto.auth.people import InvalidToken, KeySet
 from converto.auth.records.service import RecordsDesk
 from converto.auth.repository import Sessions, Standing
 from converto.auth.sign_in.service import SignInDesk
+from converto.auth.signing import Signing
 from converto.kernel.actor import Actor
 from converto.kernel.clock import now
 
@@ -25,6 +26,11 @@ class AuthService(SignInDesk, AccountDesk, FactorsDesk, FederationDesk, Companie
     def postman(self) -> Postman:
         """What sends the letters that wait."""
         return self._means.postman
+
+    @property
+    def signing(self) -> Signing:
+        """The keys that access tokens are signed with."""
+        return self._signing
 
     async def authenticate(self, access_token: str, *, address: str | None = None) -> Actor:
         """Return whom an access token or an API key stands for."""

@@ -36,11 +36,14 @@ class Tools:
 class Signing:
     """Keeps the tools at hand; every process that signs shares the keys by the database."""
 
-    def __init__(self, database: Database, seal: Seal, *, issuer: str, audience: str, max_age: timedelta) -> None:
+    def __init__(
+        self, database: Database, seal: Seal, *, issuer: str, audience: str, max_age: timedelta, look_again_s: float = LOOK_AGAIN_S
+    ) -> None:
         self._database = database
         self._seal = seal
         self._issuer, self._audience = issuer, audience
         self._max_age = max_age
+        self._look_again_s = look_again_s
         self._opened: dict[str, SigningKey] = {}
         self._tools: Tools | None = None
         self._looked_at = 0.0
@@ -48,10 +51,10 @@ class Signing:
 
     async def tools(self) -> Tools:
         """Return the keys in force. Raises WrongSecret when they were sealed with another secret."""
-        if self._tools is not None and time.monotonic() - self._looked_at < LOOK_AGAIN_S:
+        if self._tools is not None and time.monotonic() - self._looked_at < self._look_again_s:
             return self._tools
         async with self._turn:
-            if self._tools is None or time.monotonic() - self._looked_at >= LOOK_AGAIN_S:
+            if self._tools is None or time.monotonic() - self._looked_at >= self._look_again_s:
                 self._tools = await self._read()
                 self._looked_at = time.monotonic()
             return self._tools
