@@ -13,6 +13,7 @@ from converto.kernel.actor import Actor
 from converto.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from converto.kernel.interface import Interface, Value, command, query
 from converto.kernel.paging import Page
+from converto.kernel.written import WRITTEN_MOMENT, Whole
 
 
 def _known(scope: str) -> str:
@@ -37,8 +38,8 @@ def _no_owner(role: Role) -> Role:
     return role
 
 
-KeyScope = Annotated[str, Field(max_length=40), AfterValidator(_known)]
-Network = Annotated[str, Field(max_length=64), AfterValidator(_network)]
+KeyScope = Annotated[str, Field(max_length=40, json_schema_extra={"x-wire-enum": sorted(FOR_KEYS)}), AfterValidator(_known)]
+Network = Annotated[str, Field(max_length=64, json_schema_extra={"x-wire-format": "network"}), AfterValidator(_network)]
 
 
 class UnknownApiKey(NotFound):
@@ -81,7 +82,9 @@ class NewApiKey(Value):
 
     name: Name
     scopes: tuple[KeyScope, ...] = Field(min_length=1, max_length=len(FOR_KEYS))
-    ends_at: AwareDatetime | None = Field(default=None, description="a year from now where it is left out; at most five years")
+    ends_at: Annotated[AwareDatetime, WRITTEN_MOMENT] | None = Field(
+        default=None, description="a year from now where it is left out; at most five years"
+    )
     networks: tuple[Network, ...] = Field(default=(), max_length=20, description="where alone it is good, such as 192.0.2.0/24")
     service_account_id: UUID | None = Field(default=None, description="whose key it is; without one it is the key of whoever makes it")
 
@@ -110,14 +113,14 @@ class IssuedApiKey(ApiKey):
 class Rotation(Value):
     """How a key gets a new secret."""
 
-    overlap_hours: int = Field(default=24, ge=0, le=168, description="for how long the secret of before is still taken")
+    overlap_hours: Whole = Field(default=24, ge=0, le=168, description="for how long the secret of before is still taken")
 
 
 class NewServiceAccount(Value):
     """What a new account of a program is to be."""
 
     name: Name
-    role: Annotated[Role, AfterValidator(_no_owner)]
+    role: Annotated[Role, Field(json_schema_extra={"x-wire-not": {"const": Role.OWNER.value}}), AfterValidator(_no_owner)]
 
 
 class ServiceAccount(Value):
