@@ -13,6 +13,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -92,9 +93,9 @@ class Postgres:
         address = ["-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres", "-d", "postgres"]
         _run([str(self._bin / "psql"), *address, "--no-psqlrc", "--quiet", "-v", "ON_ERROR_STOP=1", "-c", statement])
 
-    def create_database(self, name: str) -> str:
-        """Return the URL of a new, empty database, whose owner `converto` is no superuser: row-level security holds for it."""
-        self.execute(f'CREATE DATABASE "{name}" OWNER converto')
+    def create_database(self, name: str, *, template: str = "template1") -> str:
+        """Return the URL of a new database, whose owner `converto` is no superuser: row-level security holds for it."""
+        self.execute(f'CREATE DATABASE "{name}" OWNER converto TEMPLATE "{template}"')
         return f"postgresql+asyncpg://converto@127.0.0.1:{self.port}/{name}"
 
     def drop_database(self, name: str) -> None:
@@ -220,6 +221,8 @@ class Servers:
         self._folder = Path(tempfile.mkdtemp(prefix="converto-servers-"))
         self._running = contextlib.ExitStack()
         self._postgres: Postgres | None = None
+        self._template: str | None = None
+        self._files: Path | None = None
         self._redis: Redis | None = None
         self._clusters: dict[str, RedisCluster] = {}
         self._free_clusters: list[str] = []
@@ -236,7 +239,9 @@ class Servers:
 
     def _answer(self) -> None:
         questions: dict[str, Callable[..., str | None]] = {
-            "postgres": self._new_database,
+            "postgres": self._migrated_database,
+            "empty postgres": self._new_database,
+            "files": self._migrated_files,
             "drop": self._drop_database,
             "redis": self._new_redis,
             "cluster": self._empty_cluster,
@@ -256,10 +261,25 @@ class Servers:
                         answer = RuntimeError(str(failure))
                     asker.send(answer)
 
-    def _new_database(self) -> str:
+    def _new_database(self, *, template: str = "template1") -> str:
         if self._postgres is None:
             self._postgres = self._running.enter_context(Postgres())
-        return self._postgres.create_database(f"test_{next(self._numbers)}")
+        return self._postgres.create_database(f"test_{next(self._numbers)}", template=template)
+
+    def _migrated_database(self) -> str:
+        """Return a new database where every shipped module is at its newest revision: the copy of one that was brought there."""
+        if self._template is None:
+            url = self._new_database()
+            _migrate(self._folder, CONVERTO_DATABASE_URL=url)
+            self._template = url.rpartition("/")[2]
+        return self._new_database(template=self._template)
+
+    def _migrated_files(self) -> str:
+        """Return a folder with the SQLite files of every shipped module at its newest revision, to be copied."""
+        if self._files is None:
+            _migrate(self._folder, CONVERTO_DATA_DIR=str(self._folder / "files"))
+            self._files = self._folder / "files"
+        return str(self._files)
 
     def _drop_database(self, name: str) -> None:
         assert self._postgres is not None
@@ -319,6 +339,15 @@ def _run(command: list[str]) -> None:
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         msg = f"{command[0]} failed: {done.stderr}"
+        raise RuntimeError(msg)
+
+
+def _migrate(folder: Path, **settings: str) -> None:
+    """Have the program bring a database to its newest revision."""
+    command = [sys.executable, "-m", "converto", "migrate"]
+    done = subprocess.run(command, cwd=folder, env={**os.environ, **settings}, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        msg = f"The databases could not be migrated: {done.stderr}"
         raise RuntimeError(msg)
 
 

@@ -26,8 +26,8 @@ sys.stdin.read()
 """
 
 
-async def test_a_test_gets_an_empty_postgres_database_whose_owner_is_no_superuser(postgres_url: str) -> None:
-    connection = await asyncpg.connect(postgres_url.replace("+asyncpg", ""))
+async def test_a_test_gets_an_empty_postgres_database_whose_owner_is_no_superuser(empty_postgres_url: str) -> None:
+    connection = await asyncpg.connect(empty_postgres_url.replace("+asyncpg", ""))
     tables = await connection.fetch("SELECT * FROM pg_tables WHERE schemaname = 'public'")
     superuser = await connection.fetchval("SELECT usesuper FROM pg_user WHERE usename = current_user")
     await connection.execute("CREATE SCHEMA ocr CREATE TABLE scans (id int)")

@@ -17,6 +17,7 @@ from converto.app import create_app, migrate
 from converto.kernel.config import Environment, Settings
 from tests.acceptance.people import Person, register
 from tests.acceptance.processes import ALL_BUT_OCR, House
+from tests.databases import lay_files
 from tests.servers import ask
 
 RPC_SECRETS = (SecretStr("a secret of the tests, long enough"),)
@@ -46,6 +47,7 @@ def _webhooks_may_reach_this_machine() -> Iterator[None]:
 @asynccontextmanager
 async def started(settings: Settings, *, transport: httpx2.AsyncBaseTransport | None = None) -> AsyncIterator[FastAPI]:
     """Run an application on databases that are brought to their newest revision first."""
+    lay_files(settings)
     await migrate(settings)
     app = create_app(settings, transport=transport)
     async with app.router.lifespan_context(app):

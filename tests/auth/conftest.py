@@ -32,6 +32,7 @@ from converto.kernel.metrics import new_registry
 from converto.kernel.replicas import Replicas
 from converto.kernel.rpc import HttpTransport
 from converto.kernel.runtime import Runtime
+from tests.databases import lay_files
 from tests.servers import ask
 
 PASSWORD = SecretStr("kolme vihreää tuolia 81")
@@ -96,6 +97,7 @@ async def opened(data_dir: Path, database_url: str | None, *, remote: bool = Fal
     runtime = Runtime(settings, [module], metrics=new_registry())
     assert module.interface is not None
     assert module.tables is not None
+    lay_files(settings)
     databases = runtime.open_databases()
     await schema.upgrade(databases.of("auth"), "delivery", delivery_tables)
     await schema.upgrade(databases.of("auth"), "auth", module.tables)

@@ -23,6 +23,7 @@ from converto.kernel.context import current
 from converto.kernel.errors import Unavailable
 from converto.kernel.manifest import Module
 from converto.kernel.web import CurrentActor
+from tests.databases import lay_files
 
 router = APIRouter(prefix="/things")
 
@@ -109,6 +110,7 @@ def settings_in(data_dir: Path, **others: Any) -> Settings:
 @asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[FastAPI]:
     """Run the application, without a server."""
+    lay_files(settings)
     await migrate(settings, MODULES)
     app = create_app(settings, MODULES)
     async with app.router.lifespan_context(app):

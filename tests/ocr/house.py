@@ -28,6 +28,7 @@ from converto.ocr.events import ScanRequested
 from converto.ocr.interface import Ocr, Scan, Upload
 from converto.ocr.module import module
 from converto.ocr.service import OcrService
+from tests.databases import lay_files
 from tests.ocr.drawn import GROCERY, drawn
 
 PATIENCE_S = 60.0
@@ -85,6 +86,7 @@ async def beside(house: House) -> AsyncIterator[House]:
 @asynccontextmanager
 async def _running(settings: Settings) -> AsyncIterator[House]:
     runtime = Runtime(settings, [module], metrics=new_registry())
+    lay_files(settings)
     databases = runtime.open_databases()
     assert module.tables is not None
     await upgrade(databases.of("ocr"), DELIVERY, delivery_tables)

@@ -27,6 +27,7 @@ from converto.kernel.database import Database
 from converto.kernel.event import Envelope
 from converto.kernel.metrics import new_registry
 from converto.kernel.runtime import Runtime
+from tests.databases import lay_files
 
 T = TypeVar("T")
 PATIENCE_S = 20.0
@@ -103,6 +104,7 @@ async def opened(data_dir: Path, database_url: str | None = None) -> AsyncIterat
     runtime = Runtime(settings, [module], metrics=new_registry())
     assert module.interface is not None
     assert module.tables is not None
+    lay_files(settings)
     databases = runtime.open_databases()
     await schema.upgrade(databases.of("webhooks"), "delivery", delivery_tables)
     await schema.upgrade(databases.of("webhooks"), "webhooks", module.tables)

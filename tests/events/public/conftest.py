@@ -15,6 +15,7 @@ from converto.app import create_app, migrate
 from converto.kernel.config import Environment, Settings
 from converto.kernel.database import Database
 from tests.acceptance.people import Person, register
+from tests.databases import lay_files
 from tests.servers import ask
 
 SECRETS = (SecretStr("a secret of the tests, long enough"),)
@@ -56,6 +57,7 @@ async def opened(apps: Mapping[str, Settings]) -> AsyncIterator[House]:
     transport = ByHost()
     async with AsyncExitStack() as stack:
         for name, settings in list(apps.items())[::-1]:  # an edge looks at once for those it asks
+            lay_files(settings)
             await migrate(settings)
             transport.apps[name] = app = create_app(settings, transport=transport)
             await stack.enter_async_context(app.router.lifespan_context(app))
