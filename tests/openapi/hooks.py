@@ -98,3 +98,4 @@ schemathesis.openapi.format("date-time", TIMES.map(datetime.isoformat))
 """Between the years that are taken, which a schema cannot name."""
 schemathesis.openapi.format("business-id", strategies.sampled_from(["2077474-0", ""]))
 """With the right check digit, which a schema cannot reckon."""
+schemathesis.openapi.format("network", strategies.sampled_from(["192.0.2.7", "198.51.100.0/24", "2001:db8::/32"]))
