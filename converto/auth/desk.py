@@ -119,7 +119,7 @@ class Desk:
             raise
 
     async def _forgive(self, session: Transaction, counted: Try) -> None:
-        """Take a try back that was right, with the failures before it."""
+        """Take a try back that was right, with the failures before it: the last that a transaction does, for others wait for the counts."""
         await self._means.guard.forget(session, counted)
 
     async def _come_in(self, session: Transaction, user: UserRow, client: Client, *, methods: tuple[str, ...]) -> Arrival:

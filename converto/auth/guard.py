@@ -18,11 +18,11 @@ class Counts(Protocol):
         """Count a try as a failure; where it has to wait, count nothing and return for how many seconds. Raises Unavailable."""
         ...
 
-    async def forget(self, session: Transaction, this: Try, at: datetime) -> None:
+    async def forget(self, session: Transaction, this: Try) -> None:
         """Take a try back that was right, with the failures before it. Raises Unavailable."""
         ...
 
-    async def take_back(self, this: Try, at: datetime) -> None:
+    async def take_back(self, this: Try) -> None:
         """Take a try back that was never looked at. Raises Unavailable."""
         ...
 
@@ -38,14 +38,14 @@ class DatabaseCounts:
         async with self._database.writing() as session:
             return await Failures(session).count(this, at)
 
-    async def forget(self, session: Transaction, this: Try, at: datetime) -> None:
+    async def forget(self, session: Transaction, this: Try) -> None:
         """Take a try back in the transaction of the sign-in."""
-        await Failures(session).forget(this, at)
+        await Failures(session).forget(this, now())
 
-    async def take_back(self, this: Try, at: datetime) -> None:
+    async def take_back(self, this: Try) -> None:
         """Take a try back, and nothing before it."""
         async with self._database.writing() as session:
-            await Failures(session).take_back(this.tallies, at)
+            await Failures(session).take_back(this.tallies, now())
 
 
 class Guard:
@@ -73,15 +73,15 @@ class Guard:
 
     async def forget(self, session: Transaction, this: Try) -> None:
         """Take a try back that was right, with the failures before it, if the transaction commits."""
-        await self._counts.forget(session, this, now())
+        await self._counts.forget(session, this)
 
     async def pardon(self, session: Transaction, email: str, client: Client) -> None:
         """Forget the failures for an account from everywhere: whoever reads its letters is its owner."""
-        await self._counts.forget(session, Try(mine=self._by_stranger(email, client).mine), now())
+        await self._counts.forget(session, Try(mine=self._by_stranger(email, client).mine))
 
     async def take_back(self, this: Try) -> None:
         """Take a try back that was never looked at, such as for want of a thread to hash in."""
-        await self._counts.take_back(this, now())
+        await self._counts.take_back(this)
 
     async def ask(self, purpose: str, client: Client) -> None:
         """Count what anybody may ask for, such as a letter, by their network. Raises TooManyFailures, Unavailable."""

@@ -36,17 +36,18 @@ for i, key in ipairs(KEYS) do
   local k = kept[i]
   local free, wait = alarmed and 0 or k.rule.free, 0
   if i ~= alarm and k.failures > free then wait = math.min(k.rule.longest, 2 ^ math.min(k.failures - free - 1, 30)) * 1000 end
-  redis.call('HSET', key, 'failures', k.failures, 'last', string.format('%.0f', k.last), 'until', string.format('%.0f', at + wait))
+  local blocked = wait > 0 and string.format('%.0f', at + wait) or 0
+  redis.call('HSET', key, 'failures', k.failures, 'last', string.format('%.0f', k.last), 'until', blocked)
   redis.call('PEXPIRE', key, string.format('%.0f', k.rule.memory + wait))
 end
 return 0
 """
-# Arguments: the moment in ms, and how many of the keys are forgotten; the others give one failure back.
+# Argument: how many of the keys are forgotten; the others give one failure back.
 TAKE_BACK: Final = """
 for i, key in ipairs(KEYS) do
   local failures = tonumber(redis.call('HGET', key, 'failures') or 0)
-  if i <= tonumber(ARGV[2]) or failures <= 1 then redis.call('DEL', key)
-  else redis.call('HSET', key, 'failures', failures - 1, 'until', ARGV[1]) end
+  if i <= tonumber(ARGV[1]) or failures <= 1 then redis.call('DEL', key)
+  else redis.call('HSET', key, 'failures', failures - 1, 'until', 0) end
 end
 return 0
 """
@@ -65,14 +66,14 @@ class RedisCounts:
         waits_ms = await self._run(COUNT, tallies, _ms(at), alarm, *(part for tally in tallies for part in _rule(tally)))
         return waits_ms / 1000 if waits_ms else None
 
-    async def forget(self, _: Transaction, this: Try, at: datetime) -> None:
+    async def forget(self, _: Transaction, this: Try) -> None:
         """Take a right try back, with the failures before it; it stays so if the transaction fails, for the password was right."""
         shared = [*this.others, *([this.alarm] if this.alarm else [])]
-        await self._run(TAKE_BACK, [*this.mine, *shared], _ms(at), len(this.mine))
+        await self._run(TAKE_BACK, [*this.mine, *shared], len(this.mine))
 
-    async def take_back(self, this: Try, at: datetime) -> None:
+    async def take_back(self, this: Try) -> None:
         """Take a try back, and nothing before it."""
-        await self._run(TAKE_BACK, this.tallies, _ms(at), 0)
+        await self._run(TAKE_BACK, this.tallies, 0)
 
     async def close(self) -> None:
         """End the connection."""

@@ -13,10 +13,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from converto.auth.models import DeviceRow, MembershipRow, RefreshTokenRow, SessionRow, SignInFailureRow, SigningKeyRow, TenantRow, UserRow
 from converto.auth.people import Client, EmailTaken
 from converto.auth.roles import SELF, Role, scopes
-from converto.auth.throttle import FORGOTTEN_AFTER, Counted, Tally, Try, network_of, tried
+from converto.auth.throttle import FORGOTTEN_AFTER, NOT_BLOCKED, Counted, Tally, Try, network_of, tried
 from converto.kernel.clock import new_id, now
 from converto.kernel.database import changed, insert_into
 
+MOST_FORGOTTEN: Final = 100
 DEVICE_KEPT_FOR: Final = timedelta(days=180)
 """A device on which its owner has not signed in for so long is a stranger's again."""
 
@@ -256,28 +257,39 @@ class Failures:
         return None
 
     async def forget(self, this: Try, at: datetime) -> None:
-        """Forget the failures that were the person's own after a right password, and everybody's that are too old to count."""
-        mine = SignInFailureRow.account.in_([tally.key for tally in this.mine])
-        await self._session.execute(delete(SignInFailureRow).where(mine | (SignInFailureRow.last_at < at - FORGOTTEN_AFTER)))
-        await self.take_back([tally for tally in this.tallies if tally not in this.mine], at)
+        """Forget the failures that were the person's own after a right password, and some of everybody's that are too old to count.
+
+        Whoever else is signing in waits for these rows: it is the last that a transaction does.
+        """
+        mine = {tally.key for tally in this.mine}
+        for row in await self._locked(this.tallies, at):
+            if row.account in mine or row.failures <= 1:
+                await self._session.delete(row)
+            else:
+                row.failures, row.blocked_until = row.failures - 1, NOT_BLOCKED
+        await self._session.flush()
+        # those that somebody holds are left: two who wait for each other's rows would wait for ever
+        old = select(SignInFailureRow.account).where(SignInFailureRow.last_at < at - FORGOTTEN_AFTER).limit(MOST_FORGOTTEN)
+        await changed(self._session, delete(SignInFailureRow).where(SignInFailureRow.account.in_(old.with_for_update(skip_locked=True))))
 
     async def take_back(self, tallies: Sequence[Tally], at: datetime) -> None:
         """Take one failure back from each count."""
         for row in await self._locked(tallies, at):
-            row.failures, row.blocked_until = row.failures - 1, at
+            row.failures, row.blocked_until = row.failures - 1, NOT_BLOCKED
             if row.failures < 1:
                 await self._session.delete(row)
 
     async def _locked(self, tallies: Sequence[Tally], at: datetime) -> Sequence[SignInFailureRow]:
         """Return the counts, locked until the transaction ends; nothing known is no failure."""
         keys = [tally.key for tally in tallies]
-        if not keys:
-            return []
-        unknown = [{"account": key, "failures": 0, "last_at": at, "blocked_until": at} for key in keys]
-        await self._session.execute(insert_into(self._session, SignInFailureRow).values(unknown).on_conflict_do_nothing())
-        # always in the same order: two who wait for each other's rows would wait for ever
-        wanted = select(SignInFailureRow).where(SignInFailureRow.account.in_(keys)).order_by(SignInFailureRow.account)
-        return (await self._session.scalars(wanted.with_for_update())).all()
+        rows: Sequence[SignInFailureRow] = []
+        unknown = [{"account": key, "failures": 0, "last_at": at, "blocked_until": NOT_BLOCKED} for key in keys]
+        while len(rows) < len(keys):  # who held a row may have removed it while we waited for it
+            await self._session.execute(insert_into(self._session, SignInFailureRow).values(unknown).on_conflict_do_nothing())
+            # always in the same order: two who wait for each other's rows would wait for ever
+            wanted = select(SignInFailureRow).where(SignInFailureRow.account.in_(keys)).order_by(SignInFailureRow.account)
+            rows = (await self._session.scalars(wanted.with_for_update().execution_options(populate_existing=True))).all()
+        return rows
 
 
 class Devices:

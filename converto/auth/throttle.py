@@ -6,13 +6,15 @@ before are counted by that device alone, so that strangers cannot keep the owner
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Final
 
 FORGOTTEN_AFTER: Final = timedelta(hours=24)
 """Wrong passwords older than this no longer count."""
+NOT_BLOCKED: Final = datetime(1970, 1, 1, tzinfo=UTC)
+"""Not the moment of the try: of two at once, the one that took its time first may be counted last."""
 HOUR: Final = timedelta(hours=1)
 LONGEST_NETWORK_WAIT_S: Final = 60
 """An office has one address: who fails there may slow its others down, but not for long."""
@@ -87,7 +89,7 @@ def tried(this: Try, known: Mapping[bytes, Counted], at: datetime) -> Mapping[by
         failures = throttle.failures(before.failures, before.last_at, at)
         last_at = before.last_at if throttle.window and failures > 1 else at
         wait = timedelta(0) if tally is this.alarm else throttle.wait(failures, is_alarmed=is_alarmed)
-        counted[tally.key] = Counted(failures, last_at, at + wait)
+        counted[tally.key] = Counted(failures, last_at, at + wait if wait else NOT_BLOCKED)
     return counted
 
 

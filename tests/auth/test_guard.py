@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from converto.auth.guard import Counts, DatabaseCounts, Guard
 from converto.auth.models import SignInFailureRow
-from converto.auth.people import Client, Overloaded, TooManyFailures, WrongCredentials
+from converto.auth.people import Client, Overloaded, SignedIn, TooManyFailures, WrongCredentials
 from converto.auth.redis_counts import RedisCounts
 from converto.auth.settings import AuthSettings
 from converto.auth.sign_in.interface import Credentials
@@ -85,20 +85,27 @@ async def test_a_right_password_forgets_ones_own_and_gives_back_one_of_the_other
     assert await let_through(counts, Try(mine=(shared,)), tries=9) == 4  # one stands, so three are free and one more begins the wait
 
 
+async def test_of_two_at_once_the_earlier_may_be_counted_last(counts: Counts) -> None:
+    this = Try(mine=(tally("two clocks"),))
+
+    assert await counts.count(this, AT) is None
+    assert await counts.count(this, AT - timedelta(milliseconds=5)) is None
+
+
 async def forget(counts: Counts, this: Try) -> None:
     """Take a try back as a sign-in would, in its transaction where there is one."""
     if isinstance(counts, DatabaseCounts):
         async with counts._database.writing() as session:
-            await counts.forget(session, this, AT)
+            await counts.forget(session, this)
     else:
-        await counts.forget(None, this, AT)  # type: ignore[arg-type]  # Redis has no part in the transaction
+        await counts.forget(None, this)  # type: ignore[arg-type]  # Redis has no part in the transaction
 
 
 async def test_a_try_that_was_never_looked_at_is_not_counted(counts: Counts) -> None:
     this = Try(mine=(tally("taken back", free=2),))
     for _ in range(10):
         assert await counts.count(this, AT) is None
-        await counts.take_back(this, AT)
+        await counts.take_back(this)
 
     assert await let_through(counts, this, tries=9) == 3
 
@@ -182,3 +189,16 @@ async def test_what_there_was_no_room_to_look_at_costs_nobody_a_try(data_dir: Pa
         async with house.database.reading() as session:
             kept = set(await session.scalars(select(SignInFailureRow.failures)))
         assert kept == {looked_at}
+
+
+async def test_many_who_sign_in_at_once_wait_for_one_another_and_not_for_ever(data_dir: Path, postgres_url: str) -> None:
+    async with opened(data_dir, postgres_url) as house:
+        emails = [(await house.register()).user.email for _ in range(3)]
+
+        answers = await asyncio.gather(
+            *(house.login(email, password) for email in emails for password in (PASSWORD, WRONG, PASSWORD)), return_exceptions=True
+        )
+
+    signed_in = [answer for answer in answers if isinstance(answer, SignedIn)]
+    wrong = [answer for answer in answers if isinstance(answer, WrongCredentials)]
+    assert (len(signed_in), len(wrong)) == (6, 3), answers

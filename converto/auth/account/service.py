@@ -110,7 +110,6 @@ class AccountDesk(Desk, Account):
             raise WrongPassword
         new_hash = await self._good_hash(change.new_password, user, companies)
         async with self._across_tenants.writing() as session:
-            await self._forgive(session, counted)
             if not await Accounts(session).set_password(user.id, old=user.password_hash, new=new_hash):
                 raise WrongPassword  # somebody has changed it at this moment
             await MailedTokens(session).forget(user.id, "reset")
@@ -119,6 +118,7 @@ class AccountDesk(Desk, Account):
                 await self._end(session, row, "password_changed")
             await Audit(session).note(actor.tenant_id, "auth.password_changed", by=actor, client=client, sessions=len(others))
             await self._tell_of_password(session, user, client, actor.tenant_id)
+            await self._forgive(session, counted)
         return Ended(ended=len(others))
 
     async def forgot_password(self, forgotten: ForgottenPassword, client: Client) -> None:
@@ -146,13 +146,13 @@ class AccountDesk(Desk, Account):
             locked.email_verified_at = locked.email_verified_at or now()  # the letter was read there
             await Devices(session).forget_all(user.id)
             await Devices(session).add(user.id, hash_of(device_token), now())
-            await self._means.guard.pardon(session, user.email, client)
             ended = await Sessions(session).open_ones(user.id)
             for of in ended:
                 await self._end(session, of, "password_reset")
             company = await self._company_of(session, user)
             await Audit(session).note(company, "auth.password_reset", user_id=user.id, client=client, sessions=len(ended))
             await self._tell_of_password(session, user, client, company)
+            await self._means.guard.pardon(session, user.email, client)
         return PasswordIsReset(ended=len(ended), device_token=device_token)
 
     async def change_profile(self, actor: Actor, change: ProfileChange, client: Client) -> Me:

@@ -147,8 +147,9 @@ class FactorsDesk(PasskeyDesk, Factors):
             methods = ("pwd",)
         async with self._database.writing() as session:
             methods += await SecondStep(session, self._means.vault).require(user.id, proof.otp)
+            proved = await self._proved(session, actor, methods, client)
             await self._forgive(session, counted)
-            return await self._proved(session, actor, methods, client)
+            return proved
 
     async def _by_passkey(self, actor: Actor, assertion: Assertion) -> tuple[str, ...]:
         user_id, session_id = person(actor)

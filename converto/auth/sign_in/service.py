@@ -82,10 +82,10 @@ class SignInDesk(Desk, SignIn):
         try:
             async with self._across_tenants.writing() as session:
                 methods = ("pwd", *await SecondStep(session, self._means.vault).require(known.id, credentials.otp))
-                await self._forgive(session, counted)
                 if better_hash is not None:
                     await People(session).rehash(known.id, old=known.password_hash, new=better_hash)
                 arrival = await self._come_in(session, known, client, methods=methods)
+                await self._forgive(session, counted)
         except WrongOtp:
             await self._note_failure(known, credentials.email, client, what="otp")
             raise
