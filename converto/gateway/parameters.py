@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from converto.gateway.layers.idempotency import LONGEST_KEY, BadIdempotencyKey, InProgress, KeyReused
+from converto.gateway.strict_json import BadJson
 from converto.kernel.access import Access
+from converto.kernel.errors import Error
 from converto.kernel.web import problems
 
 IDEMPOTENCY_KEY: Mapping[str, Any] = {
@@ -22,6 +24,8 @@ def with_parameters(document: dict[str, Any], entries: Mapping[str, Access]) -> 
         for method, operation in operations.items():
             for parameter in operation.get("parameters", ()):
                 _without_null(parameter["schema"])
+            if any(kind.endswith("json") for kind in operation.get("requestBody", {}).get("content", ())):
+                _may_answer(operation, BadJson)
             if entries[f"{method.upper()} {path}"].creates:
                 _takes_a_key(operation)
     return document
@@ -47,7 +51,12 @@ def _without_null(schema: dict[str, Any]) -> None:
 def _takes_a_key(operation: dict[str, Any]) -> None:
     others = [parameter for parameter in operation.get("parameters", ()) if parameter["name"].lower() != "idempotency-key"]
     operation["parameters"] = [*others, dict(IDEMPOTENCY_KEY)]
-    for status, told in problems(BadIdempotencyKey, InProgress, KeyReused).items():
+    _may_answer(operation, BadIdempotencyKey, InProgress, KeyReused)
+
+
+def _may_answer(operation: dict[str, Any], *errors: type[Error]) -> None:
+    """Add errors to the answers of a route: their codes beside those that its module names."""
+    for status, told in problems(*errors).items():
         known = operation["responses"].setdefault(str(status), told | {"description": ""})
         codes = [known["description"]] if known["description"] else []
         known["description"] = ", ".join([*codes, told["description"]])
