@@ -44,6 +44,11 @@ class Browser:
             self.know_device(signed_in.device_token)
         return InBrowser(user=signed_in.user, tenant=signed_in.tenant, expires_in=signed_in.expires_in)
 
+    def continued(self, signed_in: SignedIn) -> SignedIn | InBrowser:
+        """Return what the body says where one session goes on in another: what lay in cookies stays there, where no script gets at it."""
+        self._by_cookie = self._by_cookie or "authorization" not in self._request.headers
+        return self.answered(signed_in)
+
     def know_device(self, token: str) -> None:
         """Have a browser keep what makes it known."""
         if self._by_cookie:

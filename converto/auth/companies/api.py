@@ -30,7 +30,8 @@ from converto.auth.companies.interface import (
     UnknownMember,
     UnprovedAccount,
 )
-from converto.auth.people import InvalidToken, Overloaded, SignedIn, StepUpRequired, WeakPassword
+from converto.auth.cookies import TheBrowser
+from converto.auth.people import InBrowser, InvalidToken, Overloaded, SignedIn, StepUpRequired, WeakPassword
 from converto.kernel.actor import Actor
 from converto.kernel.errors import Forbidden
 from converto.kernel.paging import BadCursor, Page
@@ -121,12 +122,16 @@ async def accept_invitation(
     acceptance: Acceptance,
     client: TheClient,
     actor: Annotated[Actor | None, Depends(_actor_if_any)],
+    browser: TheBrowser,
     response: Response,
 ) -> Joined:
     """Join the company that has invited you: signed in with that e-mail, or with a name and a password for a new account."""
     joined = await companies.accept_invitation(acceptance, client, actor=actor)
     response.headers["location"] = "/auth/tenant"
-    return joined
+    if not isinstance(joined.signed_in, SignedIn):
+        return joined
+    answered = browser.answered(joined.signed_in) if actor is None else browser.continued(joined.signed_in)
+    return joined.model_copy(update={"signed_in": answered})
 
 
 @router.get("/auth/companies", responses=problems(InvalidToken, Forbidden, BadCursor))
@@ -144,9 +149,11 @@ async def found_company(companies: TheCompanies, actor: CurrentActor, founding: 
 
 
 @router.post("/auth/companies/{company_id}/switch", dependencies=[Uncached], responses=problems(InvalidToken, Forbidden, UnknownCompany))
-async def switch_company(companies: TheCompanies, actor: CurrentActor, company_id: UUID, client: TheClient) -> SignedIn:
+async def switch_company(
+    companies: TheCompanies, actor: CurrentActor, company_id: UUID, client: TheClient, browser: TheBrowser
+) -> SignedIn | InBrowser:
     """Go on in another company of yours: new tokens, and those of before are refused."""
-    return await companies.switch_company(actor, company_id, client=client)
+    return browser.continued(await companies.switch_company(actor, company_id, client=client))
 
 
 @router.post(

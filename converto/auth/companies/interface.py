@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field
 from stdnum.exceptions import ValidationError
 from stdnum.fi import ytunnus
 
-from converto.auth.people import Client, Email, Name, OpaqueToken, Password, SignedIn, Tenant
+from converto.auth.people import Client, Email, InBrowser, Name, OpaqueToken, Password, SignedIn, Tenant
 from converto.auth.roles import Role
 from converto.kernel.actor import Actor
 from converto.kernel.errors import Conflict, Forbidden, Limited, NotFound
@@ -189,7 +189,7 @@ class Joined(Value):
 
     company: Company
     role: Role
-    signed_in: SignedIn | None
+    signed_in: SignedIn | InBrowser | None
 
 
 class Companies(Interface, Protocol):

@@ -6,6 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query
 
 from converto.auth.client import TheClient, Uncached
+from converto.auth.cookies import TheBrowser
 from converto.auth.people import InvalidToken, StepUpRequired, User
 from converto.auth.records.interface import Action, AuditEntry, AuditFilter, Deletion, Export, MustHandOver, Records, Since
 from converto.kernel.errors import Forbidden
@@ -44,9 +45,11 @@ async def export_me(records: TheRecords, actor: CurrentActor) -> Export:
 
 
 @router.delete("/auth/me", responses=problems(InvalidToken, StepUpRequired, MustHandOver))
-async def delete_me(records: TheRecords, actor: CurrentActor, client: TheClient) -> Deletion:
+async def delete_me(records: TheRecords, actor: CurrentActor, client: TheClient, browser: TheBrowser) -> Deletion:
     """Have your account deleted after the days of grace; you are signed out everywhere, and a sign-in until then offers to undo it."""
-    return await records.delete_me(actor, client=client)
+    deletion = await records.delete_me(actor, client=client)
+    browser.forget()
+    return deletion
 
 
 @router.post("/auth/me/restore", responses=problems(InvalidToken))

@@ -285,7 +285,7 @@ async def test_a_service_account_has_a_role_and_keys_that_outlive_who_made_them(
 
     actor = await office.auth.authenticate(key.key)
 
-    assert (actor.user_id, actor.api_key_id, actor.scopes) == (account.id, key.id, set(SCOPES))
+    assert (actor.user_id, actor.api_key_id, actor.scopes) == (account.id, key.id, frozenset(SCOPES))
     assert [each.id for each in (await office.auth.service_accounts(owner)).items] == [account.id]
     assert account.id not in {member.id for member in (await office.auth.members(owner)).items}
 

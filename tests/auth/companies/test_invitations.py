@@ -58,7 +58,7 @@ async def test_somebody_new_opens_an_account_and_is_in(office: Office) -> None:
 
     welcomed = await office.auth.accept_invitation(newcomer(token), CLIENT)
 
-    assert welcomed.signed_in is not None
+    assert isinstance(welcomed.signed_in, SignedIn)
     actor = await office.auth.authenticate(welcomed.signed_in.access_token)
     assert (actor.tenant_id, actor.role, welcomed.role) == (owner.tenant_id, "accountant", Role.ACCOUNTANT)
     kept = await user_row(office, actor.user_id)
@@ -73,7 +73,7 @@ async def test_who_is_signed_in_with_that_address_goes_on_in_the_company_with_th
 
     welcomed = await accept(office, token, actor)
 
-    assert welcomed.signed_in is not None
+    assert isinstance(welcomed.signed_in, SignedIn)
     moved = await office.auth.authenticate(welcomed.signed_in.access_token)
     assert (moved.tenant_id, moved.role) == (owner.tenant_id, "member")
     with pytest.raises(StepUpRequired):
