@@ -1,44 +1,44 @@
 """What the edge costs: the CPU time of its layers, against that of a bare FastAPI GET in the same run.
 
-A GET goes through uvicorn's protocol, as bytes in and bytes out, without a network. The limit: request id, figures and access log
-together cost at most 15 % of the bare one.
+A GET with a token goes through uvicorn's protocol, as bytes in and bytes out, without a network. It is asked of a bare FastAPI application,
+of the same with one layer more each time, the outermost first and in the order of the product, and of the product itself. The limit: all
+layers together cost at most 25 % of the bare one. In the last figure the product is as it is made, and so without FastAPI's own telemetry.
 """
 
 import asyncio
+import gc
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Sequence
+from pathlib import Path
 from statistics import median
 from typing import Any, TextIO, cast
 
 import uvicorn
 import uvloop
-from fastapi import FastAPI
-from prometheus_client import CollectorRegistry
+from fastapi import APIRouter, FastAPI
 from starlette.middleware import Middleware
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from converto.app import create_app
+from converto.auth.module import module as auth
 from converto.gateway.access_log import AccessLog
-from converto.gateway.figures import RequestFigures
-from converto.gateway.journal import Journal
-from converto.gateway.layers.authentication import Authentication, KnownTokens
-from converto.gateway.layers.failures import Failures
-from converto.gateway.layers.framing import Framing
-from converto.gateway.layers.json_bodies import JsonBodies
-from converto.gateway.layers.observation import Observation
-from converto.gateway.layers.security_headers import SecurityHeaders
-from converto.gateway.settings import GatewaySettings
+from converto.gateway.edge import Edge
+from converto.gateway.module import module as gateway
+from converto.kernel.access import Access, Admission
 from converto.kernel.actor import Actor
 from converto.kernel.clock import new_id
-from converto.kernel.config import Settings
+from converto.kernel.config import Environment, Settings
+from converto.kernel.manifest import Module
 
-LIMIT = 0.15
-ALWAYS = "request id, figures and access log"
+LIMIT = 0.25
+PRODUCT = "the product"
 ROUNDS = 300
 REQUESTS = 40
 TOKEN = "a" * 600
+SOMEBODY = Actor(tenant_id=new_id(), user_id=new_id(), scopes=frozenset({"ocr:read"}))
 GET = (
     f"GET /things/7 HTTP/1.1\r\nhost: 127.0.0.1:8000\r\naccept: */*\r\naccept-encoding: gzip, deflate\r\nconnection: keep-alive\r\n"
     f"user-agent: bench/1.0\r\nauthorization: Bearer {TOKEN}\r\n\r\n"
@@ -68,11 +68,11 @@ class Connection(asyncio.Transport):
 class Served:
     """An application behind uvicorn's protocol, asked over one connection."""
 
-    def __init__(self, name: str, layers: list[Middleware], journal: Journal) -> None:
+    def __init__(self, name: str, app: FastAPI, edge: Edge) -> None:
         self.name = name
         self.rounds_us: list[float] = []
-        self._journal = journal
-        config = uvicorn.Config(_application(layers), http="httptools", lifespan="off", log_config=None, access_log=False)
+        self._edge = edge
+        config = uvicorn.Config(app, http="httptools", lifespan="off", log_config=None, access_log=False, proxy_headers=False)
         config.load()
         self._protocol = HttpToolsProtocol(config, ServerState(), {})
         self._connection = Connection()
@@ -80,12 +80,13 @@ class Served:
 
     async def measure(self) -> None:
         """Note the CPU time of one request, in a round of several."""
+        self._edge.tokens.keep(TOKEN.encode(), SOMEBODY)
         start = time.process_time()
         for _ in range(REQUESTS):
             self._connection.whole.clear()
             self._protocol.data_received(GET)
             await self._connection.whole.wait()
-        self._journal.work_off()
+        self._edge.journal.work_off()
         self.rounds_us.append((time.process_time() - start) / REQUESTS * 1e6)
         assert self._connection.status_line == b"HTTP/1.1 200"
 
@@ -99,54 +100,62 @@ class Served:
         return median(self.rounds_us)
 
 
-def _application(layers: list[Middleware]) -> FastAPI:
+router = APIRouter(prefix="/things")
+
+
+@router.get("/{thing_id}")
+async def thing(thing_id: int) -> dict[str, Any]:
+    """Answer."""
+    return {"status": "ok", "thing_id": thing_id}
+
+
+THINGS = Module(name="things", router=router, access={"GET /things/{thing_id}": Access("ocr:read", Admission.READ)})
+
+
+def _bare(layers: Sequence[Middleware]) -> FastAPI:
     app = FastAPI(docs_url=None, redoc_url=None, middleware=layers)
-
-    @app.get("/things/{thing_id}")
-    async def thing(thing_id: int) -> dict[str, Any]:
-        return {"status": "ok", "thing_id": thing_id}
-
+    app.include_router(router)
     return app
 
 
-def _layers(journal: Journal) -> Mapping[str, Middleware]:
-    """Return every layer by what it does, the outermost first."""
-    settings = GatewaySettings()
-    tokens = KnownTokens(lifetime_s=3600, size=10)
-    tokens.keep(TOKEN.encode(), Actor(tenant_id=new_id()))
-    return {
-        ALWAYS: Middleware(Observation, journal=journal, deadline_s=settings.deadline_s),
-        "security headers": Middleware(SecurityHeaders),
-        "failures": Middleware(Failures),
-        "framing": Middleware(Framing, settings=settings),
-        "authentication, token known": Middleware(Authentication, auth=lambda: None, tokens=tokens),
-        "strict JSON, no body": Middleware(JsonBodies),
-    }
+def _product(folder: Path, log_to: TextIO) -> FastAPI:
+    settings = Settings(data_dir=folder, environment=Environment.TEST, log_format="json")
+    app = create_app(settings, [auth, gateway, THINGS])
+    app.state.edge.journal._access_log = AccessLog(settings, write=log_to.write)  # noqa: SLF001 - its lines go to a file, not to the terminal
+    return app
 
 
-async def measured(log_to: TextIO) -> list[Served]:
-    """Return what was measured, in rounds of all: bare, with each layer alone, and with all of them."""
-    journal = Journal(RequestFigures(CollectorRegistry()), AccessLog(Settings(log_format="json"), write=log_to.write))
-    layers = _layers(journal)
-    served = [Served("bare", [], journal), *(Served(name, [layer], journal) for name, layer in layers.items())]
-    served.append(Served("all", list(layers.values()), journal))
-    for _ in range(ROUNDS):
-        for one in served:
+async def measured(folder: Path, log_to: TextIO) -> list[Served]:
+    """Return what was measured, in rounds of all: bare, with the layers one after another, and the product."""
+    product = _product(folder, log_to)
+    edge: Edge = product.state.edge
+    layers = product.user_middleware
+    served = [Served("bare", _bare([]), edge)]
+    served += [Served(getattr(layer.cls, "__name__", ""), _bare(layers[: number + 1]), edge) for number, layer in enumerate(layers)]
+    served.append(Served(PRODUCT, product, edge))
+    gc.collect()
+    gc.freeze()  # as the product does once it has started
+    for number in range(ROUNDS):
+        for one in served if number % 2 else reversed(served):
             await one.measure()
     return served
 
 
 async def main() -> int:
     """Print what each layer costs, and return 1 where the limit does not hold."""
-    with tempfile.TemporaryFile("w", buffering=1) as log_to:
-        bare, *others = await measured(log_to)
-    shares = {one.name: one.beside(bare) - 1 for one in others}
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile("w", buffering=1) as log_to:
+        bare, *others = await measured(Path(folder), log_to)
     print(f"a bare FastAPI GET: {bare.cost_us:.0f} us of CPU")
-    for name, share in shares.items():
-        print(f"  + {name:36s} {share * bare.cost_us:5.1f} us {share:6.1%}")
-    share = shares[ALWAYS]
-    print(f"{ALWAYS}: {share:.1%} of a bare GET, limit {LIMIT:.0%}: {'holds' if share <= LIMIT else 'BROKEN'}")
-    return share > LIMIT
+    before = 0.0
+    for one in others:
+        share = one.beside(bare) - 1
+        if one.name == PRODUCT:
+            print(f"  {PRODUCT:22s} {share * bare.cost_us:5.1f} us {share:6.1%}")
+            continue
+        print(f"  + {one.name:20s} {(share - before) * bare.cost_us:5.1f} us {share - before:6.1%}, together {share:6.1%}")
+        before = share
+    print(f"all layers: {before:.1%} of a bare GET, limit {LIMIT:.0%}: {'holds' if before <= LIMIT else 'BROKEN'}")
+    return before > LIMIT
 
 
 if __name__ == "__main__":

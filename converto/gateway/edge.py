@@ -1,12 +1,13 @@
 """The edge around an application: the layers that every request passes, and the routes that every process answers."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from fastapi import FastAPI
+from starlette.middleware import Middleware
 
 from converto.auth.interface import Auth
 from converto.events.traffic import Traffic
@@ -20,17 +21,13 @@ from converto.gateway.health import watching
 from converto.gateway.interface import KeptAnswers
 from converto.gateway.journal import Journal
 from converto.gateway.layers.authentication import Authentication, KnownTokens
-from converto.gateway.layers.authorisation import Authorisation
 from converto.gateway.layers.cross_origin import CrossOrigin
-from converto.gateway.layers.failures import Failures
+from converto.gateway.layers.entrance import Entrance
 from converto.gateway.layers.framing import Framing
 from converto.gateway.layers.gate import Gate
 from converto.gateway.layers.idempotency import Idempotency
 from converto.gateway.layers.json_bodies import JsonBodies
-from converto.gateway.layers.limits import PrincipalLimits
-from converto.gateway.layers.observation import Observation
 from converto.gateway.layers.response_cache import ResponseCache
-from converto.gateway.layers.security_headers import SecurityHeaders
 from converto.gateway.limits import Limits
 from converto.gateway.origins import Origins
 from converto.gateway.plans import OnePlan
@@ -95,20 +92,33 @@ def _surround(app: FastAPI, edge: Edge) -> None:
     """Put the layers around an application: the last one added is the first to be passed."""
     settings, runtime, origins = edge.settings, edge.runtime, Origins(edge.settings.cors_origins)
     secrets = runtime.settings.rpc_secrets
-    app.add_middleware(JsonBodies)
-    app.add_middleware(ResponseCache, answers=edge.answers)
-    if runtime.is_edge:
-        secret = cache(lambda: secret_of(settings, runtime.settings))
-        app.add_middleware(Idempotency, kept=lambda: _kept(runtime), secret=secret, settings=settings)
-    app.add_middleware(Authorisation)
-    app.add_middleware(PrincipalLimits, limits=edge.limits, addresses=edge.addresses)
-    app.add_middleware(Authentication, auth=lambda: _auth(runtime), tokens=edge.tokens, secrets=secrets, origins=origins)
-    app.add_middleware(Gate, routes=edge.routes, admission=edge.admission, addresses=edge.addresses, drain=runtime.drain)
-    app.add_middleware(Framing, settings=settings)
-    app.add_middleware(Failures)
-    app.add_middleware(CrossOrigin, origins=origins)
-    app.add_middleware(SecurityHeaders, always_over_tls=runtime.settings.environment is Environment.PRODUCTION)
-    app.add_middleware(Observation, journal=edge.journal, deadline_s=settings.deadline_s, proxies=Proxies(settings.trusted_proxies))
+    app.add_middleware(
+        Gate,
+        routes=edge.routes,
+        admission=edge.admission,
+        addresses=edge.addresses,
+        authentication=Authentication(auth=lambda: _auth(runtime), tokens=edge.tokens, secrets=secrets, origins=origins),
+        limits=edge.limits,
+        drain=runtime.drain,
+        layers=_of_some(edge),
+    )
+    app.add_middleware(
+        Entrance,
+        journal=edge.journal,
+        deadline_s=settings.deadline_s,
+        framing=Framing(settings),
+        cross_origin=CrossOrigin(origins),
+        proxies=Proxies(settings.trusted_proxies),
+        tls=runtime.settings.environment is Environment.PRODUCTION,
+    )
+
+
+def _of_some(edge: Edge) -> Sequence[Middleware]:
+    """Return the layers that not every request passes, the outermost first."""
+    settings, runtime = edge.settings, edge.runtime
+    secret = cache(lambda: secret_of(settings, runtime.settings))
+    once = Middleware(Idempotency, kept=lambda: _kept(runtime), secret=secret, settings=settings)
+    return [*([once] if runtime.is_edge else []), Middleware(ResponseCache, answers=edge.answers), Middleware(JsonBodies)]
 
 
 def _limits(settings: GatewaySettings, modules: Mapping[str, ModuleSettings], together: CountsTogether | None) -> Limits:

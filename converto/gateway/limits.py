@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from time import monotonic
+from typing import NamedTuple
 from uuid import UUID
 
 from converto.gateway.plans import Plans
-from converto.gateway.rates import CountsTogether, Measure, NobodyCounts, Quota, Rates
+from converto.gateway.rates import CountsTogether, Measure, NobodyCounts, Quota, Rates, TooManyRequests
 from converto.kernel.actor import Actor
 from converto.kernel.errors import Unavailable
 
@@ -37,14 +38,11 @@ class Shared:
         return cls(Measure.of(quota), Measure.of(quota.shared_by(processes)))
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """How somebody stands after a request: what the answer says, and how long to wait where it was one too many."""
+class Standing(NamedTuple):
+    """How somebody stands after a request: what the answer says of it, and the error where it was one too many."""
 
-    policy: bytes
-    limit: bytes
-    refused: Measure | None = None
-    wait_s: float = 0.0
+    headers: tuple[tuple[bytes, bytes], ...]
+    refusal: TooManyRequests | None = None
 
 
 class Limits:
@@ -70,10 +68,24 @@ class Limits:
         self._known_plans: dict[UUID, tuple[Shared, float]] = {}
         self.refused: dict[str, int] = {}
 
+    def at_once(self, actor: Actor, module: str) -> Standing | None:
+        """Count a request of somebody who is signed in, where nobody else has to be asked; None where `of_principal` has to."""
+        known = self._known_plans.get(actor.tenant_id)
+        if known is None or self._shared is not None or monotonic() >= known[1]:
+            return None
+        of_module = self._by_module.get(module)
+        measures = (known[0].together,) if of_module is None else (known[0].together, of_module.together)
+        who = actor.api_key_id or actor.user_id
+        key = (actor.tenant_id.int, 0 if who is None else who.int)
+        return self._standing(measures, self._rates.take_all(key, measures))
+
     async def of_principal(self, actor: Actor, module: str) -> Standing:
         """Count a request of somebody who is signed in."""
         known = self._known_plans.get(actor.tenant_id)
         plan = known[0] if known is not None and monotonic() < known[1] else await self._look_up(actor.tenant_id)
+        standing = self.at_once(actor, module)
+        if standing is not None:
+            return standing
         of_module = self._by_module.get(module)
         quotas = (plan,) if of_module is None else (plan, of_module)
         return await self._take(f"{actor.tenant_id}:{actor.kind.value}:{actor.api_key_id or actor.user_id}", quotas)
@@ -108,13 +120,18 @@ class Limits:
         return self._standing(together, await counts.take(key, together))
 
     def _standing(self, measures: Sequence[Measure], ahead_s: Sequence[float]) -> Standing:
-        policy = ", ".join([measure.policy for measure in measures]).encode()
-        told = ", ".join([measure.standing(ahead) for measure, ahead in zip(measures, ahead_s, strict=True)]).encode()
-        least, measure = min(zip(ahead_s, measures, strict=True), key=lambda one: one[0])
+        if len(measures) == 1:
+            (measure,), (least,) = measures, ahead_s
+            policy, told = measure.policy, measure.standing(least)
+        else:
+            policy = ", ".join([measure.policy for measure in measures])
+            told = ", ".join([measure.standing(ahead) for measure, ahead in zip(measures, ahead_s, strict=True)])
+            least, measure = min(zip(ahead_s, measures, strict=True), key=lambda one: one[0])
+        headers = ((b"ratelimit", told.encode()), (b"ratelimit-policy", policy.encode()))
         if least >= 0:
-            return Standing(policy, told)
+            return Standing(headers)
         self.refused[measure.quota.name] = self.refused.get(measure.quota.name, 0) + 1
-        return Standing(policy, told, measure, -least)
+        return Standing(headers, measure.refusal(-least))
 
     async def _look_up(self, tenant_id: UUID) -> Shared:
         name = await self._plans.plan(tenant_id)

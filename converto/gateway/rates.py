@@ -5,7 +5,7 @@ generic cell rate algorithm: one moment for each principal says how far ahead of
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from time import monotonic
 from typing import Protocol
@@ -99,10 +99,10 @@ class Rates:
     def __init__(self, *, size: int = 100_000, clock: Callable[[], float] = monotonic) -> None:
         self._size = size
         self._clock = clock
-        self._until: dict[str, float] = {}
+        self._until: dict[Hashable, float] = {}
         """By principal, the moment to which what came would have lasted at an even pace."""
 
-    def take(self, key: str, measure: Measure, *, cost: int = 1) -> float:
+    def take(self, key: Hashable, measure: Measure, *, cost: int = 1) -> float:
         """Count a request, and return how many seconds its principal is ahead of an even pace; below zero, how long it has to wait."""
         moment = self._clock()
         until = self._until.get(key, 0.0)
@@ -114,22 +114,22 @@ class Rates:
             self._make_room(moment)
         return ahead_s
 
-    def take_all(self, key: str, measures: Sequence[Measure]) -> Sequence[float]:
+    def take_all(self, key: Hashable, measures: Sequence[Measure]) -> Sequence[float]:
         """Count a request under several quotas, as `take` does: under all of them, or, where one refuses, under none."""
         if len(measures) == 1:
-            return (self.take(f"{key}:{measures[0].quota.name}", measures[0]),)
-        keys = [f"{key}:{measure.quota.name}" for measure in measures]
+            return (self.take((key, measures[0].quota.name), measures[0]),)
+        keys = [(key, measure.quota.name) for measure in measures]
         told = [self._ahead_s(one, measure) for one, measure in zip(keys, measures, strict=True)]
         if min(told) >= 0:
             return [self.take(one, measure) for one, measure in zip(keys, measures, strict=True)]
         return [ahead_s if ahead_s < 0 else ahead_s - measure.each_s for ahead_s, measure in zip(told, measures, strict=True)]
 
-    def _ahead_s(self, key: str, measure: Measure) -> float:
+    def _ahead_s(self, key: Hashable, measure: Measure) -> float:
         """Return what `take` would, without counting."""
         ahead_s = max(self._until.get(key, 0.0) - self._clock(), 0.0) + measure.each_s
         return measure.most_s - ahead_s if ahead_s > measure.most_s + _ROUNDING_S else ahead_s
 
-    def charge(self, key: str, measure: Measure, *, cost: int) -> None:
+    def charge(self, key: Hashable, measure: Measure, *, cost: int) -> None:
         """Count what has cost more than one request, as far as the quota goes."""
         moment = self._clock()
         until = max(self._until.get(key, 0.0), moment) + measure.each_s * cost

@@ -51,6 +51,11 @@ class Access:
         return self.scope not in OPEN
 
     @property
+    def is_look(self) -> bool:
+        """Whether it is one of the short looks for which nobody signs in, and that are answered to the end."""
+        return self.admission is Admission.HEALTH and not self.needs_actor
+
+    @property
     def is_counted(self) -> bool:
         """Whether it competes for a place with others of its class; what our own processes ask is bounded where it comes from."""
         return self.scope != PROCESSES

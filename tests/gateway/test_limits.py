@@ -33,7 +33,7 @@ def some(**others: Any) -> Limits:
 
 
 async def let_in(limits: Limits, actor: Actor, module: str, *, tries: int = 20) -> int:
-    return len([standing for standing in [await limits.of_principal(actor, module) for _ in range(tries)] if standing.refused is None])
+    return len([standing for standing in [await limits.of_principal(actor, module) for _ in range(tries)] if standing.refusal is None])
 
 
 async def test_each_principal_may_send_what_its_companys_plan_allows() -> None:
@@ -50,13 +50,13 @@ async def test_what_one_quota_refuses_uses_up_no_other() -> None:
     of_all = some()
     await let_in(of_all, ANNA, "ocr")
     standing = await of_all.of_principal(ANNA, "")
-    assert (standing.limit, standing.refused) == (b'"small";r=0;t=18', None)
+    assert standing == (((b"ratelimit", b'"small";r=0;t=18'), (b"ratelimit-policy", b'"small";q=10;w=60')), None)
 
 
 async def test_a_limited_module_limits_also_those_who_are_not_signed_in() -> None:
     of_all = some()
     told = [await of_all.of_nobody("203.0.113.7", "ocr") for _ in range(3)]
-    assert [one is not None and one.refused is None for one in told] == [True, True, False]
+    assert [one is not None and one.refusal is None for one in told] == [True, True, False]
     assert await of_all.of_nobody("203.0.113.7", "vat") is None
 
 

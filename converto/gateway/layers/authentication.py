@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from uuid import UUID
 
 from pydantic import SecretStr
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Scope
 
 from converto.auth.interface import Auth
 from converto.gateway.origins import Origins, cookie, has_our_cookie
@@ -18,9 +18,6 @@ from converto.kernel.web import ACCESS_COOKIE
 
 LONGEST_TOKEN = 4096
 API_KEY = b"cvt_"
-OWN_AFFAIR = ("/health", "/metrics", "/internal/")
-"""Paths that no person signs in for, though their callers may send a token of another kind."""
-_READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class KnownTokens:
@@ -60,39 +57,41 @@ class Authentication:
     """Says in the scope who asks (`converto.actor`), or why nobody knows (`converto.refusal`): the route decides whether it matters."""
 
     def __init__(
-        self,
-        app: ASGIApp,
-        *,
-        auth: Callable[[], Auth | None],
-        tokens: KnownTokens,
-        secrets: Sequence[SecretStr] = (),
-        origins: Origins | None = None,
+        self, *, auth: Callable[[], Auth | None], tokens: KnownTokens, secrets: Sequence[SecretStr] = (), origins: Origins | None = None
     ) -> None:
-        self._app = app
         self._origins = origins or Origins(())
         self._auth = auth
         self._tokens = tokens
         self._secrets = secrets
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request. Raises ForeignOrigin."""
-        token = self._token(scope) if scope["type"] == "http" and not scope["path"].startswith(OWN_AFFAIR) else None
+    def known(self, scope: Scope) -> bool:
+        """Find out who asks from memory alone; False means that `ask` has to. Raises ForeignOrigin."""
+        token = self._token(scope)
         if token is None:
-            await self._app(scope, receive, send)
+            return True
+        # an API key may be good from some addresses alone, so it is known by both
+        if token.startswith(API_KEY):
+            token += b"@" + (scope.get("client") or ("",))[0].encode()
+        actor = self._tokens.find(token)
+        if actor is None:
+            return False
+        scope["converto.actor"] = actor
+        return True
+
+    async def ask(self, scope: Scope) -> None:
+        """Have auth say who asks."""
+        token = self._token(scope)
+        if token is None:
             return
+        address = (scope.get("client") or ("",))[0] if token.startswith(API_KEY) else None
         try:
-            # an API key may be good from some addresses alone, so it is known by both
-            address = (scope.get("client") or ("",))[0] if token.startswith(API_KEY) else None
-            known_as = token if address is None else token + b"@" + address.encode()
-            actor = scope["converto.actor"] = self._tokens.find(known_as) or await self._ask(token, known_as, address=address)
+            scope["converto.actor"] = await self._ask(token, token if address is None else token + b"@" + address.encode(), address=address)
         except Error as refusal:
             scope["converto.refusal"] = refusal
-            actor = None
-        try:
-            await self._app(scope, receive, send)
-        finally:
-            if actor is not None and scope["path"].startswith("/auth/") and scope["method"] not in _READING:
-                self._tokens.forget(actor.user_id)  # what it has just changed may be its own session or role
+
+    def forget(self, actor: Actor) -> None:
+        """Ask anew about a person who has changed something: it may be the own session or role."""
+        self._tokens.forget(actor.user_id)
 
     def _token(self, scope: Scope) -> bytes | None:
         """Return what a request is signed in by. Raises ForeignOrigin, also where nobody has to be signed in: a cookie may do so itself."""

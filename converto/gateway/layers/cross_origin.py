@@ -1,7 +1,10 @@
 """Cross-origin requests: a browser is told that pages of the listed addresses, and no others, may read the answers."""
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from collections.abc import Mapping
 
+from starlette.types import Scope, Send
+
+from converto.gateway.layers.security_headers import Headers
 from converto.gateway.origins import Origins
 
 METHODS = b"GET, HEAD, POST, PUT, PATCH, DELETE"
@@ -17,41 +20,38 @@ _VARY = (b"vary", b"Origin")
 class CrossOrigin:
     """Answers preflights and marks the answers; without a list every other address stays out."""
 
-    def __init__(self, app: ASGIApp, *, origins: Origins) -> None:
-        self._app = app
-        self._origins = origins
+    def __init__(self, origins: Origins) -> None:
+        self._listed = origins.listed
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
-        if scope["type"] != "http" or not self._origins.listed:
-            await self._app(scope, receive, send)
-            return
-        headers = dict(scope["headers"])
+    @property
+    def any(self) -> bool:
+        """Whether any address is listed."""
+        return bool(self._listed)
+
+    def marks(self, headers: Mapping[bytes, bytes]) -> Headers:
+        """Return what the answer to a request bears."""
         origin = headers.get(b"origin")
-        marks = _marks(origin) if origin in self._origins.listed else [_VARY]
-        if origin is not None and scope["method"] == "OPTIONS" and b"access-control-request-method" in headers and len(marks) > 1:
-            await _preflight(marks, send)
-            return
+        return _marks(origin) if origin is not None and origin in self._listed else (_VARY,)
 
-        async def answer(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", ()), *marks]
-            await send(message)
+    def is_preflight(self, scope: Scope, headers: Mapping[bytes, bytes]) -> bool:
+        """Tell whether a browser asks in the name of a listed address what it may send."""
+        return scope["method"] == "OPTIONS" and b"access-control-request-method" in headers and headers.get(b"origin") in self._listed
 
-        await self._app(scope, receive, answer)
+    async def preflight(self, send: Send) -> None:
+        """Say what a page of a listed address may send."""
+        headers = [
+            (b"access-control-allow-methods", METHODS),
+            (b"access-control-allow-headers", TAKEN),
+            (b"access-control-max-age", PREFLIGHT_S),
+        ]
+        await send({"type": "http.response.start", "status": 204, "headers": headers})
+        await send({"type": "http.response.body", "body": b""})
 
 
-def _marks(origin: bytes | None) -> list[tuple[bytes, bytes]]:
-    return [
-        (b"access-control-allow-origin", origin or b""),
+def _marks(origin: bytes) -> Headers:
+    return (
+        (b"access-control-allow-origin", origin),
         (b"access-control-allow-credentials", b"true"),
         (b"access-control-expose-headers", SHOWN),
         _VARY,
-    ]
-
-
-async def _preflight(marks: list[tuple[bytes, bytes]], send: Send) -> None:
-    allowed = [(b"access-control-allow-methods", METHODS), (b"access-control-allow-headers", TAKEN)]
-    headers = [*marks, *allowed, (b"access-control-max-age", PREFLIGHT_S)]
-    await send({"type": "http.response.start", "status": 204, "headers": headers})
-    await send({"type": "http.response.body", "body": b""})
+    )

@@ -11,57 +11,52 @@ from converto.kernel.errors import BadRequest, TooLarge
 
 _HOST = re.compile(rb"(?P<name>[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?")
 _ONCE = (b"host", b"content-length", b"transfer-encoding", b"content-type", b"authorization")
+REMEMBERED = 100
+"""So many names of hosts that were good are known again at once."""
 _INVENTED = (b"x-user-", b"x-tenant-")
 
 
 class Framing:
-    """Refuses what two servers in a row could read as two different requests, and counts the bytes of a body as they come."""
+    """Refuses what two servers in a row could read as two different requests."""
 
-    def __init__(self, app: ASGIApp, *, settings: GatewaySettings) -> None:
-        self._app = app
+    def __init__(self, settings: GatewaySettings) -> None:
         self._settings = settings
         self._trusted = frozenset(host.encode() for host in settings.trusted_hosts)
+        self._good_hosts: set[bytes] = set()
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request. Raises BadRequest, TooLarge."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
+    def check(self, scope: Scope, headers: Mapping[bytes, bytes]) -> int:
+        """Return the most bytes that a request may bring. Raises BadRequest, TooLarge."""
         listed = scope["headers"]
-        headers = dict(listed)
         if len(headers) < len(listed):
             _check_repeated([name for name, _ in listed])
-        self._check_host(headers.get(b"host"))
-        _check_target(scope)
+        host = headers.get(b"host")
+        if host not in self._good_hosts:
+            self._check_host(host)
+        if "\0" in scope["path"] or b"%00" in scope["query_string"]:
+            raise BadRequest(reason="There is a NUL character in the address.")
         for name in headers:
             if name.startswith(_INVENTED):
                 scope["headers"] = [header for header in listed if not header[0].startswith(_INVENTED)]
                 break
-        await self._counting(scope, receive, send, headers=headers)
+        return self._check_length(scope, headers) if has_body(headers) else 0
 
     def _check_host(self, host: bytes | None) -> None:
         matched = _HOST.fullmatch(host) if host is not None else None
-        if matched is None:
+        if matched is None or host is None:
             raise BadRequest(reason="A request names exactly one host.")
         if self._trusted and matched["name"].lower() not in self._trusted:
             raise BadRequest(reason="This host is not served here.")
+        if len(self._good_hosts) < REMEMBERED:
+            self._good_hosts.add(host)
 
-    async def _counting(self, scope: Scope, receive: Receive, send: Send, *, headers: Mapping[bytes, bytes]) -> None:
+    def _check_length(self, scope: Scope, headers: Mapping[bytes, bytes]) -> int:
         declared = headers.get(b"content-length")
         if declared is not None and (b"transfer-encoding" in headers or not declared.isdigit() or len(declared) > 15):
             raise BadRequest(reason="It is not clear where the body ends.")
         max_bytes = self._limit(scope["path"], headers.get(b"content-type", b""))
         if declared is not None and int(declared) > max_bytes:
             raise TooLarge(max_bytes=max_bytes)
-        body = _Counted(scope, receive, send, max_bytes=max_bytes)
-        try:
-            await self._app(scope, body.receive, body.send)
-        except Exception as error:
-            if body.is_too_large and not body.answered:
-                raise TooLarge(max_bytes=max_bytes) from error
-            raise
-        if body.is_too_large and not body.answered:
-            raise TooLarge(max_bytes=max_bytes)
+        return max_bytes
 
     def _limit(self, path: str, content_type: bytes) -> int:
         if path.startswith("/internal/"):
@@ -71,14 +66,27 @@ class Framing:
         return self._settings.json_max_bytes
 
 
+def has_body(headers: Mapping[bytes, bytes]) -> bool:
+    """Tell whether a request brings something."""
+    return b"content-length" in headers or b"transfer-encoding" in headers
+
+
+async def within_bounds(app: ASGIApp, scope: Scope, receive: Receive, *, send: Send, max_bytes: int) -> None:
+    """Have an application serve a request, and count the bytes of its body as they come. Raises TooLarge."""
+    body = _Counted(scope, receive, send, max_bytes=max_bytes)
+    try:
+        await app(scope, body.receive, body.send)
+    except Exception as error:
+        if body.is_too_large and not body.answered:
+            raise TooLarge(max_bytes=max_bytes) from error
+        raise
+    if body.is_too_large and not body.answered:
+        raise TooLarge(max_bytes=max_bytes)
+
+
 def _check_repeated(names: Sequence[bytes]) -> None:
     if any(names.count(name) > 1 for name in _ONCE):
         raise BadRequest(reason="A header that may stand once stands there twice.")
-
-
-def _check_target(scope: Scope) -> None:
-    if "\0" in scope["path"] or b"%00" in scope["query_string"]:
-        raise BadRequest(reason="There is a NUL character in the address.")
 
 
 class _Counted:

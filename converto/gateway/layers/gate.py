@@ -1,19 +1,30 @@
-"""Whether a request is taken on at all: there is such a route, the process is not about to end, and not too much is being done already."""
+"""Whether a request may go on: there is such a route and a place for it, and its sender may use it and has not sent too much.
+
+One layer and not five, in this order: the route; the end of this process; what the address sends; a place in the class of the route; who
+asks; what that principal sends; what it may do. Only then is anything done for the request.
+"""
 
 from collections.abc import Sequence
 from time import monotonic
 
+from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from converto.gateway.addresses import Addresses
 from converto.gateway.admission import QUIET, Admission, Lane
+from converto.gateway.layers.authentication import Authentication
+from converto.gateway.layers.authorisation import authorise
+from converto.gateway.limits import Limits, Standing
 from converto.gateway.routes import Found, Routes
-from converto.kernel.access import PROCESSES
+from converto.kernel.access import OPEN, PUBLIC, Access
 from converto.kernel.access import Admission as Class
+from converto.kernel.actor import Actor
 from converto.kernel.context import current, within
 from converto.kernel.drain import Drain
 from converto.kernel.errors import MethodNotAllowed, NotFound, Unavailable
 from converto.kernel.web import problem
+
+_READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class Draining(Unavailable):
@@ -24,23 +35,38 @@ class Draining(Unavailable):
 
 
 class Gate:
-    """Says in the scope (`converto.route`) which route a request is for; what is for none goes no further, and costs next to nothing.
+    """Says in the scope which route a request is for (`converto.route`) and who asks (`converto.actor`), and lets it on, or raises.
 
-    What one address sends too much of is refused before it competes with others for a place. Operators' looks and calls between our own
-    processes are let in also while this process ends: those who are let in already need them.
+    `layers` are what only some requests need: bodies, what creates, what is kept. The others pass none of them. Operators' looks and calls
+    between our own processes are let in also while this process ends: those who are let in already need them.
     """
 
-    def __init__(self, app: ASGIApp, *, routes: Routes, admission: Admission, addresses: Addresses, drain: Drain) -> None:
-        self._app = app
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        routes: Routes,
+        admission: Admission,
+        addresses: Addresses,
+        authentication: Authentication,
+        limits: Limits,
+        drain: Drain,
+        layers: Sequence[Middleware] = (),
+    ) -> None:
+        self._app = self._through = app
+        for layer in reversed(layers):
+            self._through = layer.cls(self._through, *layer.args, **layer.kwargs)
         self._routes = routes
         self._admission = admission
         self._lanes = admission.lanes
         self._work = admission.work
         self._addresses = addresses
+        self._authentication = authentication
+        self._limits = limits
         self._drain = drain
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request. Raises NotFound, Draining, TooManyRequests, Busy."""
+        """Serve one request. Raises NotFound, Draining, TooManyRequests, Busy, Unauthenticated, Forbidden."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -49,8 +75,8 @@ class Gate:
             await self._nowhere(scope, receive, send)
             return
         scope["converto.route"] = found
-        if found.access.admission is Class.HEALTH:
-            await self._look(found, scope, receive, send=send)
+        if found.access.is_look:
+            await self._look(found.access, scope, receive, send=send)
         elif self._drain.has_begun:
             raise Draining(retry_after_s=1)
         else:
@@ -58,22 +84,54 @@ class Gate:
             await self._work_on(found, scope, receive, send=send)
 
     async def _work_on(self, found: Found, scope: Scope, receive: Receive, *, send: Send) -> None:
-        if found.access.waits and _would_wait(scope):
-            await self._within(self._admission.waiting, scope, receive, send=send)
-            return
-        lane = self._lanes[found.access.admission]
+        """Serve a request that takes a place in its class, and learn from it how busy we are."""
+        waits = found.access.waits and _would_wait(scope)
+        lane = self._admission.waiting if waits else self._lanes[found.access.admission]
         if not lane.enter():
             await lane.wait()
         began, quiet = monotonic(), self._work.at_once <= QUIET
         try:
-            if found.timeout_s is None:
-                await self._app(scope, receive, send)
-            else:
-                with within(deadline=_sooner(began + found.timeout_s)):
-                    await self._app(scope, receive, send)
+            if not self._authentication.known(scope):
+                await self._authentication.ask(scope)
+            standing = await self._standing(scope, found)
+            if standing is not None:
+                scope["converto.headers"] = standing.headers
+                if standing.refusal is not None:
+                    raise standing.refusal
+            if found.access.scope not in OPEN:
+                authorise(found.access, scope.get("converto.actor"), refusal=scope.get("converto.refusal"))
+            await self._on(found, scope, receive, send=send)
         finally:
             lane.leave()
-            self._learn(lane, found, scope, began=began, quiet=quiet)
+            if not waits:
+                self._learn(lane, found, scope, began=began, quiet=quiet)
+
+    async def _standing(self, scope: Scope, found: Found) -> Standing | None:
+        """Count a request of whoever it is, and return how they stand."""
+        actor: Actor | None = scope.get("converto.actor")
+        if actor is not None:
+            return self._limits.at_once(actor, found.module) or await self._limits.of_principal(actor, found.module)
+        refusal = scope.get("converto.refusal")
+        if refusal is not None and not isinstance(refusal, Unavailable):
+            self._addresses.charge_bad_token(scope)
+        if found.access.admission is Class.AUTH and found.access.scope == PUBLIC:
+            return await self._limits.of_sign_in(self._addresses.key(scope))
+        return await self._limits.of_nobody(self._addresses.key(scope), found.module)
+
+    async def _on(self, found: Found, scope: Scope, receive: Receive, *, send: Send) -> None:
+        """Let a request on to its route, through the layers that it needs."""
+        is_plain = scope["method"] in _READING and not found.access.cache_s
+        app = self._app if is_plain else self._through
+        try:
+            if found.timeout_s is None:
+                await app(scope, receive, send)
+            else:
+                with within(deadline=_sooner(monotonic() + found.timeout_s)):
+                    await app(scope, receive, send)
+        finally:
+            actor: Actor | None = None if is_plain else scope.get("converto.actor")
+            if actor is not None and scope["path"].startswith("/auth/"):
+                self._authentication.forget(actor)
 
     def _learn(self, lane: Lane, found: Found, scope: Scope, *, began: float, quiet: bool) -> None:
         """Take note of how long a success took from the whole request to the first byte of its answer: the rest is the network's time."""
@@ -82,21 +140,16 @@ class Gate:
             began = scope.get("converto.received", began)
             lane.learn(found, answered - began, quiet=quiet and self._work.at_once <= QUIET)
 
-    async def _look(self, found: Found, scope: Scope, receive: Receive, *, send: Send) -> None:
+    async def _look(self, access: Access, scope: Scope, receive: Receive, *, send: Send) -> None:
         """Serve an operator's look, or one of our own processes, whose calls are bounded where they come from."""
-        if found.access.scope == PROCESSES:
-            await self._app(scope, receive, send)
-        else:
-            await self._within(self._lanes[Class.HEALTH], scope, receive, send=send)
-
-    async def _within(self, lane: Lane, scope: Scope, receive: Receive, *, send: Send) -> None:
-        """Serve a request in a lane whose cap stands."""
-        if not lane.enter():
+        lane = self._lanes[Class.HEALTH] if access.is_counted else None
+        if lane is not None and not lane.enter():
             await lane.wait()
         try:
             await self._app(scope, receive, send)
         finally:
-            lane.leave()
+            if lane is not None:
+                lane.leave()
 
     async def _nowhere(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._addresses.take(scope)

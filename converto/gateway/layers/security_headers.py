@@ -1,6 +1,6 @@
 """What every answer tells a browser: take it as what it says it is, show it in no frame, keep no copy, load nothing."""
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from collections.abc import Iterable
 
 API_POLICY = b"default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 _ALWAYS = (
@@ -39,28 +39,7 @@ def headers_of_all() -> Headers:
     return _OURS[False, False, False]
 
 
-class SecurityHeaders:
-    """Adds the headers; a route may set a policy and a cache control of its own."""
-
-    def __init__(self, app: ASGIApp, *, always_over_tls: bool = False) -> None:
-        """Take whether browsers reach this installation by TLS alone, also where it ends before us: in production they do."""
-        self._app = app
-        self._always_over_tls = always_over_tls
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-
-        over_tls = self._always_over_tls or scope["scheme"] == "https"
-
-        async def answer(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = message.get("headers", ())
-                names = [header[0] for header in headers]
-                ours = _OURS[b"content-security-policy" in names, b"cache-control" in names, over_tls]
-                message["headers"] = [*headers, *ours]
-            await send(message)
-
-        await self._app(scope, receive, answer)
+def headers_beside(headers: Iterable[tuple[bytes, bytes]], *, over_tls: bool) -> Headers:
+    """Return what is added to the headers of an answer; a route may set a policy and a cache control of its own."""
+    names = [header[0] for header in headers]
+    return _OURS[b"content-security-policy" in names, b"cache-control" in names, over_tls]

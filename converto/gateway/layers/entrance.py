@@ -1,0 +1,130 @@
+"""The way in and out of every request: its id, trace and deadline, its framing, the headers and the problems of its answer, its record.
+
+One layer and not five, for every request passes it: what five have to look up anew each, one knows; and each wrapper around `send` is
+paid for with every part of every answer.
+"""
+
+import re
+from time import monotonic
+
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from converto.gateway.addresses import Proxies
+from converto.gateway.journal import Journal
+from converto.gateway.layers.cross_origin import CrossOrigin
+from converto.gateway.layers.framing import Framing, has_body, within_bounds
+from converto.gateway.layers.security_headers import Headers, headers_beside
+from converto.kernel.clock import new_id
+from converto.kernel.context import Context, new_trace_parent, within
+from converto.kernel.errors import Error, Internal
+from converto.kernel.web import problem
+
+CLIENT_GONE = 499
+"""The status that a request is counted under which nobody waited for: none was sent."""
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,100}")
+_TRACE_PARENT = re.compile(rb"(?!ff)([0-9a-f]{2})-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?")
+_EVENT_STREAM = b"text/event-stream"
+log = structlog.get_logger()
+
+
+class Exchange:
+    """One request and its answer, on the way out."""
+
+    __slots__ = ("_marks", "_over_tls", "_scope", "_send", "sent", "status")
+
+    def __init__(self, scope: Scope, send: Send, marks: Headers, *, over_tls: bool) -> None:
+        self._scope = scope
+        self._send = send
+        self._marks = marks
+        self._over_tls = over_tls
+        self.status = 0
+        self.sent = 0
+
+    async def send(self, message: Message) -> None:
+        """Send a part of the answer; with the first of them goes what every answer bears."""
+        if message["type"] == "http.response.start":
+            self.status = status = message["status"]
+            self._scope["converto.answered"] = (status, monotonic())
+            headers = message.get("headers", ())
+            limits = self._scope.get("converto.headers", ())
+            message["headers"] = [*headers, *headers_beside(headers, over_tls=self._over_tls), *self._marks, *limits]
+        elif message["type"] == "http.response.body":
+            self.sent += len(message.get("body", b""))
+        await self._send(message)
+
+
+class Entrance:
+    """Serves each request within a context, answers for whatever fails further in, and has the journal remember how it went."""
+
+    def __init__(
+        self, app: ASGIApp, *, journal: Journal, deadline_s: float, framing: Framing, cross_origin: CrossOrigin, proxies: Proxies, tls: bool
+    ) -> None:
+        """Take whether browsers reach this installation by TLS alone, also where it ends before us: in production they do."""
+        self._app = app
+        self._journal = journal
+        self._deadline_s = deadline_s
+        self._framing = framing
+        self._cross_origin = cross_origin if cross_origin.any else None
+        self._believe = proxies.believe if proxies.any else None
+        self._tls = tls
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        start = monotonic()
+        if self._believe is not None:
+            self._believe(scope)
+        headers = dict(scope["headers"])
+        context = self._context(headers, start)
+        marks: Headers = ((b"x-request-id", context.request_id.encode()),)
+        if self._cross_origin is not None:
+            marks += self._cross_origin.marks(headers)
+        exchange = Exchange(scope, send, marks, over_tls=self._tls or scope["scheme"] == "https")
+        try:
+            with within(context):
+                await self._answered(scope, receive, exchange, headers=headers)
+        except Exception:
+            exchange.status = 500
+            raise
+        finally:
+            self._journal.note(scope, context, status=exchange.status or CLIENT_GONE, sent=exchange.sent, start=start)
+
+    async def _answered(self, scope: Scope, receive: Receive, exchange: Exchange, *, headers: dict[bytes, bytes]) -> None:
+        """Serve a request, and answer for what is further in where that raises."""
+        try:
+            max_bytes = self._framing.check(scope, headers)
+            if self._cross_origin is not None and self._cross_origin.is_preflight(scope, headers):
+                await self._cross_origin.preflight(exchange.send)
+            elif has_body(headers):
+                await within_bounds(self._app, scope, receive, send=exchange.send, max_bytes=max_bytes)
+            else:
+                await self._app(scope, receive, exchange.send)
+        except Exception as error:
+            if not isinstance(error, Error):
+                log.exception("http.failed", **{"http.request.method": scope["method"], "error.type": type(error).__name__})
+            if exchange.status:
+                raise  # the server cuts the connection: an answer that broke off must not look complete
+            await problem(error if isinstance(error, Error) else Internal())(scope, receive, exchange.send)
+
+    def _context(self, headers: dict[bytes, bytes], start: float) -> Context:
+        given = headers.get(b"traceparent")
+        parent = None if given is None else _trace_parent(given)
+        trace_parent = new_trace_parent(parent)
+        wanted = headers.get(b"x-request-id")
+        if wanted is not None and _REQUEST_ID.fullmatch(wanted):
+            request_id = wanted.decode()
+        else:
+            # the id of a trace that begins here is as good as any, and costs nothing
+            request_id = str(new_id()) if parent else trace_parent[3:35]
+        return Context(request_id, trace_parent, None if headers.get(b"accept") == _EVENT_STREAM else start + self._deadline_s)
+
+
+def _trace_parent(given: bytes) -> str | None:
+    """Return a W3C `traceparent` if it is one; a later version than ours may say more than ours."""
+    matched = _TRACE_PARENT.fullmatch(given)
+    if matched is None or (matched[1] == b"00" and matched[2]):
+        return None
+    return given.decode("latin-1")
