@@ -104,7 +104,7 @@ def _plain(schema: Mapping[str, Any], name: str, things: Mapping[str, str], *, i
         "password": lambda: PASSWORD,
         "date-time": lambda: "2026-12-31T00:00:00Z",
         "date": lambda: "2026-12-31",
-        "integer": lambda: schema.get("minimum", 1),
+        "integer": lambda: int(schema.get("minimum", 1)),
         "number": lambda: schema.get("minimum", 1),
         "boolean": lambda: False,
         "array": lambda: [item(schema["items"])] if schema.get("minItems") else [],
