@@ -8,7 +8,10 @@ from converto.gateway.layers.security_headers import Headers
 from converto.gateway.origins import Origins
 
 METHODS = b"GET, HEAD, POST, PUT, PATCH, DELETE"
-TAKEN = b"Authorization, Content-Type, Idempotency-Key, If-None-Match, Last-Event-ID, Prefer, Traceparent, X-Request-Id"
+TAKEN = (
+    b"Authorization, Content-Type, Idempotency-Key, If-None-Match, Last-Event-ID, Prefer, Traceparent, X-Converto-Device, "
+    b"X-Converto-Session, X-Request-Id"
+)
 SHOWN = (
     b"ETag, Idempotent-Replayed, Location, Preference-Applied, RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate, X-Request-Id, "
     b"Content-Disposition"
