@@ -28,17 +28,15 @@ class ResponseCache:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         found: Found | None = scope.get("converto.route")
-        if found is None:
+        if found is None or (scope["method"] in _READING and not found.access.cache_s):
             await self._app(scope, receive, send)
             return
         actor: Actor | None = scope.get("converto.actor")
         whose = Whose(actor.tenant_id if actor is not None else None, found.module)
-        if scope["method"] not in _READING:
-            await self._written(whose, scope, receive, send=send)
-        elif found.access.cache_s and scope["method"] == "GET":
+        if scope["method"] in _READING:
             await self._read(found, actor, whose)(scope, receive, send)
         else:
-            await self._app(scope, receive, send)
+            await self._written(whose, scope, receive, send=send)
 
     async def _written(self, whose: Whose, scope: Scope, receive: Receive, *, send: Send) -> None:
         """Serve a request that may change something: before and after, so that nothing is kept that was read meanwhile."""
