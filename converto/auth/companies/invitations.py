@@ -129,6 +129,7 @@ class InvitationDesk(Desk):
                 # whoever opened it may have done so to be let in here by somebody else's letter
                 raise UnprovedAccount
             user.email_verified_at = user.email_verified_at or moment
+            await self._hold_logs(session, row.tenant_id, actor)
             role = await self._come(session, row, user, client=client)
             opened = None if actor is None else await self._move(session, actor, (user, company, role), client=client)
         joined = Joined(company=company_of(company), role=role, signed_in=None)
@@ -181,9 +182,18 @@ class InvitationDesk(Desk):
         opened.proved_at = of.proved_at
         await self._end(session, of, "company_switched")
         await Members(session).turn_to(tenant.id, user.id, at=now())
-        for company in sorted({actor.tenant_id, tenant.id}):  # in one order, so that two who switch at once do not wait for one another
+        await self._hold_logs(session, tenant.id, actor)
+        for company in {actor.tenant_id, tenant.id}:
             await Audit(session).note(company, "auth.company_switched", by=actor, target=opened.id, client=client)
         return opened, token
+
+    async def _hold_logs(self, session: Transaction, tenant_id: UUID, actor: Actor | None) -> None:
+        """Hold the audit logs of the company that an actor leaves and of the one that they go to, always in one order.
+
+        Otherwise two who go opposite ways at once would wait for one another.
+        """
+        for company in sorted({tenant_id, tenant_id if actor is None else actor.tenant_id}):
+            await Audit(session).hold(company)
 
     async def _require_may_give(self, session: Transaction, actor: Actor, role: Role) -> None:
         """Go on only where the actor may do all that a role gives; for an owner the person proves first that it is them."""

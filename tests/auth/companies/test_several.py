@@ -1,3 +1,5 @@
+import asyncio
+
 import pytest
 from sqlalchemy import select
 
@@ -76,3 +78,17 @@ async def test_a_program_has_no_companies_of_its_own(office: Office) -> None:
     ):
         with pytest.raises(Forbidden, match="auth:self"):
             await refused
+
+
+async def test_people_who_go_opposite_ways_at_once_do_not_wait_for_one_another(office: Office) -> None:
+    one, other = await founded(office), await founded(office)
+    people = [await person(office) for _ in range(4)]
+    there = [await joined(office, one, Role.VIEWER, someone) for someone in people]
+    back = [await joined(office, other, Role.VIEWER, someone) for someone in people]
+
+    answers = await asyncio.gather(
+        *(office.auth.switch_company(actor, other.tenant_id, client=CLIENT) for actor in there),
+        *(office.auth.switch_company(actor, one.tenant_id, client=CLIENT) for actor in back),
+    )
+
+    assert {answer.tenant.id for answer in answers} == {one.tenant_id, other.tenant_id}
