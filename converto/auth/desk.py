@@ -98,16 +98,17 @@ class Desk:
         self._signing = means.signing
         self._standing = means.standing
 
-    async def _count_try(self, email: str, client: Client) -> Try:
+    async def _count_try(self, email: str, client: Client, *, session_id: UUID | None = None) -> Try:
         """Count a try before it is made: many at once would otherwise all be free. What is right takes the count back by `_forgive`.
 
-        Raises TooManyFailures; Unavailable where the counts cannot be asked.
+        Who is signed in tries in their session. Raises TooManyFailures; Unavailable where the counts cannot be asked.
         """
-        is_known = False
-        if client.device_token is not None:
+        known_by = None if session_id is None else f"session {session_id}"
+        if known_by is None and client.device_token is not None:
+            device = hash_of(client.device_token.get_secret_value())
             async with self._across_tenants.reading() as session:
-                is_known = await Devices(session).is_known(email, hash_of(client.device_token.get_secret_value()))
-        return await self._means.guard.admit(email, client, is_known_device=is_known)
+                known_by = f"device {device.hex()}" if await Devices(session).is_known(email, device) else None
+        return await self._means.guard.admit(email, client, known_by=known_by)
 
     async def _is_right(self, password: SecretStr, stored: str | None, counted: Try) -> bool:
         """Tell whether a password is the stored one; what there is no room to look at is not counted. Raises Overloaded."""

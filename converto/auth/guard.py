@@ -60,12 +60,13 @@ class Guard:
         self._network = Throttle(free=settings.free_failures_per_network, longest_s=network_s, window=HOUR)
         self._all = Throttle(free=settings.free_failures_in_all, longest_s=0, window=HOUR)
 
-    async def admit(self, email: str, client: Client, *, is_known_device: bool) -> Try:
+    async def admit(self, email: str, client: Client, *, known_by: str | None) -> Try:
         """Let somebody try, and count it as a failure. Raises TooManyFailures, Unavailable.
 
-        Whoever tries on a device that the account's owner has signed in on before is counted by it alone, whatever strangers do.
+        Whoever is known by a session, or by a device that the account's owner has signed in on before, is counted by it alone, whatever
+        strangers do.
         """
-        this = self._on_known_device(email, client) if is_known_device else self._by_stranger(email, client)
+        this = self._by_stranger(email, client) if known_by is None else self._by_known(email, known_by)
         wait_s = await self._counts.count(this, now())
         if wait_s is not None:
             raise TooManyFailures(retry_after_s=max(1, round(wait_s)))
@@ -98,6 +99,5 @@ class Guard:
             alarm=Tally(mark("all"), self._all),
         )
 
-    def _on_known_device(self, email: str, client: Client) -> Try:
-        token = "" if client.device_token is None else client.device_token.get_secret_value()
-        return Try(mine=(Tally(mark("device", email, token), self._own),))
+    def _by_known(self, email: str, known_by: str) -> Try:
+        return Try(mine=(Tally(mark("known", email, known_by), self._own),))

@@ -33,6 +33,8 @@ from converto.kernel.schema import behind
 SECRET_FILE = "auth.secret"  # noqa: S105 - the name of a file
 ATTEMPTS = 12
 """How often a letter may fail to go out: with the pauses between, half an hour without a mail server."""
+LETTERS_AT_ONCE = 2
+"""Each takes a thread until the mail server has answered, and a server that hangs must not take those of everybody else."""
 
 
 @asynccontextmanager
@@ -120,5 +122,5 @@ module = Module(
     tables=Row.metadata,
     router=router,
     events=(UserRegistered, UserLoggedIn, SessionRevoked, UserDeleted, LetterWritten),
-    hears=(hear(LetterWritten, handlers.send_letter, attempts=ATTEMPTS, given_up=handlers.give_up),),
+    hears=(hear(LetterWritten, handlers.send_letter, concurrency=LETTERS_AT_ONCE, attempts=ATTEMPTS, given_up=handlers.give_up),),
 )

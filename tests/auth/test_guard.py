@@ -140,9 +140,9 @@ async def test_one_stranger_does_not_keep_the_owner_out_elsewhere(data_dir: Path
         guard = Guard(DatabaseCounts(house.database), AuthSettings())
         stranger = Client(address="198.51.100.1")
         for _ in range(6):
-            await guard.admit("aino@example.fi", stranger, is_known_device=False)
+            await guard.admit("aino@example.fi", stranger, known_by=None)
         with pytest.raises(TooManyFailures):
-            await guard.admit("aino@example.fi", stranger, is_known_device=False)
+            await guard.admit("aino@example.fi", stranger, known_by=None)
 
         assert (await house.login("aino@example.fi")).user.email == "aino@example.fi"
 
@@ -152,7 +152,7 @@ async def test_many_strangers_do_not_keep_the_owner_out_of_a_known_device(data_d
         registered = await house.register("aino@example.fi")
         guard = Guard(DatabaseCounts(house.database), AuthSettings())
         for number in range(21):
-            await guard.admit("aino@example.fi", Client(address=f"198.51.{number}.1"), is_known_device=False)
+            await guard.admit("aino@example.fi", Client(address=f"198.51.{number}.1"), known_by=None)
         known = Client(address="203.0.113.9", device_token=SecretStr(registered.device_token or ""))
         with pytest.raises(TooManyFailures):
             await house.login("aino@example.fi")

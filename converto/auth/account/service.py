@@ -103,7 +103,7 @@ class AccountDesk(Desk, Account):
             user, companies = await Accounts(session).with_companies(user_id)
         if user is None:
             raise InvalidToken
-        counted = await self._count_try(user.email, client)
+        counted = await self._count_try(user.email, client, session_id=session_id)
         if not await self._is_right(change.current_password, user.password_hash, counted):
             async with self._across_tenants.writing() as session:
                 await Audit(session).note(actor.tenant_id, "auth.password_change_failed", by=actor, client=client)

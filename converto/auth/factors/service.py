@@ -139,7 +139,7 @@ class FactorsDesk(PasskeyDesk, Factors):
             methods = await self._by_passkey(actor, proof.passkey)
             async with self._database.writing() as session:
                 return await self._proved(session, actor, methods, client)
-        counted = await self._count_try(user.email, client)
+        counted = await self._count_try(user.email, client, session_id=actor.session_id)
         methods = ()
         if proof.password is not None:
             if not await self._is_right(proof.password, user.password_hash, counted):

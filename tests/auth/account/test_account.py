@@ -30,6 +30,7 @@ from converto.auth.people import (
     InvalidToken,
     SignedIn,
     StepUpRequired,
+    TooManyFailures,
     WeakPassword,
     WrongCredentials,
 )
@@ -194,6 +195,21 @@ async def test_a_password_is_changed_by_who_knows_the_old_one_and_to_a_good_one(
 
     assert "auth.password_change_failed" in await noted(shared, actor.tenant_id)
     await shared.login(email)
+
+
+async def test_guesses_in_a_session_are_counted_by_it_whatever_strangers_do(shared: House) -> None:
+    email, _, actor = await newcomer(shared)
+    for _ in range(6):
+        with pytest.raises(WrongCredentials):
+            await shared.login(email, WRONG)
+    with pytest.raises(TooManyFailures):
+        await shared.login(email)
+
+    for _ in range(6):
+        with pytest.raises(WrongPassword):
+            await shared.auth.change_password(actor, PasswordChange(current_password=WRONG, new_password=NEW), CLIENT)
+    with pytest.raises(TooManyFailures):
+        await shared.auth.change_password(actor, PasswordChange(current_password=PASSWORD, new_password=NEW), CLIENT)
 
 
 async def test_a_forgotten_password_is_reset_by_letter_once(shared: House) -> None:
