@@ -38,7 +38,7 @@ from converto.events.interface import (
 from converto.events.live import frames, unless_gone
 from converto.kernel.paging import BadCursor, Page
 from converto.kernel.web import CurrentActor, Cursor, Limit, TheDrain, problems, server_sent, the
-from converto.kernel.written import Number, Whole, YesNo
+from converto.kernel.written import WHOLE, Number, YesNo
 
 router = APIRouter(tags=["events"])
 
@@ -83,7 +83,7 @@ class Subscription(Strict):
     consumer_name: Annotated[Name, Field(description="Which of them you are; it stands in the log.", examples=["worker-1"])]
     event_types: Annotated[list[str], Field(min_length=1, max_length=100)] | None = None
     start: Annotated[str, Field(max_length=100, description="`new`, `earliest`, or the id of the event to begin after.")] = "new"
-    lease_seconds: Annotated[Whole, Field(ge=1, le=3600, description="How long an event is yours to acknowledge.")] | None = None
+    lease_seconds: Annotated[int, Field(ge=1, le=3600, description="How long an event is yours to acknowledge."), WHOLE] | None = None
     ordered: Annotated[YesNo, Field(description="Give out events about one subject one after another.")] = False
 
 

@@ -24,9 +24,17 @@ def _moment(given: Any) -> Any:
     raise ValueError(msg)
 
 
-Whole = Annotated[int, Strict()]
+def _whole(given: Any) -> Any:
+    if isinstance(given, int | float) and not isinstance(given, bool):
+        return given
+    msg = "a whole number is written without quotes"
+    raise ValueError(msg)
+
+
 Number = Annotated[float, Strict()]
 YesNo = Annotated[bool, Strict()]
 Day = Annotated[date, BeforeValidator(_day)]
+WHOLE = BeforeValidator(_whole)
+"""Beside an `int` and its bounds, the last of them: 5 and 5.0, which JSON holds for the same."""
 WRITTEN_MOMENT = BeforeValidator(_moment)
 """Beside an `AwareDatetime` and its bounds, the last of them."""

@@ -13,7 +13,7 @@ from converto.kernel.actor import Actor
 from converto.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from converto.kernel.interface import Interface, Value, command, query
 from converto.kernel.paging import Page
-from converto.kernel.written import WRITTEN_MOMENT, Whole
+from converto.kernel.written import WHOLE, WRITTEN_MOMENT
 
 
 def _known(scope: str) -> str:
@@ -113,7 +113,7 @@ class IssuedApiKey(ApiKey):
 class Rotation(Value):
     """How a key gets a new secret."""
 
-    overlap_hours: Whole = Field(default=24, ge=0, le=168, description="for how long the secret of before is still taken")
+    overlap_hours: Annotated[int, Field(ge=0, le=168, description="for how long the secret of before is still taken"), WHOLE] = 24
 
 
 class NewServiceAccount(Value):

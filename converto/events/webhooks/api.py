@@ -29,7 +29,7 @@ from converto.events.webhooks.interface import (
 from converto.kernel.interface import Value
 from converto.kernel.paging import BadCursor, Page
 from converto.kernel.web import CurrentActor, Cursor, Limit, problems, the
-from converto.kernel.written import Whole
+from converto.kernel.written import WHOLE
 
 router = APIRouter(prefix="/events/webhooks", tags=["webhooks"])
 
@@ -46,7 +46,7 @@ def _uncached(response: Response) -> None:
 class Rotation(Value):
     """How the secret is changed."""
 
-    overlap_s: Whole = Field(default=86_400, ge=0, le=LONGEST_OVERLAP_S)
+    overlap_s: Annotated[int, Field(ge=0, le=LONGEST_OVERLAP_S), WHOLE] = 86_400
     """For so long deliveries are signed with the former secret too."""
 
 
