@@ -82,7 +82,8 @@ class Operation:
     def _example(self, schema: Mapping[str, Any], name: str, things: Mapping[str, str]) -> Any:
         if "$ref" in schema:
             return self._example(self.schemas[schema["$ref"].rpartition("/")[2]], name, things)
-        given = GIVEN | {
+        given: dict[str, Any] = {
+            **GIVEN,
             "receipts": [things.get("receipt", "none")],
             "data": {"scan_id": things["scan_id"], "kind": "receipt", "pages": 1, "vendor": None, "total": None},
         }

@@ -1,7 +1,8 @@
 """One row of every table for a tenant, made up from what the columns are."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -24,11 +25,10 @@ def histories() -> Iterator[tuple[str, str, MetaData]]:
             yield module.name, module.name, module.tables
 
 
-def tables() -> Iterator[tuple[str, Table]]:
-    """Yield every table with its module, those that others point to first."""
-    for module, _, found in histories():
-        for table in found.sorted_tables:
-            yield module, table
+@cache
+def tables() -> Sequence[tuple[str, Table]]:
+    """Return every table with its module, those that others point to first."""
+    return [(module, table) for module, _, found in histories() for table in found.sorted_tables]
 
 
 def tenant_column(table: Table) -> Column[Any] | None:
