@@ -102,6 +102,11 @@ class Lane:
         self._run_short()
         return True
 
+    @property
+    def listens(self) -> bool:
+        """Whether the request that ends now is worth a note: all of them where there are more than places, else each eighth."""
+        return self.admitted & 7 == 0 or self._work.short_until > self._window_from
+
     def enter(self) -> bool:
         """Take a place if one is free."""
         if self.at_once >= self.cap or self._line:

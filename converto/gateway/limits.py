@@ -124,10 +124,10 @@ class Limits:
             (measure,), (least,) = measures, ahead_s
             policy, told = measure.policy, measure.standing(least)
         else:
-            policy = ", ".join([measure.policy for measure in measures])
-            told = ", ".join([measure.standing(ahead) for measure, ahead in zip(measures, ahead_s, strict=True)])
+            policy = b", ".join([measure.policy for measure in measures])
+            told = b", ".join([measure.standing(ahead) for measure, ahead in zip(measures, ahead_s, strict=True)])
             least, measure = min(zip(ahead_s, measures, strict=True), key=lambda one: one[0])
-        headers = ((b"ratelimit", told.encode()), (b"ratelimit-policy", policy.encode()))
+        headers = ((b"ratelimit", told), (b"ratelimit-policy", policy))
         if least >= 0:
             return Standing(headers)
         self.refused[measure.quota.name] = self.refused.get(measure.quota.name, 0) + 1

@@ -60,17 +60,20 @@ class Measure:
     each_s: float
     most_s: float
     """How far ahead of an even pace somebody may be."""
-    policy: str
+    policy: bytes
+    written: bytes
+    """What `RateLimit` says, but for its two numbers."""
 
     @classmethod
     def of(cls, quota: Quota) -> "Measure":
         """Return the measure of a quota."""
-        return cls(quota, quota.each_s, quota.burst * quota.each_s, quota.policy)
+        return cls(quota, quota.each_s, quota.burst * quota.each_s, quota.policy.encode(), f'"{quota.name}";r=%d;t=%d'.encode())
 
-    def standing(self, ahead_s: float) -> str:
+    def standing(self, ahead_s: float) -> bytes:
         """Return as `RateLimit` says it how many are left at once, and in how many seconds all of them are."""
-        ahead_s, left_s = (ahead_s, self.most_s - ahead_s) if ahead_s >= 0 else (self.most_s - self.each_s - ahead_s, 0.0)
-        return f'"{self.quota.name}";r={int(left_s / self.each_s + _ROUNDING_S)};t={math.ceil(ahead_s)}'
+        if ahead_s < 0:
+            return self.written % (0, math.ceil(self.most_s - self.each_s - ahead_s))
+        return self.written % (int((self.most_s - ahead_s) / self.each_s + _ROUNDING_S), math.ceil(ahead_s))
 
     def refusal(self, wait_s: float) -> TooManyRequests:
         """Return the error for somebody who has to wait so long."""

@@ -14,6 +14,7 @@ from converto.kernel.manifest import Module
 
 _PARAMETER = re.compile(r"\{[A-Za-z_][A-Za-z0-9_]*(:[a-z]+)?\}")
 _ANYTHING = "[^/]+"
+_READING = frozenset({"GET", "HEAD"})
 _EXAMPLE = "~"
 """What no route has a name of its own for."""
 
@@ -28,6 +29,8 @@ class Found:
     """The module whose REST it is; empty for the edge's own."""
     timeout_s: float | None = None
     """How long a request may take, where its module says so."""
+    is_plain: bool = False
+    """Whether it only reads, and is neither kept nor timed in a way of its own: as most are."""
     alone_s: float = 0.0
     """What it takes when hardly anything else is done: learnt from the requests themselves."""
     learnt: int = 0
@@ -72,7 +75,9 @@ class Routes:
             template = context.path or ""
             for method in context.methods or ():
                 owner = (owners or {}).get(template, NOBODY)
-                self._add(method, Found(template, _entry(method, template, table), owner.module, owner.timeout_s))
+                access = _entry(method, template, table)
+                is_plain = method in _READING and not access.cache_s and owner.timeout_s is None
+                self._add(method, Found(template, access, owner.module, owner.timeout_s, is_plain=is_plain))
         self._refuse_what_the_router_reads_otherwise()
         self._hidden = _hidden(route.partition(" ")[2] for route in self._all)
 
@@ -172,21 +177,16 @@ def _walk(place: _Place, segments: list[str], at: int) -> Found | None:
     """Return the route that the rest of a path leads to; a segment that is written out wins over one that varies."""
     if at == len(segments):
         return place.end
-    for after in _ways(place, segments[at]):
-        found = _walk(after, segments, at + 1)
-        if found is not None:
-            return found
-    return None if place.rest is None else place.rest.end
-
-
-def _ways(place: _Place, segment: str) -> Iterator[_Place]:
+    segment = segments[at]
     literal = place.literal.get(segment)
-    if literal is not None:
-        yield literal
-    if segment:
-        yield from (after for pattern, after in place.mixed if pattern.fullmatch(segment))
-        if place.any is not None:
-            yield place.any
+    found = None if literal is None else _walk(literal, segments, at + 1)
+    if found is None and segment:
+        for pattern, after in place.mixed:
+            if found is None and pattern.fullmatch(segment):
+                found = _walk(after, segments, at + 1)
+        if found is None and place.any is not None:
+            found = _walk(place.any, segments, at + 1)
+    return found or (None if place.rest is None else place.rest.end)
 
 
 def _written(template: str) -> str:

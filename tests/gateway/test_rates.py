@@ -57,8 +57,8 @@ def test_what_is_left_is_told() -> None:
     clock = Clock()
     rates, of = Rates(clock=clock), measure(60)
     told = [of.standing(rates.take("anna", of)) for _ in range(3)]
-    assert told == ['"plan";r=12;t=1', '"plan";r=11;t=2', '"plan";r=10;t=3']
-    assert of.policy == '"plan";q=60;w=60'
+    assert told == [b'"plan";r=12;t=1', b'"plan";r=11;t=2', b'"plan";r=10;t=3']
+    assert of.policy == b'"plan";q=60;w=60'
 
 
 def test_what_costs_more_uses_up_more_but_owes_nothing() -> None:

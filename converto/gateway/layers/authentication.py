@@ -95,7 +95,7 @@ class Authentication:
 
     def _token(self, scope: Scope) -> bytes | None:
         """Return what a request is signed in by. Raises ForeignOrigin, also where nobody has to be signed in: a cookie may do so itself."""
-        headers = dict(scope["headers"])
+        headers: dict[bytes, bytes] = scope["converto.named"]
         authorization = headers.get(b"authorization")
         if authorization is not None:
             scheme, _, token = authorization.partition(b" ")

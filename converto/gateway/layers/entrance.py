@@ -13,10 +13,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from converto.gateway.addresses import Proxies
 from converto.gateway.journal import Journal
 from converto.gateway.layers.cross_origin import CrossOrigin
-from converto.gateway.layers.framing import Framing, has_body, within_bounds
+from converto.gateway.layers.framing import Framing, within_bounds
 from converto.gateway.layers.security_headers import Headers, headers_beside
 from converto.kernel.clock import new_id
-from converto.kernel.context import Context, new_trace_parent, within
+from converto.kernel.context import Context, enter, leave, new_trace_parent
 from converto.kernel.errors import Error, Internal
 from converto.kernel.web import problem
 
@@ -43,14 +43,15 @@ class Exchange:
 
     async def send(self, message: Message) -> None:
         """Send a part of the answer; with the first of them goes what every answer bears."""
-        if message["type"] == "http.response.start":
-            self.status = status = message["status"]
-            self._scope["converto.answered"] = (status, monotonic())
-            headers = message.get("headers", ())
-            limits = self._scope.get("converto.headers", ())
-            message["headers"] = [*headers, *headers_beside(headers, over_tls=self._over_tls), *self._marks, *limits]
-        elif message["type"] == "http.response.body":
+        if message["type"] == "http.response.body":
             self.sent += len(message.get("body", b""))
+        elif message["type"] == "http.response.start":
+            scope = self._scope
+            self.status = status = message["status"]
+            scope["converto.answered"] = (status, monotonic())
+            headers = message.get("headers", ())
+            ours = headers_beside(headers, over_tls=self._over_tls)
+            message["headers"] = [*headers, *ours, *self._marks, *scope.get("converto.headers", ())]
         await self._send(message)
 
 
@@ -77,37 +78,43 @@ class Entrance:
         start = monotonic()
         if self._believe is not None:
             self._believe(scope)
-        headers = dict(scope["headers"])
+        headers = scope["converto.named"] = dict(scope["headers"])
         context = self._context(headers, start)
         marks: Headers = ((b"x-request-id", context.request_id.encode()),)
         if self._cross_origin is not None:
             marks += self._cross_origin.marks(headers)
         exchange = Exchange(scope, send, marks, over_tls=self._tls or scope["scheme"] == "https")
-        try:
-            with within(context):
-                await self._answered(scope, receive, exchange, headers=headers)
-        except Exception:
-            exchange.status = 500
-            raise
-        finally:
-            self._journal.note(scope, context, status=exchange.status or CLIENT_GONE, sent=exchange.sent, start=start)
-
-    async def _answered(self, scope: Scope, receive: Receive, exchange: Exchange, *, headers: dict[bytes, bytes]) -> None:
-        """Serve a request, and answer for what is further in where that raises."""
+        entered = enter(context)
         try:
             max_bytes = self._framing.check(scope, headers)
-            if self._cross_origin is not None and self._cross_origin.is_preflight(scope, headers):
-                await self._cross_origin.preflight(exchange.send)
-            elif has_body(headers):
-                await within_bounds(self._app, scope, receive, send=exchange.send, max_bytes=max_bytes)
+            if max_bytes or self._cross_origin is not None:
+                await self._with_body(scope, receive, exchange, headers=headers, max_bytes=max_bytes)
             else:
                 await self._app(scope, receive, exchange.send)
-        except Exception as error:
-            if not isinstance(error, Error):
-                log.exception("http.failed", **{"http.request.method": scope["method"], "error.type": type(error).__name__})
-            if exchange.status:
-                raise  # the server cuts the connection: an answer that broke off must not look complete
-            await problem(error if isinstance(error, Error) else Internal())(scope, receive, exchange.send)
+        except Exception as error:  # noqa: BLE001 - it is answered for, and logged unless it is a refusal
+            await self._failed(error, scope, receive, exchange=exchange)
+        finally:
+            leave(entered)
+            self._journal.note(scope, context, status=exchange.status or CLIENT_GONE, sent=exchange.sent, start=start)
+
+    async def _with_body(self, scope: Scope, receive: Receive, exchange: Exchange, *, headers: dict[bytes, bytes], max_bytes: int) -> None:
+        """Serve a request that brings a body, or that a browser may have sent ahead."""
+        if self._cross_origin is not None and self._cross_origin.is_preflight(scope, headers):
+            await self._cross_origin.preflight(exchange.send)
+        elif max_bytes:
+            await within_bounds(self._app, scope, receive, send=exchange.send, max_bytes=max_bytes)
+        else:
+            await self._app(scope, receive, exchange.send)
+
+    async def _failed(self, error: Exception, scope: Scope, receive: Receive, *, exchange: Exchange) -> None:
+        """Answer for what is further in. Raises the error where the answer has begun: what broke off must not look complete."""
+        if not isinstance(error, Error):
+            facts = {"http.request.method": scope["method"], "error.type": type(error).__name__}
+            log.error("http.failed", exc_info=True, **facts)  # noqa: LOG014 - called while it is handled
+        if exchange.status:
+            exchange.status = 500
+            raise error
+        await problem(error if isinstance(error, Error) else Internal())(scope, receive, exchange.send)
 
     def _context(self, headers: dict[bytes, bytes], start: float) -> Context:
         given = headers.get(b"traceparent")

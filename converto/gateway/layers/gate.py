@@ -93,24 +93,27 @@ class Gate:
         try:
             if not self._authentication.known(scope):
                 await self._authentication.ask(scope)
-            standing = await self._standing(scope, found)
+            actor: Actor | None = scope.get("converto.actor")
+            standing = self._limits.at_once(actor, found.module) if actor is not None else None
+            if standing is None:
+                standing = await self._standing(scope, found)
             if standing is not None:
                 scope["converto.headers"] = standing.headers
                 if standing.refusal is not None:
                     raise standing.refusal
             if found.access.scope not in OPEN:
-                authorise(found.access, scope.get("converto.actor"), refusal=scope.get("converto.refusal"))
-            await self._on(found, scope, receive, send=send)
+                authorise(found.access, actor, refusal=scope.get("converto.refusal"))
+            await (self._app if found.is_plain else self._on)(scope, receive, send)
         finally:
             lane.leave()
-            if not waits:
+            if lane.listens and not waits:
                 self._learn(lane, found, scope, began=began, quiet=quiet)
 
     async def _standing(self, scope: Scope, found: Found) -> Standing | None:
         """Count a request of whoever it is, and return how they stand."""
         actor: Actor | None = scope.get("converto.actor")
         if actor is not None:
-            return self._limits.at_once(actor, found.module) or await self._limits.of_principal(actor, found.module)
+            return await self._limits.of_principal(actor, found.module)
         refusal = scope.get("converto.refusal")
         if refusal is not None and not isinstance(refusal, Unavailable):
             self._addresses.charge_bad_token(scope)
@@ -118,19 +121,18 @@ class Gate:
             return await self._limits.of_sign_in(self._addresses.key(scope))
         return await self._limits.of_nobody(self._addresses.key(scope), found.module)
 
-    async def _on(self, found: Found, scope: Scope, receive: Receive, *, send: Send) -> None:
-        """Let a request on to its route, through the layers that it needs."""
-        is_plain = scope["method"] in _READING and not found.access.cache_s
-        app = self._app if is_plain else self._through
+    async def _on(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request on to its route through the layers that not every request needs."""
+        found: Found = scope["converto.route"]
         try:
             if found.timeout_s is None:
-                await app(scope, receive, send)
+                await self._through(scope, receive, send)
             else:
                 with within(deadline=_sooner(monotonic() + found.timeout_s)):
-                    await app(scope, receive, send)
+                    await self._through(scope, receive, send)
         finally:
-            actor: Actor | None = None if is_plain else scope.get("converto.actor")
-            if actor is not None and scope["path"].startswith("/auth/"):
+            actor: Actor | None = scope.get("converto.actor")
+            if actor is not None and scope["path"].startswith("/auth/") and scope["method"] not in _READING:
                 self._authentication.forget(actor)
 
     def _learn(self, lane: Lane, found: Found, scope: Scope, *, began: float, quiet: bool) -> None:
