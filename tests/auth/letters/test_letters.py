@@ -27,6 +27,8 @@ FACTS = {
     "address": "192.0.2.7",
     "company": "Lumo Oy",
     "inviter": "Boris",
+    "way": "a passkey",
+    "way": "passkey (<b>Puhelin</b>)",
 }
 PUBLIC_URL = "https://converto.example/app/"
 
