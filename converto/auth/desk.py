@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Literal
 from uuid import UUID
 
 from pydantic import SecretStr
@@ -177,6 +177,13 @@ class Desk:
         told = {"name": user.full_name, **facts}
         order = Order(kind=kind, to=to or user.email, language=language, token=token, facts=told)
         await Letters(session).write(self._means.vault, order, tenant_id=tenant_id)
+
+    async def _tell_of_way_in(
+        self, session: Transaction, kind: Literal["way_in_added", "way_in_removed"], user: UserRow, way: str, *, tenant_id: UUID
+    ) -> None:
+        """Write a person that a way in to their account, or what guards it, was added or removed."""
+        facts = {"way": way, "at": f"{now():%Y-%m-%d %H:%M} UTC"}
+        await self._write(session, kind, user, Client(), tenant_id=tenant_id, facts=facts)
 
     async def _open(
         self, sessions: Sessions, member: tuple[UserRow, TenantRow], client: Client, *, methods: tuple[str, ...]

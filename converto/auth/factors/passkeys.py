@@ -52,13 +52,10 @@ class PasskeyDesk(Desk):
         user_id, session_id = person(actor)
         async with self._database.writing() as session:
             await self._require_fresh(session, actor)
-            member = await People(session).member(actor.tenant_id, user_id)
-            if member is None:
-                raise InvalidToken
+            user = await member_of(session, actor)
             known = [row.credential_id for row in await KeptPasskeys(session).of(user_id)]
             _require_room(known)
             challenge = await _challenge(session, "register", session_id)
-        user = member[0]
         options = self._ceremonies.creation_options(
             challenge, user_handle=user_id.bytes, email=user.email, full_name=user.full_name, known=known
         )
@@ -91,6 +88,8 @@ class PasskeyDesk(Desk):
             _require_room([each.credential_id for each in await kept.of(user_id)])
             await kept.add(row)
             await Audit(session).note(actor.tenant_id, "auth.passkey_added", by=actor, target=row.id, name=row.name)
+            user = await member_of(session, actor)
+            await self._tell_of_way_in(session, "way_in_added", user, f"passkey ({row.name})", tenant_id=actor.tenant_id)
         return _passkey(row)
 
     async def passkeys(self, actor: Actor) -> Passkeys:
@@ -107,6 +106,7 @@ class PasskeyDesk(Desk):
             if not await KeptPasskeys(session).remove(user_id, passkey_id):
                 raise UnknownPasskey(passkey_id=passkey_id)
             await Audit(session).note(actor.tenant_id, "auth.passkey_removed", by=actor, target=passkey_id)
+            await self._tell_of_way_in(session, "way_in_removed", await member_of(session, actor), "passkey", tenant_id=actor.tenant_id)
 
     async def passkey_sign_in_options(self) -> PasskeyOptions:
         """Return what a browser signs in by passkey with, whoever it is."""
@@ -179,6 +179,15 @@ class PasskeyDesk(Desk):
             taken = await KeptPasskeys(session).use_challenge(sha256(challenge).digest(), purpose, session_id=session_id, at=now())
         if not taken:
             raise Refused
+
+
+async def member_of(session: Transaction, actor: Actor) -> UserRow:
+    """Return the actor's person. Raises InvalidToken for one who has left the company."""
+    user_id, _ = person(actor)
+    member = await People(session).member(actor.tenant_id, user_id)
+    if member is None:
+        raise InvalidToken
+    return member[0]
 
 
 async def _challenge(session: Transaction, purpose: Purpose, session_id: UUID | None) -> bytes:

@@ -23,18 +23,20 @@ from converto.auth.factors.interface import (
     WrongPasskey,
 )
 from converto.auth.factors.models import TotpRow
-from converto.auth.factors.passkeys import PasskeyDesk
+from converto.auth.factors.passkeys import PasskeyDesk, member_of
 from converto.auth.factors.repository import Codes, Passkeys
 from converto.auth.factors.second_step import SecondStep, owner
 from converto.auth.models import UserRow
 from converto.auth.people import Client, InvalidToken, WrongCredentials
-from converto.auth.repository import People, Sessions
+from converto.auth.repository import Sessions
 from converto.kernel.actor import Actor
 from converto.kernel.clock import now
 from converto.kernel.database import Transaction
 
 ISSUER = "Converto"
 """What an authenticator app shows."""
+APP = "TOTP"
+"""What letters call an authenticator app, in whatever language."""
 log = structlog.get_logger()
 
 
@@ -61,13 +63,11 @@ class FactorsDesk(PasskeyDesk, Factors):
         sealed = self._means.vault.close(totp.as_typed(secret), of=owner(user_id))
         async with self._database.writing() as session:
             await self._require_fresh(session, actor)
-            member = await People(session).member(actor.tenant_id, user_id)
-            if member is None:
-                raise InvalidToken
+            user = await member_of(session, actor)
             if not await Codes(session).put_totp(TotpRow(user_id=user_id, sealed=sealed, created_at=now(), last_counter=0)):
                 raise TotpInUse
             await Audit(session).note(actor.tenant_id, "auth.totp_started", by=actor)
-        address = totp.uri(secret, account=member[0].email, issuer=ISSUER)
+        address = totp.uri(secret, account=user.email, issuer=ISSUER)
         return TotpSetUp(secret=totp.as_typed(secret), otpauth_uri=address, qr_code=totp.qr_code(address))
 
     async def confirm_totp(self, actor: Actor, code: SecretStr) -> RecoveryCodes:
@@ -86,6 +86,7 @@ class FactorsDesk(PasskeyDesk, Factors):
             if not await codes.confirm_totp(user_id, at=now()):
                 raise TotpInUse
             await Audit(session).note(actor.tenant_id, "auth.totp_added", by=actor)
+            await self._tell_of_way_in(session, "way_in_added", await member_of(session, actor), APP, tenant_id=actor.tenant_id)
             return await self._new_recovery_codes(session, actor)
 
     async def remove_totp(self, actor: Actor) -> None:
@@ -96,6 +97,7 @@ class FactorsDesk(PasskeyDesk, Factors):
             if not await Codes(session).remove_totp(user_id):
                 raise NoTotp
             await Audit(session).note(actor.tenant_id, "auth.totp_removed", by=actor)
+            await self._tell_of_way_in(session, "way_in_removed", await member_of(session, actor), APP, tenant_id=actor.tenant_id)
 
     async def renew_recovery_codes(self, actor: Actor) -> RecoveryCodes:
         """Put new recovery codes in the place of the old ones."""
@@ -118,16 +120,14 @@ class FactorsDesk(PasskeyDesk, Factors):
         """Note that the person has proved again who they are."""
         user_id, _ = person(actor)
         async with self._database.reading() as session:
-            member = await People(session).member(actor.tenant_id, user_id)
+            user = await member_of(session, actor)
             asked_for_code = await SecondStep(session, self._means.vault).is_set_up(user_id)
-        if member is None:
-            raise InvalidToken
         if proof.password is None and proof.passkey is None and (proof.otp is None or not asked_for_code):
             raise NothingProved
         if asked_for_code and proof.otp is None and proof.passkey is None:
             raise OtpRequired
         try:
-            return await self._shown(actor, proof, member[0], client)
+            return await self._shown(actor, proof, user, client)
         except (WrongCredentials, WrongOtp, WrongPasskey) as refusal:
             async with self._database.writing() as session:
                 await Audit(session).note(actor.tenant_id, "auth.step_up_failed", by=actor, client=client, what=refusal.code)

@@ -122,10 +122,13 @@ class FederationDesk(Desk, Federation):
             if not await known.remove(user_id, provider.issuer):
                 raise UnknownIdentity(name=name)
             member = await People(session).member(actor.tenant_id, user_id)
-            has_password = member is not None and member[0].password_hash != NO_PASSWORD
+            if member is None:
+                raise InvalidToken
+            has_password = member[0].password_hash != NO_PASSWORD
             if not has_password and not await known.count(user_id) and not await Passkeys(session).of(user_id):
                 raise LastWayIn
             await Audit(session).note(actor.tenant_id, "auth.identity_unlinked", by=actor, target=name)
+            await self._tell_of_way_in(session, "way_in_removed", member[0], provider.title, tenant_id=actor.tenant_id)
 
     def _client(self, name: str) -> OidcClient:
         if name not in self._clients:
@@ -181,11 +184,11 @@ class FederationDesk(Desk, Federation):
             raise self._refused(client, str(error)) from error
 
     async def _arrival(self, session: Transaction, provider: OidcClient, said: IdClaims, client: Client) -> Arrival:
-        known = KnownIdentities(session)
+        known, moment = KnownIdentities(session), now()
         found = await known.find(provider.issuer, said.sub)
         if found is not None:
             row, user = found
-            row.last_used_at = now()
+            row.last_used_at = moment
         else:
             user = await self._newcomer(session, provider, said, client)
             await known.add(_row(provider, said, user), name=provider.name)
@@ -195,6 +198,8 @@ class FederationDesk(Desk, Federation):
         if found is None:
             tenant_id = arrival.tenant.id
             await Audit(session).note(tenant_id, "auth.identity_linked", user_id=user.id, target=provider.name, client=client)
+            if user.created_at < moment:
+                await self._tell_of_way_in(session, "way_in_added", user, provider.title, tenant_id=tenant_id)
         return arrival
 
     async def _newcomer(self, session: Transaction, provider: OidcClient, said: IdClaims, client: Client) -> UserRow:
@@ -240,6 +245,7 @@ class FederationDesk(Desk, Federation):
             row = _row(provider, said, user)
             await known.add(row, name=provider.name)
             await Audit(session).note(flow.tenant_id, "auth.identity_linked", user_id=user.id, target=provider.name, client=client)
+            await self._tell_of_way_in(session, "way_in_added", user, provider.title, tenant_id=flow.tenant_id)
         return self._identity(row)
 
     def _identity(self, row: IdentityRow) -> Identity:

@@ -7,7 +7,16 @@ from pydantic import Field
 from converto.kernel.interface import Value
 
 Kind = Literal[
-    "verify_email", "reset_password", "confirm_email", "email_change_asked", "email_changed", "password_changed", "new_device", "invitation"
+    "verify_email",
+    "reset_password",
+    "confirm_email",
+    "email_change_asked",
+    "email_changed",
+    "password_changed",
+    "new_device",
+    "invitation",
+    "way_in_added",
+    "way_in_removed",
 ]
 """What a letter is about; each kind has its texts in both languages."""
 Language = Literal["fi", "en"]

@@ -130,6 +130,26 @@ TEXTS: Final[Mapping[Kind, Mapping[Language, Text]]] = MappingProxyType(
                 ("somebody signed in from a device that we do not know: {device}, address {address}, {at}.", _IF_NOT_YOU_EN),
             ),
         },
+        "way_in_added": {
+            "fi": Text(
+                "Tilisi kirjautumistapoja muutettiin",
+                ("tilillesi lisättiin kirjautumistapa tai sen suojaus: {way}, {at}.", _IF_NOT_YOU_FI),
+            ),
+            "en": Text(
+                "The ways in to your account have changed",
+                ("a way to sign in to your account, or what guards it, was added: {way}, {at}.", _IF_NOT_YOU_EN),
+            ),
+        },
+        "way_in_removed": {
+            "fi": Text(
+                "Tilisi kirjautumistapoja muutettiin",
+                ("tililtäsi poistettiin kirjautumistapa tai sen suojaus: {way}, {at}.", _IF_NOT_YOU_FI),
+            ),
+            "en": Text(
+                "The ways in to your account have changed",
+                ("a way to sign in to your account, or what guards it, was removed: {way}, {at}.", _IF_NOT_YOU_EN),
+            ),
+        },
         "invitation": {
             "fi": Text(
                 "{inviter} kutsuu sinut yritykseen {company}",

@@ -6,7 +6,7 @@ from pydantic import SecretStr
 from sqlalchemy import select, update
 
 from converto.auth.audit.models import AuditRow
-from converto.auth.factors.interface import NoTotp, OtpRequired, TotpInUse, WrongCode, WrongOtp
+from converto.auth.factors.interface import NewPasskey, NoTotp, OtpRequired, TotpInUse, WrongCode, WrongOtp
 from converto.auth.factors.models import RecoveryCodeRow, TotpRow
 from converto.auth.models import SessionRow
 from converto.auth.people import SignedIn, StepUpRequired, WrongCredentials
@@ -14,6 +14,7 @@ from converto.auth.sign_in.interface import Credentials
 from converto.kernel.clock import now
 from converto.kernel.errors import Error
 from tests.auth.conftest import CLIENT, PASSWORD, House, opened
+from tests.auth.factors.authenticator import Authenticator
 from tests.auth.factors.codes import everywhere, set_up
 from tests.auth.factors.conftest import Someone
 
@@ -243,3 +244,16 @@ async def test_each_change_is_in_the_audit_log(house: House, aino: Someone) -> N
     assert noted == [
         "auth.totp_started", "auth.totp_added", "auth.recovery_codes_made", "auth.recovery_codes_made", "auth.totp_removed",
     ]  # fmt: skip
+
+
+async def test_a_letter_tells_when_an_app_or_a_passkey_comes_or_goes(house: House, aino: Someone) -> None:
+    await set_up(house, aino)
+    await house.auth.remove_totp(aino.actor)
+    options = (await house.auth.passkey_options(aino.actor)).public_key
+    await house.auth.add_passkey(aino.actor, NewPasskey(name="<b>Puhelin</b> {way}", credential=Authenticator().made(options)))
+
+    texts = [part.get_content() for letter in await house.letters(aino.email) if (part := letter.get_body(("plain",)))]
+
+    assert len([text for text in texts if "lisättiin kirjautumistapa tai sen suojaus: TOTP" in text]) == 1
+    assert len([text for text in texts if "poistettiin kirjautumistapa tai sen suojaus: TOTP" in text]) == 1
+    assert len([text for text in texts if "passkey (<b>Puhelin</b> {way})" in text]) == 1

@@ -220,6 +220,7 @@ async def test_an_account_of_the_same_verified_address_is_linked(federated: Fede
     federated.provider.person["email"] = email.upper()
 
     assert (await federated.sign_in()).user.id == signed_in.user.id
+    assert "Tilisi kirjautumistapoja muutettiin" in [letter["subject"] for letter in await federated.house.letters(email)]
 
 
 async def test_an_account_whose_address_nobody_has_verified_is_not_linked(federated: Federated) -> None:
