@@ -28,7 +28,6 @@ FACTS = {
     "company": "Lumo Oy",
     "inviter": "Boris",
     "way": "a passkey",
-    "way": "passkey (<b>Puhelin</b>)",
 }
 PUBLIC_URL = "https://converto.example/app/"
 
