@@ -27,7 +27,6 @@ FACTS = {
     "address": "192.0.2.7",
     "company": "Lumo Oy",
     "inviter": "Boris",
-    "way": "a passkey",
 }
 PUBLIC_URL = "https://converto.example/app/"
 
