@@ -23,7 +23,7 @@ log = structlog.get_logger()
 
 GRACE_S = 5
 """How long running requests may take to finish once the process is told to stop."""
-ACCEPTS = 16
+ACCEPTS = 8
 """How many connections are taken in one turn of the event loop. uvloop takes one a listening socket: while turns are long, such as under
 too many requests, others would wait at the door for seconds, and so each of several sockets listens at the same door."""
 LARGE_BYTES = 1_000_000

@@ -15,7 +15,6 @@ from starlette.types import Receive, Scope, Send
 
 from converto.gateway.admission import COME_BACK_S, Admission, Busy
 from converto.gateway.figures import RequestFigures
-from converto.gateway.layers.security_headers import headers_of_all
 from converto.gateway.routes import Found, Routes
 from converto.kernel.errors import Error
 from converto.kernel.web import PROBLEM_JSON, problem_of
@@ -79,7 +78,8 @@ def _answer(error: Error) -> tuple[list[tuple[bytes, bytes]], bytes, bytes]:
         (b"content-type", PROBLEM_JSON.encode()),
         (b"content-length", length),
         (b"retry-after", str(error.retry_after_s).encode()),
-        *headers_of_all(),
+        (b"cache-control", b"no-store"),
+        (b"x-content-type-options", b"nosniff"),
     ]
     return head, before, after
 

@@ -34,11 +34,6 @@ _OURS = {
 """Worked out once for each case: every answer bears them."""
 
 
-def headers_of_all() -> Headers:
-    """Return what an answer bears that sets nothing of its own."""
-    return _OURS[False, False, False]
-
-
 def headers_beside(headers: Sequence[tuple[bytes, bytes]], *, over_tls: bool) -> Headers:
     """Return what is added to the headers of an answer; a route may set a policy and a cache control of its own."""
     if len(headers) == 2 and headers[0][0] == b"content-length" and headers[1][0] == b"content-type":
