@@ -18,7 +18,7 @@ from converto.kernel.clock import now
 from tests.auth.conftest import CLIENT, House, opened
 
 SESSIONS = 1000
-AT_ONCE = 250
+AT_ONCE = 100
 """So many sessions are refreshed at once: two thousand requests together would wait longer than their callers do."""
 
 
