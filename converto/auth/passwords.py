@@ -1,8 +1,10 @@
 """Passwords: which are taken, how they are hashed, and a pool that keeps a flood of sign-ins from starving all else."""
 
 import asyncio
+import contextlib
 import os
 import re
+import threading
 from base64 import b64encode
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -80,6 +82,16 @@ def _plain(text: str) -> str:
     return "".join(sign for sign in text.casefold() if sign.isalnum())
 
 
+NICENESS = 10
+"""How far the threads that hash step back: sign-ins come one by one in seconds, and others wait for milliseconds."""
+
+
+def _step_back() -> None:
+    """Let the event loop, and whatever else this machine does, go before this thread: on Linux each thread has a niceness of its own."""
+    with contextlib.suppress(OSError, AttributeError):
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+
+
 class PasswordHasher:
     """Hashes beside the event loop, in at most as many threads as there are cores, with a short queue before them.
 
@@ -90,7 +102,7 @@ class PasswordHasher:
     def __init__(self, *, threads: int | None = None, max_queued: int = 64, queue_timeout_s: float = 2.0) -> None:
         cores = os.cpu_count() or 1
         size = min(threads or cores, cores)
-        self._threads = ThreadPoolExecutor(size, thread_name_prefix="passwords")
+        self._threads = ThreadPoolExecutor(size, thread_name_prefix="passwords", initializer=_step_back)
         self._free = asyncio.Semaphore(size)
         self._queued = 0
         self._max_queued = max_queued
