@@ -7,7 +7,7 @@ import pytest
 
 from tests.openapi.asking import asked, served
 
-EXAMPLES = int(os.environ.get("CONVERTO_TRIAL_EXAMPLES", "30"))
+EXAMPLES = int(os.environ.get("CONVERTO_TRIAL_EXAMPLES", "10"))
 
 
 @pytest.mark.trials
