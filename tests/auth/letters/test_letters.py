@@ -27,6 +27,7 @@ FACTS = {
     "address": "192.0.2.7",
     "company": "Lumo Oy",
     "inviter": "Boris",
+    "way": "passkey (<b>Puhelin</b>)",
 }
 PUBLIC_URL = "https://converto.example/app/"
 
