@@ -21,6 +21,8 @@ TOLERANCE = 2.0
 """How many times as long as when it is quiet a request may take before there are too many at once."""
 QUIET = 2
 """With so many at work in all, what a request takes is what it takes alone."""
+FEW = 4
+"""A class with no more at work than these is not what keeps the others from their work: it is left alone, unless it is full itself."""
 WINDOW_S = 0.1
 LONGEST_WINDOW_S = 1.0
 ENOUGH = 8
@@ -87,6 +89,7 @@ class Lane:
         self._ratios = 0.0
         self._samples = 0
         self._peak = 0
+        self._was_full = False
         self._window_from = clock()
 
     @property
@@ -159,18 +162,20 @@ class Lane:
         if ratio <= TOLERANCE:
             if is_short or cap < self._bounds.start:  # beyond its start a cap grows only where somebody needs it
                 cap = min(float(self._bounds.most), cap + max(1.0, cap / 10))
-        elif is_short:
+        elif self._was_full or (is_short and self._peak > FEW):
             cap = max(least, min(cap, self._peak) * TOLERANCE / ratio)
             if self.cap <= least:
                 found.alone_s *= 1 + RELEARNS
         self._begin(cap=cap)
 
     def _run_short(self) -> None:
+        self._was_full = True
         self._work.short_until = self._clock() + WINDOW_S
 
     def _begin(self, *, cap: float) -> None:
         self.cap = cap
-        self._ratios, self._samples, self._peak, self._window_from = 0.0, 0, self.at_once, self._clock()
+        self._ratios, self._samples, self._peak = 0.0, 0, self.at_once
+        self._was_full, self._window_from = False, self._clock()
         self._call()
 
     def _take(self) -> None:

@@ -8,7 +8,7 @@ from converto.gateway.routes import Found
 from converto.kernel.access import Access
 from converto.kernel.access import Admission as Class
 
-READ = Bounds(least=2, start=8, most=64, line_s=0.02)
+READ = Bounds(least=2, start=8, most=64, line_s=0.001)
 
 
 class Clock:
@@ -141,3 +141,19 @@ async def test_one_class_does_not_take_the_places_of_another() -> None:
 
 def test_what_concerns_money_keeps_more_places_than_anything_that_shrinks() -> None:
     assert BOUNDS[Class.MONEY].least > max(BOUNDS[name].least for name in (Class.AUTH, Class.READ, Class.BULK))
+
+
+async def test_a_class_with_little_to_do_does_not_pay_for_one_that_has_too_much() -> None:
+    clock, work, found = Clock(), Work(), Found("/things", Access(None, Class.READ))
+    busy, idle = (Lane(READ, work, clock=clock) for _ in range(2))
+    idle.learn(found, 0.01, quiet=True)
+    for _ in range(100):
+        while busy.enter():
+            pass
+        with contextlib.suppress(Busy):
+            await busy.wait()
+        idle.enter()
+        clock.now += 0.1
+        idle.learn(found, 0.1, quiet=False)
+        idle.leave()
+    assert idle.cap == READ.start
