@@ -10,7 +10,17 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from converto.auth.models import DeviceRow, MembershipRow, RefreshTokenRow, SessionRow, SignInFailureRow, SigningKeyRow, TenantRow, UserRow
+from converto.auth.models import (
+    DeviceRow,
+    MembershipRow,
+    RefreshTokenRow,
+    Row,
+    SessionRow,
+    SignInFailureRow,
+    SigningKeyRow,
+    TenantRow,
+    UserRow,
+)
 from converto.auth.people import Client, EmailTaken
 from converto.auth.roles import SELF, Role, scopes
 from converto.auth.throttle import FORGOTTEN_AFTER, NOT_BLOCKED, Counted, Tally, Try, network_of, tried
@@ -20,6 +30,10 @@ from converto.kernel.database import changed, insert_into
 MOST_FORGOTTEN: Final = 100
 DEVICE_KEPT_FOR: Final = timedelta(days=180)
 """A device on which its owner has not signed in for so long is a stranger's again."""
+
+
+NO_WAYS_IN: Final = frozenset({"memberships", "sessions", "audit_entries"})
+"""Of the tables that name a person, those that let nobody in; sessions are ended one by one, and told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +105,12 @@ class People:
         same = (UserRow.id == user_id) & (UserRow.password_hash == old)
         await self._session.execute(update(UserRow).where(same).values(password_hash=new))
 
+    async def forget_ways_in(self, user_id: UUID) -> None:
+        """Remove whatever lets somebody in to an account but its password: passkeys, apps, links, API keys, devices, letters under way."""
+        for table in reversed(Row.metadata.sorted_tables):
+            if "user_id" in table.c and table.name not in NO_WAYS_IN:
+                await self._session.execute(delete(table).where(table.c.user_id == user_id))
+
     async def member(self, tenant_id: UUID, user_id: UUID) -> tuple[UserRow, TenantRow, Role] | None:
         """Return a person, a company, and what they are there, or None for a stranger."""
         wanted = (
@@ -136,6 +156,13 @@ class Sessions:
         """Give a session one more refresh token."""
         self._session.add(RefreshTokenRow(tenant_id=of.tenant_id, token_hash=token_hash, session_id=of.id))
         await self._session.flush()
+
+    async def renew(self, of: SessionRow, *, token_hash: bytes) -> None:
+        """Have a session go on with a new refresh token alone; its access tokens of before are refused."""
+        of.version += 1
+        mine = (RefreshTokenRow.tenant_id == of.tenant_id) & (RefreshTokenRow.session_id == of.id)
+        await self._session.execute(delete(RefreshTokenRow).where(mine))
+        await self.add_token(of, token_hash)
 
     async def by_token(self, token_hash: bytes) -> tuple[RefreshTokenRow, SessionRow] | None:
         """Return a refresh token and its session, locked until the transaction ends."""

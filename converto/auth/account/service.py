@@ -142,6 +142,8 @@ class AccountDesk(Desk, Account):
             locked = await Accounts(session).locked(user.id)
             if locked is None or not await MailedTokens(session).use(row):
                 raise InvalidMailedToken
+            if locked.email_verified_at is None:  # somebody else may have opened it, to come in again once its owner has
+                await People(session).forget_ways_in(user.id)
             locked.password_hash = new_hash
             locked.email_verified_at = locked.email_verified_at or now()  # the letter was read there
             await Devices(session).forget_all(user.id)

@@ -24,11 +24,11 @@ from converto.auth.companies.interface import (
     Member,
     MyCompany,
     RoleChange,
+    SignInFirst,
     TooManyInvitations,
     UnknownCompany,
     UnknownInvitation,
     UnknownMember,
-    UnprovedAccount,
 )
 from converto.auth.cookies import TheBrowser
 from converto.auth.people import InBrowser, InvalidToken, Overloaded, SignedIn, StepUpRequired, WeakPassword
@@ -115,7 +115,7 @@ async def withdraw_invitation(companies: TheCompanies, actor: CurrentActor, invi
     "/auth/invitations/accept",
     status_code=201,
     dependencies=[Uncached],
-    responses=problems(InvalidToken, InvitedAsAnother, InvalidInvitation, AccountNeeded, UnprovedAccount, WeakPassword, Overloaded),
+    responses=problems(InvalidToken, InvitedAsAnother, InvalidInvitation, AccountNeeded, SignInFirst, WeakPassword, Overloaded),
 )
 async def accept_invitation(
     companies: TheCompanies,

@@ -86,13 +86,13 @@ class AccountNeeded(Conflict):
     message = "There is no account with this e-mail yet: send full_name and password too, and this opens one."
 
 
-class UnprovedAccount(Conflict):
-    """Somebody has opened an account with the invited e-mail without ever showing that they read its letters."""
+class SignInFirst(Conflict):
+    """Nobody is signed in, and there is an account with the invited e-mail."""
 
-    code = "auth.unproved_account"
+    code = "auth.sign_in_first"
     message = (
-        "There is an account with this e-mail, but nobody has ever confirmed that they read its letters: sign in with it, or take it over "
-        "by POST /auth/password/forgot, then send this again."
+        "There is an account with this e-mail: sign in with it, and send this again. If it is none that you opened, take it over first by "
+        "POST /auth/password/forgot."
     )
 
 
@@ -185,7 +185,7 @@ class Acceptance(Value):
 
 
 class Joined(Value):
-    """The company that somebody has joined; `signed_in` is null where they have an account: a sign-in with it leads there."""
+    """The company that somebody has joined; `signed_in` is null for an account that belonged to none: a sign-in with it leads there."""
 
     company: Company
     role: Role
@@ -250,8 +250,8 @@ class Companies(Interface, Protocol):
         """Have somebody join the company that invited them; the token shows that they read the letters to that address.
 
         Whoever is signed in with the invited e-mail goes on in that company. Where nobody is, `full_name` and `password` open an account;
-        an account that is there joins, and signs in by itself.
-        Raises InvalidInvitation, InvitedAsAnother, AccountNeeded, UnprovedAccount, WeakPassword, Overloaded.
+        a verified account that belongs to no company, and so cannot sign in, joins and signs in after that.
+        Raises InvalidInvitation, InvitedAsAnother, AccountNeeded, SignInFirst, WeakPassword, Overloaded.
         """
         ...
 

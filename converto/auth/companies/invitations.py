@@ -15,9 +15,9 @@ from converto.auth.companies.interface import (
     InvitedAsAnother,
     Invitee,
     Joined,
+    SignInFirst,
     TooManyInvitations,
     UnknownInvitation,
-    UnprovedAccount,
 )
 from converto.auth.companies.models import InvitationRow
 from converto.auth.companies.repository import Invitations, Members
@@ -125,9 +125,9 @@ class InvitationDesk(Desk):
             user = await People(session).by_email(row.email)
             if user is None or user.id != user_id or user.disabled_at is not None:
                 raise InvalidInvitation
-            if actor is None and user.email_verified_at is None:
-                # whoever opened it may have done so to be let in here by somebody else's letter
-                raise UnprovedAccount
+            if actor is None and (user.email_verified_at is None or await People(session).last_company(user.id) is not None):
+                # whoever opened the account may have done so to be let in here by a letter to somebody else
+                raise SignInFirst
             user.email_verified_at = user.email_verified_at or moment
             await self._hold_logs(session, row.tenant_id, actor)
             role = await self._come(session, row, user, client=client)
