@@ -5,7 +5,7 @@ from typing import Annotated, Final
 from fastapi import Depends, Header, Request, Response
 
 from converto.auth.client import DEVICE_COOKIE
-from converto.auth.people import InBrowser, SignedIn
+from converto.auth.people import InBrowser, SignedIn, TokenPair
 
 ACCESS_COOKIE: Final = "__Host-converto"
 REFRESH_COOKIE: Final = "__Host-converto-refresh"
@@ -38,8 +38,7 @@ class Browser:
         """Return what the body says, with the tokens in it or in cookies."""
         if not self._by_cookie:
             return signed_in
-        self._set(ACCESS_COOKIE, signed_in.access_token, max_age_s=signed_in.expires_in)
-        self._set(REFRESH_COOKIE, signed_in.refresh_token, max_age_s=LONGEST_SESSION_S)
+        self._keep(signed_in)
         if signed_in.device_token is not None:
             self.know_device(signed_in.device_token)
         return InBrowser(user=signed_in.user, tenant=signed_in.tenant, expires_in=signed_in.expires_in)
@@ -48,6 +47,17 @@ class Browser:
         """Return what the body says where one session goes on in another: what lay in cookies stays there, where no script gets at it."""
         self._by_cookie = self._by_cookie or "authorization" not in self._request.headers
         return self.answered(signed_in)
+
+    def renewed(self, tokens: TokenPair) -> TokenPair | None:
+        """Return a session's next tokens for the body; None where they go into the cookies that the session lies in."""
+        if not self._by_cookie and "authorization" in self._request.headers:
+            return tokens
+        self._keep(tokens)
+        return None
+
+    def _keep(self, tokens: TokenPair) -> None:
+        self._set(ACCESS_COOKIE, tokens.access_token, max_age_s=tokens.expires_in)
+        self._set(REFRESH_COOKIE, tokens.refresh_token, max_age_s=LONGEST_SESSION_S)
 
     def know_device(self, token: str) -> None:
         """Have a browser keep what makes it known."""

@@ -28,6 +28,7 @@ from converto.auth.people import (
     SignedIn,
     StepUpRequired,
     Tenant,
+    TokenPair,
     User,
     WeakPassword,
 )
@@ -195,15 +196,14 @@ class Desk:
         return opened, token
 
     async def _signed_in(self, user: UserRow, tenant: TenantRow, of: SessionRow, *, role: Role, refresh_token: str) -> SignedIn:
+        tokens = await self._tokens(of, role=role, refresh_token=refresh_token)
+        return SignedIn(**dict(tokens), user=user_of(user), tenant=tenant_of(tenant))
+
+    async def _tokens(self, of: SessionRow, *, role: Role, refresh_token: str) -> TokenPair:
+        """Return a session's next pair: an access token for now, and the refresh token that was kept for it."""
         signer = (await self._signing.tools()).signer
-        access_token = signer.token(user_id=user.id, tenant_id=tenant.id, session_id=of.id, role=role, version=of.version, at=now())
-        return SignedIn(
-            access_token=access_token,
-            refresh_token=refresh_token,
-            expires_in=int(LIFETIME.total_seconds()),
-            user=user_of(user),
-            tenant=tenant_of(tenant),
-        )
+        access_token = signer.token(user_id=of.user_id, tenant_id=of.tenant_id, session_id=of.id, role=role, version=of.version, at=now())
+        return TokenPair(access_token=access_token, refresh_token=refresh_token, expires_in=int(LIFETIME.total_seconds()))
 
     async def _ask_to_verify(
         self, session: Transaction, user: UserRow, client: Client, *, tenant_id: UUID, email: str | None = None

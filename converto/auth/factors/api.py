@@ -120,6 +120,10 @@ async def step_up_options(factors: TheFactors, actor: CurrentActor) -> PasskeyOp
     dependencies=[Uncached],
     responses=problems(InvalidToken, NothingProved, WrongCredentials, OtpRequired, WrongOtp, WrongPasskey, TooManyFailures, Overloaded),
 )
-async def step_up(factors: TheFactors, actor: CurrentActor, body: Proof, client: TheClient) -> Proved:
-    """Prove again that it is you, by a password, a code or a passkey; it counts in this session for five minutes."""
-    return await factors.step_up(actor, body, client)
+async def step_up(factors: TheFactors, actor: CurrentActor, body: Proof, client: TheClient, browser: TheBrowser) -> Proved:
+    """Prove again that it is you, by a password, a code or a passkey; it counts for five minutes, with the tokens that you get by it.
+
+    The session's tokens of before are refused from now on.
+    """
+    proved = await factors.step_up(actor, body, client)
+    return proved if proved.tokens is None else proved.model_copy(update={"tokens": browser.renewed(proved.tokens)})

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field, SecretStr, StringConstraints
 
-from converto.auth.people import Client, Name, Password, SecondStep, SignedIn
+from converto.auth.people import Client, Name, Password, SecondStep, SignedIn, TokenPair
 from converto.kernel.actor import Actor
 from converto.kernel.errors import Conflict, Invalid, NotFound, Unauthenticated
 from converto.kernel.interface import Interface, Value, command, query
@@ -201,11 +201,12 @@ class Proof(Value):
 
 
 class Proved(Value):
-    """When somebody has proved who they are, and until when this counts."""
+    """When somebody has proved who they are, until when this counts, and the tokens that their session goes on with."""
 
     methods: tuple[str, ...] = Field(description="As RFC 8176 calls them.")
     proved_at: datetime
     good_until: datetime
+    tokens: TokenPair | None = Field(default=None, description="In place of those there were; null where they went into cookies.")
 
 
 class Factors(Interface, Protocol):

@@ -26,12 +26,14 @@ from converto.auth.factors.models import TotpRow
 from converto.auth.factors.passkeys import PasskeyDesk, member_of
 from converto.auth.factors.repository import Codes, Passkeys
 from converto.auth.factors.second_step import SecondStep, owner
-from converto.auth.models import UserRow
+from converto.auth.models import SessionRow, UserRow
 from converto.auth.people import Client, InvalidToken, WrongCredentials
+from converto.auth.refresh_tokens import hash_of, new_token
 from converto.auth.repository import Sessions
+from converto.auth.roles import Role
 from converto.kernel.actor import Actor
 from converto.kernel.clock import now
-from converto.kernel.database import Transaction
+from converto.kernel.database import Transaction, after_commit
 
 ISSUER = "Converto"
 """What an authenticator app shows."""
@@ -138,7 +140,8 @@ class FactorsDesk(PasskeyDesk, Factors):
         if proof.passkey is not None:
             methods = await self._by_passkey(actor, proof.passkey)
             async with self._database.writing() as session:
-                return await self._proved(session, actor, methods, client)
+                of, token = await self._proved(session, actor, methods, client)
+            return await self._renewed(actor, of, token, methods=methods)
         counted = await self._count_try(user.email, client, session_id=actor.session_id)
         methods = ()
         if proof.password is not None:
@@ -147,9 +150,9 @@ class FactorsDesk(PasskeyDesk, Factors):
             methods = ("pwd",)
         async with self._database.writing() as session:
             methods += await SecondStep(session, self._means.vault).require(user.id, proof.otp)
-            proved = await self._proved(session, actor, methods, client)
+            of, token = await self._proved(session, actor, methods, client)
             await self._forgive(session, counted)
-            return proved
+        return await self._renewed(actor, of, token, methods=methods)
 
     async def _by_passkey(self, actor: Actor, assertion: Assertion) -> tuple[str, ...]:
         user_id, session_id = person(actor)
@@ -158,12 +161,20 @@ class FactorsDesk(PasskeyDesk, Factors):
             raise WrongPasskey
         return methods
 
-    async def _proved(self, session: Transaction, actor: Actor, methods: tuple[str, ...], client: Client) -> Proved:
+    async def _proved(self, session: Transaction, actor: Actor, methods: tuple[str, ...], client: Client) -> tuple[SessionRow, str]:
+        """Note the proof in the session, and end the tokens it had: who has stolen one of them has not proved anything."""
         _, session_id = person(actor)
         row = await Sessions(session).get(actor.tenant_id, session_id)
         if row is None:
             raise InvalidToken
         row.proved_at = now()
         row.methods = " ".join(dict.fromkeys([*row.methods.split(), *methods]))[:40]
+        token = new_token()
+        await Sessions(session).renew(row, token_hash=hash_of(token))
+        after_commit(session, lambda: self._standing.forget(session_id))
         await Audit(session).note(actor.tenant_id, "auth.stepped_up", by=actor, client=client, methods=list(methods))
-        return Proved(methods=methods, proved_at=row.proved_at, good_until=row.proved_at + FRESH_FOR)
+        return row, token
+
+    async def _renewed(self, actor: Actor, of: SessionRow, refresh_token: str, *, methods: tuple[str, ...]) -> Proved:
+        tokens = await self._tokens(of, role=Role(actor.role or ""), refresh_token=refresh_token)
+        return Proved(methods=methods, proved_at=of.proved_at, good_until=of.proved_at + FRESH_FOR, tokens=tokens)

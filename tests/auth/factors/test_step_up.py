@@ -7,7 +7,7 @@ from sqlalchemy import select, update
 from converto.auth.audit.models import AuditRow
 from converto.auth.factors.interface import NewPasskey, NothingProved, OtpRequired, Proof, WrongOtp, WrongPasskey
 from converto.auth.models import SessionRow
-from converto.auth.people import StepUpRequired, WrongCredentials
+from converto.auth.people import InvalidRefreshToken, InvalidToken, StepUpRequired, WrongCredentials
 from converto.kernel.clock import now
 from tests.auth.conftest import CLIENT, PASSWORD, House
 from tests.auth.factors.authenticator import Authenticator
@@ -39,6 +39,21 @@ async def test_a_password_proves_who_somebody_is_for_five_minutes(house: House, 
 
     assert proved.good_until - proved.proved_at == timedelta(minutes=5)
     await house.auth.start_totp(aino.actor)
+
+
+async def test_a_step_up_gives_new_tokens_and_ends_the_old_ones(house: House, aino: Someone) -> None:
+    signed_in = await house.login(aino.email)
+    actor = await house.auth.authenticate(signed_in.access_token)
+
+    tokens = (await house.auth.step_up(actor, Proof(password=PASSWORD), CLIENT)).tokens
+
+    assert tokens is not None
+    assert await house.auth.authenticate(tokens.access_token) == actor
+    assert (await house.auth.refresh(SecretStr(tokens.refresh_token))).access_token != tokens.access_token
+    with pytest.raises(InvalidToken):
+        await house.auth.authenticate(signed_in.access_token)
+    with pytest.raises(InvalidRefreshToken):
+        await house.auth.refresh(SecretStr(signed_in.refresh_token))
 
 
 async def test_a_wrong_password_proves_nothing(house: House, aino: Someone) -> None:

@@ -5,6 +5,7 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import select, update
 
+from converto.auth.account.interface import ForgottenPassword, PasswordReset
 from converto.auth.audit.models import AuditRow
 from converto.auth.factors.interface import NewPasskey, NoTotp, OtpRequired, TotpInUse, WrongCode, WrongOtp
 from converto.auth.factors.models import RecoveryCodeRow, TotpRow
@@ -257,3 +258,14 @@ async def test_a_letter_tells_when_an_app_or_a_passkey_comes_or_goes(house: Hous
     assert len([text for text in texts if "lisättiin kirjautumistapa tai sen suojaus: TOTP" in text]) == 1
     assert len([text for text in texts if "poistettiin kirjautumistapa tai sen suojaus: TOTP" in text]) == 1
     assert len([text for text in texts if "passkey (<b>Puhelin</b> {way})" in text]) == 1
+
+
+async def test_a_reset_password_takes_no_second_factor_away(house: House, aino: Someone) -> None:
+    app = await set_up(house, aino)
+    await house.auth.forgot_password(ForgottenPassword(email=aino.email), CLIENT)
+    await house.auth.reset_password(PasswordReset(token=await house.mailed_token(aino.email), new_password=WRONG), CLIENT)
+
+    with pytest.raises(OtpRequired):
+        await login(house, aino.email, None, password=WRONG)
+
+    assert (await login(house, aino.email, app.next(), password=WRONG)).user.email == aino.email
