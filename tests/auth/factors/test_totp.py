@@ -261,6 +261,7 @@ async def test_a_letter_tells_when_an_app_or_a_passkey_comes_or_goes(house: Hous
 
 
 async def test_a_reset_password_takes_no_second_factor_away(house: House, aino: Someone) -> None:
+    await house.auth.verify_email(await house.mailed_token(aino.email), CLIENT)
     app = await set_up(house, aino)
     await house.auth.forgot_password(ForgottenPassword(email=aino.email), CLIENT)
     await house.auth.reset_password(PasswordReset(token=await house.mailed_token(aino.email), new_password=WRONG), CLIENT)
