@@ -17,7 +17,7 @@ run: setup ## serve on http://127.0.0.1:8000 until Ctrl-C
 	@$(BIN)/converto serve
 
 test: setup ## run the tests, on a PostgreSQL and a Redis of their own
-	$(BIN)/pytest --numprocesses=logical --dist=worksteal
+	$(BIN)/pytest --numprocesses=$$(($$(nproc) + 1)) --dist=worksteal
 
 lint: setup ## format, style, types and boundaries
 	$(BIN)/ruff format --check .

@@ -63,6 +63,7 @@ def test_a_test_of_both_databases_runs_twice(database_url: str | None) -> None:
     assert database_url is None or database_url.startswith("postgresql+asyncpg://")
 
 
+@pytest.mark.trials
 def test_the_servers_end_with_a_test_run_that_is_killed() -> None:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o711)  # PostgreSQL, which leaves root, has to pass through

@@ -15,11 +15,11 @@ from bench.rivals.raw_redis import Stream
 from converto.events.backend import Backend, Following, Subscriber
 from converto.events.in_process import InProcess
 from converto.events.publisher import Publisher
-from converto.events.redis_streams import RedisStreams, stream_of
+from converto.events.redis_streams import RedisStreams
 from converto.events.tables import inbox, outbox, tables
 from converto.events.traffic import Traffic
 from converto.kernel.database import Databases
-from converto.kernel.event import Dispatcher, Envelope, Follower, Subscription
+from converto.kernel.event import Dispatcher, Envelope, Follower, Subscription, stream_of
 from converto.kernel.interface import Interface
 from converto.kernel.metrics import EventFigures
 from converto.kernel.schema import upgrade

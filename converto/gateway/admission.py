@@ -52,6 +52,8 @@ class Bounds:
     most: int
     line_s: float
     """How long a request may wait in line."""
+    line: int | None = None
+    """How many may wait; None means half as many as are at work."""
 
 
 BOUNDS: Mapping[Class, Bounds] = {
@@ -59,7 +61,8 @@ BOUNDS: Mapping[Class, Bounds] = {
     Class.AUTH: Bounds(least=2, start=64, most=512, line_s=0.02),
     Class.MONEY: Bounds(least=16, start=64, most=512, line_s=1.0),
     Class.READ: Bounds(least=2, start=48, most=512, line_s=0.02),
-    Class.BULK: Bounds(least=1, start=24, most=256, line_s=0.02),
+    # somebody who drops a hundred receipts at once has done nothing wrong, and what waits unread costs next to nothing
+    Class.BULK: Bounds(least=1, start=24, most=256, line_s=5.0, line=256),
 }
 WAITING = "waiting"
 """Those who wait for something to happen are counted apart: their time says nothing of how busy we are."""
@@ -100,7 +103,8 @@ class Lane:
     @property
     def is_full(self) -> bool:
         """Whether neither a place nor the line has room."""
-        if self.at_once < self.cap or (self._bounds.line_s and len(self._line) < max(1, int(self.cap / 2))):
+        places = self._bounds.line if self._bounds.line is not None else max(1, int(self.cap / 2))
+        if self.at_once < self.cap or (self._bounds.line_s and len(self._line) < places):
             return False
         self._run_short()
         return True

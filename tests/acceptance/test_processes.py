@@ -95,6 +95,7 @@ async def test_the_trace_of_a_request_goes_on_to_a_reader_and_into_what_is_told(
     until(lambda: trace in house.edge.log() and any(trace in reader.log() for reader in house.readers), log=house.edge.log)
 
 
+@pytest.mark.trials
 async def test_a_killed_reader_is_missed_with_503_and_taken_back_when_it_returns(
     apart: tuple[Server, Server], http: httpx2.AsyncClient
 ) -> None:
@@ -140,6 +141,7 @@ async def test_scans_outlive_a_killed_server_and_finish_once(alone: Server, http
         assert original.content == sample(scan["filename"])
 
 
+@pytest.mark.trials
 async def test_a_module_moves_out_and_back_by_two_settings(
     tmp_path: Path, postgres_url: str, redis_url: str, http: httpx2.AsyncClient
 ) -> None:
@@ -178,6 +180,7 @@ async def whereabouts(person: Person) -> str:
     return str((await person.get("/health")).json()["modules"]["ocr"]["where"])
 
 
+@pytest.mark.trials
 async def test_each_of_three_readers_is_shown_with_how_it_is(house: House) -> None:
     await asked_until_all_are(house, "ok")
     shown = house.edge.run("modules")

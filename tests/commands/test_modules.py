@@ -71,6 +71,7 @@ def test_a_module_that_does_not_answer_ends_with_1_and_the_setting(data_dir: Pat
     assert [row[1] for row in rows(done) if row[1].startswith("http")] == [NOBODY, "http://nowhere.invalid:8002"]
 
 
+@pytest.mark.trials
 def test_a_module_that_is_nowhere_is_shown_and_is_no_failure(data_dir: Path) -> None:
     done = modules(data_dir, CONVERTO_MODULES="auth")
 

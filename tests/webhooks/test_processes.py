@@ -5,6 +5,7 @@ from collections import Counter
 from pathlib import Path
 
 import httpx2
+import pytest
 
 from converto.events.webhooks.interface import DeliveryStatus
 from tests.acceptance.people import register
@@ -55,6 +56,7 @@ async def test_a_sender_that_stops_hands_back_what_is_under_way_and_counts_no_at
     assert len({post.id for post in receiver.posts}) == 1
 
 
+@pytest.mark.trials
 async def test_what_a_killed_sender_had_under_way_is_posted_again_under_the_same_id(tmp_path: Path) -> None:
     settings = {
         "CONVERTO_MODULES": "auth,gateway,webhooks",

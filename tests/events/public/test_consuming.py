@@ -34,7 +34,7 @@ async def test_a_published_event_comes_to_a_group_as_a_cloud_event_and_is_settle
 
 
 async def test_what_a_module_tells_comes_to_a_group(aino: Person) -> None:
-    reader = await consumer(aino, stream_names=["stream:auth"], start="earliest")
+    reader = await consumer(aino, stream_names=["stream:auth"], event_types=["auth.user.registered"], start="earliest")
 
     (message,) = await reader.receive()
 

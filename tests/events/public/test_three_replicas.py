@@ -13,7 +13,7 @@ from tests.events.public.consumer import Consumer, consumer, ids, publish_many, 
 from tests.events.public.round_robin import RoundRobin
 from tests.servers import ask
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [pytest.mark.timeout(120), pytest.mark.trials]
 
 
 @pytest.fixture(scope="module", params=["one folder", pytest.param("one PostgreSQL and one Redis", marks=pytest.mark.trials)])
