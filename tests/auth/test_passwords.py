@@ -1,6 +1,5 @@
 import asyncio
 import os
-import statistics
 import timeit
 from collections.abc import AsyncIterator
 from time import process_time
@@ -149,7 +148,7 @@ async def test_a_person_who_does_not_exist_takes_as_long_as_one_who_does(hasher:
             await hasher.verify("wrong password", stored)
             times.append(process_time() - began)
 
-    assert 0.8 < statistics.median(unknown) / statistics.median(known) < 1.25
+    assert 0.8 < min(unknown) / min(known) < 1.25  # the least is what neither had to share with others
 
 
 async def test_beyond_the_queue_people_are_told_at_once_to_come_back() -> None:
