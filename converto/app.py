@@ -62,7 +62,7 @@ def create_app(
     install_problems(app)
     for module in runtime.routed():
         if module.router is not None:
-            app.include_router(module.router)
+            app.router.routes.extend(module.router.routes)  # as they are: to include them would make each of them anew
     app.router.routes.extend(runtime.internal_routes())
     install_edge(app, runtime, traffic)
     return app

@@ -17,7 +17,7 @@ from converto.kernel.web import the
 
 router = APIRouter(tags=["auth"])
 for part in (sign_in, account, factors, federation, companies, records, api_keys):
-    router.include_router(part)
+    router.routes.extend(part.routes)
 
 
 @router.get("/.well-known/jwks.json")

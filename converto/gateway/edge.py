@@ -70,7 +70,7 @@ def install_edge(app: Application, runtime: Runtime, traffic: Traffic, *, settin
     whose = owners(runtime.routed(), modules)
     levels = {template: level for template, owner in whose.items() if (level := modules[owner.module].log_level) is not None}
     journal = Journal(figures, AccessLog(runtime.settings, levels=levels))
-    app.include_router(process_api.router)
+    app.router.routes.extend(process_api.router.routes)
     docs.install(app)
     routes = Routes(app.routes, merged(runtime.known.values()), owners=whose)
     together = _together(settings, runtime)
