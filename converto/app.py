@@ -14,7 +14,6 @@ from converto.events.desk import Deliveries, DeliveryDesk
 from converto.events.tables import tables as delivery_tables
 from converto.events.traffic import Traffic, open_backend
 from converto.gateway.edge import edge_running, install_edge
-from converto.gateway.turnstile import Application
 from converto.kernel import schema
 from converto.kernel.config import CannotStart, Settings
 from converto.kernel.manifest import Companion, Module
@@ -55,9 +54,7 @@ def create_app(
             async with traffic.running([host.database for host in hosted], subscribers, following), edge_running(app):
                 yield
 
-    app = Application(
-        title="Converto", version=converto.__version__, lifespan=lifespan, docs_url=None, redoc_url=None, telemetry=NO_TELEMETRY
-    )
+    app = FastAPI(title="Converto", version=converto.__version__, lifespan=lifespan, docs_url=None, redoc_url=None, telemetry=NO_TELEMETRY)
     app.state.runtime = runtime
     install_problems(app)
     for module in runtime.routed():

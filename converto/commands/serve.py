@@ -13,6 +13,7 @@ import uvicorn
 import uvloop
 
 from converto.app import create_app, migrate
+from converto.gateway.door import Door
 from converto.kernel.config import CannotStart, ModuleSettings, Settings
 from converto.kernel.drain import Drain
 from converto.kernel.log import configure
@@ -67,7 +68,7 @@ async def _serve(settings: Settings, listener: socket.socket, *, migrates: bool,
     _let_modules_tell(settings, app.state.runtime)
     config = uvicorn.Config(
         app,
-        http="httptools",
+        http=Door,
         lifespan="off",  # entered here, so that what cannot start is one sentence and not a trace
         log_config=None,
         access_log=False,

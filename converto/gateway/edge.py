@@ -22,6 +22,7 @@ from converto.gateway.interface import KeptAnswers
 from converto.gateway.journal import Journal
 from converto.gateway.layers.authentication import Authentication, KnownTokens
 from converto.gateway.layers.cross_origin import CrossOrigin
+from converto.gateway.layers.dispatch import Dispatch
 from converto.gateway.layers.entrance import Entrance
 from converto.gateway.layers.framing import Framing
 from converto.gateway.layers.gate import Gate
@@ -35,7 +36,7 @@ from converto.gateway.rates import CountsTogether
 from converto.gateway.routes import Routes, merged, owners
 from converto.gateway.secret import secret_of
 from converto.gateway.settings import GatewaySettings
-from converto.gateway.turnstile import Application, Turnstile
+from converto.gateway.turnstile import Turnstile
 from converto.kernel.config import Environment, ModuleSettings
 from converto.kernel.runtime import Runtime
 
@@ -59,9 +60,10 @@ class Edge:
     modules: Mapping[str, ModuleSettings]
     together: CountsTogether | None
     answers: Answers
+    turnstile: Turnstile
 
 
-def install_edge(app: Application, runtime: Runtime, traffic: Traffic, *, settings: GatewaySettings | None = None) -> None:
+def install_edge(app: FastAPI, runtime: Runtime, traffic: Traffic, *, settings: GatewaySettings | None = None) -> None:
     """Put the edge around an application, whose own routes are there already; the settings are read unless given."""
     settings = settings or GatewaySettings()
     tokens = KnownTokens(lifetime_s=settings.token_cache_s, size=settings.token_cache_size)
@@ -80,11 +82,14 @@ def install_edge(app: Application, runtime: Runtime, traffic: Traffic, *, settin
     )
     limits = _limits(settings, modules, together)
     answers = Answers(settings.cache_max_bytes)
-    edge = Edge(settings, runtime, traffic, figures, tokens, journal, routes, admission, addresses, limits, modules, together, answers)
+    turnstile = Turnstile(routes, admission, figures)
+    edge = Edge(
+        settings, runtime, traffic, figures, tokens, journal, routes, admission, addresses, limits, modules, together, answers, turnstile
+    )
     app.state.edge = edge
-    app.turnstile = Turnstile(routes, admission, figures)
     # a redirect to the path with or without its slash would be built from what the client says our name is
     app.router.redirect_slashes = False
+    app.router.middleware_stack = Dispatch(app.router.middleware_stack)
     _surround(app, edge)
 
 
@@ -104,6 +109,7 @@ def _surround(app: FastAPI, edge: Edge) -> None:
     )
     app.add_middleware(
         Entrance,
+        routes=edge.routes,
         journal=edge.journal,
         deadline_s=settings.deadline_s,
         framing=Framing(settings),

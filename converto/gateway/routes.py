@@ -31,6 +31,8 @@ class Found:
     """How long a request may take, where its module says so."""
     is_plain: bool = False
     """Whether it only reads, and is neither kept nor timed in a way of its own: as most are."""
+    route: BaseRoute | None = None
+    """What serves it; None where only the router knows, as of the routes of a router within a router."""
     alone_s: float = 0.0
     """What it takes when hardly anything else is done: learnt from the requests themselves."""
     learnt: int = 0
@@ -63,21 +65,22 @@ class _Place:
 class Routes:
     """Every route of an application with its entry in the access table.
 
-    What is not found here is not there: the application's router is never asked, so that no path exists that the router knows and the
-    table does not. Raises CannotStart where two routes could be mistaken for one another.
+    What is not found here is not there: the application's router is not asked, so that no path exists that the router knows and the table
+    does not. Raises CannotStart where two routes could be mistaken for one another.
     """
 
     def __init__(self, routes: Sequence[BaseRoute], table: Mapping[str, Access], *, owners: Mapping[str, Owner] | None = None) -> None:
         self._fixed: dict[tuple[str, str], Found] = {}
         self._starts: dict[str, _Place] = {}
         self._all: dict[str, Access] = {}
+        own = {id(route) for route in routes}
         for context in iter_route_contexts(routes):
-            template = context.path or ""
+            template, route = context.path or "", context.route if id(context.route) in own else None
             for method in context.methods or ():
                 owner = (owners or {}).get(template, NOBODY)
                 access = _entry(method, template, table)
                 is_plain = method in _READING and not access.cache_s and owner.timeout_s is None
-                self._add(method, Found(template, access, owner.module, owner.timeout_s, is_plain=is_plain))
+                self._add(method, Found(template, access, owner.module, owner.timeout_s, is_plain=is_plain, route=route))
         self._refuse_what_the_router_reads_otherwise()
         self._hidden = _hidden(route.partition(" ")[2] for route in self._all)
 

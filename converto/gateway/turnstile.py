@@ -1,19 +1,19 @@
 """The very first look at a request: where its class is full, it is refused before anything else is spent on it.
 
 To refuse has to cost next to nothing, or those who are refused would take the time of those who are not: ten times as many requests as can
-be answered are nine refusals for each answer. So nothing is read here but the path, and nothing is made but the answer.
+be answered are nine refusals for each answer. So nothing is looked at here but the line of a request and the names of its headers.
 """
 
 import asyncio
 import random
 from collections import Counter
+from collections.abc import Sequence
+from http import HTTPStatus
 
 import orjson
 import structlog
-from fastapi import FastAPI
-from starlette.types import Receive, Scope, Send
 
-from converto.gateway.admission import COME_BACK_S, Admission, Busy
+from converto.gateway.admission import COME_BACK_S, Admission, Busy, Lane
 from converto.gateway.figures import RequestFigures
 from converto.gateway.routes import Found, Routes
 from converto.kernel.errors import Error
@@ -21,41 +21,39 @@ from converto.kernel.web import PROBLEM_JSON, problem_of
 
 TELL_EVERY_S = 1.0
 _ID = "0" * 32
+_SPECIAL = frozenset({b"x-request-id", b"origin"})
 log = structlog.get_logger()
 
 
 class Turnstile:
-    """Finds the route of each request (`converto.route` in the scope), and turns away what finds its class full."""
+    """Turns away what finds its class full."""
 
     def __init__(self, routes: Routes, admission: Admission, figures: RequestFigures) -> None:
         self._routes = routes
-        self._lanes = {name: (lane, _answer(Busy(retry_after_s=COME_BACK_S))) for name, lane in admission.lanes.items()}
+        self._lanes = admission.lanes
         self._figures = figures
+        self._parts = _answer(Busy(retry_after_s=COME_BACK_S))
         self._untold: Counter[str] = Counter()
 
-    def refuses(self, scope: Scope) -> bool:
-        """Find out whether a request is turned away; one that brings an id or comes from a page is refused further in, if at all."""
-        found = self._routes.find(scope["method"], scope["path"])
-        if found is None:
-            return False
-        scope["converto.route"] = found
-        lane = self._lanes[found.access.admission][0]
-        if not lane.is_full or found.access.waits or not found.access.is_counted:
-            return False
-        return not any(name in _SPECIAL for name, _ in scope["headers"])
+    def refusal(self, method: str, path: str, headers: Sequence[tuple[bytes, bytes]]) -> tuple[bytes, bytes] | None:
+        """Return the head, open at its end, and the body that a request is turned away with; None where it may go further in.
 
-    async def refuse(self, scope: Scope, send: Send) -> None:
-        """Say that too many requests have come."""
-        found: Found = scope["converto.route"]
-        lane, (head, before, after) = self._lanes[found.access.admission]
-        request_id = f"{random.getrandbits(128):032x}".encode()
-        lane.refused += 1
-        await send({"type": "http.response.start", "status": Busy.status, "headers": [*head, (b"x-request-id", request_id)]})
-        await send({"type": "http.response.body", "body": before + request_id + after})
-        self._note(scope["method"], found)
+        One that brings an id of its own or comes from a page is refused further in, if at all: it has to be told more.
+        """
+        found = self._routes.find(method, path)
+        if found is None or found.access.waits or not found.access.is_counted:
+            return None
+        lane = self._lanes[found.access.admission]
+        if not lane.is_full or any(name in _SPECIAL for name, _ in headers):
+            return None
+        self._note(lane, method, found)
+        head, before, after = self._parts
+        request_id = b"%032x" % random.getrandbits(128)
+        return head + request_id + b"\r\n", before + request_id + after
 
-    def _note(self, method: str, found: Found) -> None:
+    def _note(self, lane: Lane, method: str, found: Found) -> None:
         """Count it, and tell of all of a second together: a line for each would cost more than the refusals."""
+        lane.refused += 1
         self._figures.count((method, found.template, Busy.status), 0.0)
         if not self._untold:
             asyncio.get_running_loop().call_later(TELL_EVERY_S, self._tell)
@@ -67,31 +65,12 @@ class Turnstile:
         self._untold.clear()
 
 
-_SPECIAL = frozenset({b"x-request-id", b"origin"})
-
-
-def _answer(error: Error) -> tuple[list[tuple[bytes, bytes]], bytes, bytes]:
-    """Return the headers of an answer that tells of an error, and its body before and after the id of the request."""
+def _answer(error: Error) -> tuple[bytes, bytes, bytes]:
+    """Return the head of an answer that tells of an error, and its body before and after the id of the request."""
     before, _, after = orjson.dumps({**problem_of(error), "request_id": _ID}).partition(_ID.encode())
-    length = str(len(before) + len(_ID) + len(after)).encode()
-    head = [
-        (b"content-type", PROBLEM_JSON.encode()),
-        (b"content-length", length),
-        (b"retry-after", str(error.retry_after_s).encode()),
-        (b"cache-control", b"no-store"),
-        (b"x-content-type-options", b"nosniff"),
-    ]
-    return head, before, after
-
-
-class Application(FastAPI):
-    """An application with a turnstile before all that FastAPI does."""
-
-    turnstile: Turnstile | None = None
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request, or turn it away."""
-        if self.turnstile is not None and scope["type"] == "http" and self.turnstile.refuses(scope):
-            await self.turnstile.refuse(scope, send)
-            return
-        await super().__call__(scope, receive, send)
+    head = (
+        f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}\r\n"
+        f"content-type: {PROBLEM_JSON}\r\ncontent-length: {len(before) + len(_ID) + len(after)}\r\n"
+        f"retry-after: {error.retry_after_s}\r\ncache-control: no-store\r\nx-content-type-options: nosniff\r\nx-request-id: "
+    )
+    return head.encode(), before, after

@@ -16,6 +16,7 @@ from structlog.testing import capture_logs
 
 from converto.app import create_app, migrate
 from converto.auth.module import module as auth
+from converto.gateway.door import Door
 from converto.gateway.module import module as gateway
 from converto.kernel.access import PUBLIC, Access, Admission
 from converto.kernel.config import Environment, Settings
@@ -125,7 +126,7 @@ def client_of(app: FastAPI) -> httpx2.AsyncClient:
 async def listening(app: FastAPI) -> AsyncIterator[int]:
     """Serve an application that runs on a free port of this machine, and return the port."""
     listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(app, http="httptools", lifespan="off", log_config=None, access_log=False, server_header=False)
+    config = uvicorn.Config(app, http=Door, lifespan="off", log_config=None, access_log=False, server_header=False)
     server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve(sockets=[listener]))
     try:

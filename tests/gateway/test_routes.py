@@ -1,6 +1,7 @@
 from collections.abc import Sequence
 
 import pytest
+from fastapi import APIRouter
 from hypothesis import given
 from hypothesis import strategies as st
 from starlette.requests import Request
@@ -130,3 +131,18 @@ def test_a_path_that_is_written_out_is_that_path_alone_whatever_the_method() -> 
     assert listed.methods("/keys/login") == ["POST"]
     assert listed.methods("/keys/7") == ["DELETE"]
     assert listed.methods("/keys/login/7") == ["GET", "HEAD"]
+
+
+def test_what_a_router_of_its_own_serves_is_gone_to_straight() -> None:
+    listed = starlette("GET /things", "GET /things/{thing}")
+    found = Routes(listed, dict.fromkeys(("GET /things", "GET /things/{thing}"), READ))
+    assert [found.find("GET", path).route for path in ("/things", "/things/7")] == listed  # type: ignore[union-attr]
+
+
+def test_what_a_router_within_a_router_serves_is_left_to_the_router() -> None:
+    inner, outer = APIRouter(), APIRouter(prefix="/things")
+    inner.add_api_route("/{thing}", nothing)
+    outer.include_router(inner)
+    found = Routes(outer.routes, {"GET /things/{thing}": READ}).find("GET", "/things/7")
+    assert found is not None
+    assert (found.template, found.route) == ("/things/{thing}", None)

@@ -16,10 +16,11 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from converto.events.webhooks.guard import Guard
-from converto.events.webhooks.resolver import LOOKUPS_AT_ONCE, Resolver, UnknownName
 from converto.events.webhooks.sender import Sender
 from converto.kernel.clock import now
+from converto.kernel.outgoing.guard import Guard
+from converto.kernel.outgoing.outgoing import Outgoing
+from converto.kernel.outgoing.resolver import LOOKUPS_AT_ONCE, Resolver, UnknownName
 from tests.webhooks.receiver import answers, receiving
 
 LOOPBACK = Guard(allowed=[ip_network("127.0.0.0/8")], https_only=False)
@@ -47,7 +48,7 @@ class NameServer(Resolver):
 
 @asynccontextmanager
 async def sending(guard: Guard, names: Resolver, *, ca_file: Path | None = None) -> AsyncIterator[Sender]:
-    sender = Sender(guard, names, timeout_s=5, ca_file=ca_file)
+    sender = Sender(Outgoing(guard, names, idle_s=2, ca_file=ca_file), timeout_s=5)
     try:
         yield sender
     finally:

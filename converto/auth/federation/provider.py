@@ -8,8 +8,8 @@ from hashlib import sha256
 from typing import Any, Final
 from urllib.parse import quote_plus, urlencode, urlsplit
 
+from converto.auth.federation.asking import Asking, Unreachable
 from converto.auth.federation.id_tokens import BadIdToken, Expected, IdClaims, Key, UnknownKey, claims_of, json_object, keys_of, person_of
-from converto.auth.federation.outgoing import Outgoing, Unreachable
 from converto.auth.settings import OidcProvider
 from converto.kernel.clock import now
 
@@ -37,12 +37,12 @@ class Document:
 class OidcClient:
     """Sends people to a provider, and reads what it says of them."""
 
-    def __init__(self, name: str, settings: OidcProvider, outgoing: Outgoing, *, redirect_uri: str) -> None:
+    def __init__(self, name: str, settings: OidcProvider, asking: Asking, *, redirect_uri: str) -> None:
         self.name = name
         self.title = settings.title or name
         self.issuer = settings.issuer
         self._settings = settings
-        self._outgoing = outgoing
+        self._asking = asking
         self._redirect_uri = redirect_uri
         self._document: tuple[float, Document] | None = None
         self._keys: tuple[float, tuple[Key, ...]] | None = None
@@ -102,7 +102,7 @@ class OidcClient:
         else:
             both = f"{quote_plus(own.client_id)}:{quote_plus(own.client_secret.get_secret_value())}"
             headers["authorization"] = f"Basic {b64encode(both.encode()).decode()}"
-        status, body = await self._outgoing.post_form(document.token_endpoint, fields, headers=headers)
+        status, body = await self._asking.post_form(document.token_endpoint, fields, headers=headers)
         if status >= 500:
             msg = f"the token endpoint answered {status}"
             raise Unreachable(msg)
@@ -116,7 +116,7 @@ class OidcClient:
         endpoint = (await self._described()).userinfo_endpoint
         if endpoint is None:
             return claims
-        said = person_of(_object(await self._outgoing.get(endpoint, headers={"authorization": f"Bearer {access_token}"})))
+        said = person_of(_object(await self._asking.get(endpoint, headers={"authorization": f"Bearer {access_token}"})))
         if said.sub != claims.sub:
             msg = "userinfo of somebody else"
             raise BadIdToken(msg)
@@ -124,13 +124,13 @@ class OidcClient:
 
     async def _known_keys(self) -> tuple[Key, ...]:
         if self._keys is None or time.monotonic() - self._keys[0] > KNOWN_FOR_S:
-            body = await self._outgoing.get((await self._described()).jwks_uri)
+            body = await self._asking.get((await self._described()).jwks_uri)
             self._keys = (time.monotonic(), keys_of(_object(body)))
         return self._keys[1]
 
     async def _described(self) -> Document:
         if self._document is None or time.monotonic() - self._document[0] > KNOWN_FOR_S:
-            said = _object(await self._outgoing.get(f"{self.issuer.rstrip('/')}/.well-known/openid-configuration"))
+            said = _object(await self._asking.get(f"{self.issuer.rstrip('/')}/.well-known/openid-configuration"))
             self._document = (time.monotonic(), self._read(said))
         return self._document[1]
 

@@ -15,6 +15,7 @@ from converto.auth.audit.repository import Audit
 from converto.auth.desk import Arrival, Desk, person
 from converto.auth.events import UserRegistered
 from converto.auth.factors.repository import Codes, Passkeys
+from converto.auth.federation.asking import Asking, Unreachable
 from converto.auth.federation.id_tokens import BadIdToken, IdClaims
 from converto.auth.federation.interface import (
     EmailUnverified,
@@ -35,7 +36,6 @@ from converto.auth.federation.interface import (
     UnknownProvider,
 )
 from converto.auth.federation.models import IdentityRow, OidcFlowRow
-from converto.auth.federation.outgoing import Outgoing, Unreachable
 from converto.auth.federation.provider import NotAccepted, OidcClient
 from converto.auth.federation.repository import Flows, KnownIdentities
 from converto.auth.models import NO_PASSWORD, PERSON, UserRow
@@ -43,13 +43,16 @@ from converto.auth.people import Client, Email, InvalidToken, Name
 from converto.auth.repository import People, Sessions
 from converto.auth.sign_in.interface import RegistrationClosed
 from converto.events.outbox import publish
-from converto.events.webhooks.guard import Guard
-from converto.events.webhooks.resolver import Resolver
 from converto.kernel.actor import Actor
 from converto.kernel.clock import now
 from converto.kernel.database import Transaction
+from converto.kernel.outgoing.guard import Guard
+from converto.kernel.outgoing.outgoing import Outgoing
+from converto.kernel.outgoing.resolver import Resolver
 
 BACK_WITHIN: Final = timedelta(minutes=10)
+IDLE_S: Final = 10.0
+"""How long a connection to a provider is kept for the next question."""
 FEDERATED: Final = "fed"
 """The method of a session that another provider vouches for; RFC 8176 has no name for it."""
 _email: Final[TypeAdapter[str]] = TypeAdapter(Email)
@@ -61,24 +64,24 @@ class FederationDesk(Desk, Federation):
     """Sign-in by other providers."""
 
     @cached_property
-    def _outgoing(self) -> Outgoing:
+    def _asking(self) -> Asking:
         own = self._settings
         # without TLS only where an operator has opened a network of their own
         guard = Guard(allowed=own.oidc_allowed_networks, https_only=not own.oidc_allowed_networks)
-        return Outgoing(guard, Resolver(), timeout_s=own.oidc_timeout_s, ca_file=own.oidc_ca_file)
+        return Asking(Outgoing(guard, Resolver(), idle_s=IDLE_S, ca_file=own.oidc_ca_file), timeout_s=own.oidc_timeout_s)
 
     @cached_property
     def _clients(self) -> dict[str, OidcClient]:
         base = self._means.public_url.rstrip("/")
         return {
-            name: OidcClient(name, settings, self._outgoing, redirect_uri=f"{base}/auth/oidc/{name}/callback")
+            name: OidcClient(name, settings, self._asking, redirect_uri=f"{base}/auth/oidc/{name}/callback")
             for name, settings in self._settings.oidc.items()
         }
 
     async def close_federation(self) -> None:
         """Close the connections to providers."""
-        if "_outgoing" in self.__dict__:
-            await self._outgoing.close()
+        if "_asking" in self.__dict__:
+            await self._asking.close()
 
     async def oidc_providers(self) -> Providers:
         """Return who else people may sign in by."""

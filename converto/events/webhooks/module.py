@@ -8,10 +8,8 @@ from converto.events.webhooks import handlers
 from converto.events.webhooks.api import router
 from converto.events.webhooks.dispatcher import Dispatcher
 from converto.events.webhooks.figures import WebhookFigures
-from converto.events.webhooks.guard import Guard
 from converto.events.webhooks.interface import Webhooks
 from converto.events.webhooks.models import Base
-from converto.events.webhooks.resolver import Resolver
 from converto.events.webhooks.seal import Seal
 from converto.events.webhooks.sender import Sender
 from converto.events.webhooks.service import WebhooksService
@@ -20,7 +18,12 @@ from converto.kernel.config import CannotStart, Environment, Settings
 from converto.kernel.event import follow
 from converto.kernel.kept_secret import SHORTEST_SECRET, installation_secret
 from converto.kernel.manifest import Module, Parts
+from converto.kernel.outgoing.guard import Guard
+from converto.kernel.outgoing.outgoing import Outgoing
+from converto.kernel.outgoing.resolver import Resolver
 
+IDLE_S = 2.0
+"""How long a connection is kept for the next delivery to the same endpoint."""
 SECRET_FILE = "webhooks.secret"  # noqa: S105 - the name of a file
 
 
@@ -30,7 +33,7 @@ async def opened(parts: Parts) -> AsyncIterator[WebhooksService]:
     settings: WebhooksSettings = parts.settings
     seal = Seal(_secret(settings, parts.program))
     guard = Guard(allowed=settings.allowed_networks, https_only=parts.program.environment is Environment.PRODUCTION)
-    sender = Sender(guard, Resolver(), timeout_s=settings.endpoint_timeout_s, ca_file=settings.ca_file)
+    sender = Sender(Outgoing(guard, Resolver(), idle_s=IDLE_S, ca_file=settings.ca_file), timeout_s=settings.endpoint_timeout_s)
     dispatcher = Dispatcher(parts.database.across_tenants, sender, seal, settings=settings, figures=WebhookFigures(parts.metrics))
     sending = asyncio.create_task(dispatcher.run())
     try:

@@ -1,24 +1,21 @@
 """Posts one delivery: to the very address that was checked, within the time allowed, following nothing."""
 
 import asyncio
-import ssl
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import httpcore2
 
 import converto
-from converto.events.webhooks.guard import Guard, Refused, literal_address
-from converto.events.webhooks.resolver import Resolver, UnknownName
 from converto.events.webhooks.schedule import retry_after_s
 from converto.kernel.clock import now
+from converto.kernel.outgoing.guard import Refused
+from converto.kernel.outgoing.outgoing import Outgoing
+from converto.kernel.outgoing.resolver import UnknownName
 
 KEPT_ANSWER_BYTES: Final = 1024
-IDLE_S: Final = 2.0
-"""How long a connection is kept for the next delivery."""
 BODY_WITHIN_S: Final = 1.0
 """How long the body of an answer is waited for once its status is known: it is only for the log."""
 
@@ -35,86 +32,20 @@ class Answer:
     retry_after_s: float | None = None
 
 
-class GuardedNetwork(httpcore2.AsyncNetworkBackend):
-    """Connects to addresses that the guard allows. The name is looked up here and nowhere else: what was checked is what is called.
-
-    TLS comes on top of it and asks for the certificate of the name, so that an answer of a false name server helps nobody.
-    """
-
-    def __init__(self, guard: Guard, resolver: Resolver) -> None:
-        self._guard = guard
-        self._resolver = resolver
-        self._plain = httpcore2.AnyIOBackend()
-
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,  # noqa: ASYNC109 - the signature is httpcore's
-        local_address: str | None = None,
-        socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
-    ) -> httpcore2.AsyncNetworkStream:
-        """Connect to the first address of a host that answers. Raises Refused, UnknownName."""
-        literal = literal_address(host)
-        found = [literal] if literal is not None else await self._resolver.addresses(host)
-        allowed = [address for address in found if self._guard.allows(address)]
-        if not allowed:
-            self._guard.check_address(found[0])
-        failure: Exception = httpcore2.ConnectError("it has no address")
-        for address in allowed:
-            try:
-                return await self._plain.connect_tcp(address, port, timeout, local_address, socket_options)
-            except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
-                failure = error
-        raise failure
-
-
 class Sender:
-    """Posts bodies to endpoints. A connection is kept for a moment, for the next delivery to the same endpoint."""
+    """Posts bodies to endpoints."""
 
-    def __init__(self, guard: Guard, resolver: Resolver, *, timeout_s: float, ca_file: Path | None = None) -> None:
-        self._guard = guard
-        self._resolver = resolver
+    def __init__(self, outgoing: Outgoing, *, timeout_s: float) -> None:
+        self._outgoing = outgoing
         self._timeout_s = timeout_s
-        self._ca_file = ca_file
-        self._pool: httpcore2.AsyncConnectionPool | None = None
 
     async def close(self) -> None:
         """Close every connection."""
-        self._resolver.close()
-        if self._pool is not None:
-            await self._pool.aclose()
-
-    async def _opened(self) -> httpcore2.AsyncConnectionPool:
-        """Return the connections. Reading the certificates takes a while, so it is done once there is something to send."""
-        if self._pool is None:
-            self._open(await asyncio.to_thread(self._trusted))
-        return self._pool or await self._opened()
-
-    def _open(self, trusted: ssl.SSLContext) -> None:
-        if self._pool is None:  # several may have waited for the certificates
-            self._pool = httpcore2.AsyncConnectionPool(
-                ssl_context=trusted,
-                max_connections=None,  # how many are under way is decided by who sends; here nobody waits behind anybody
-                max_keepalive_connections=200,
-                keepalive_expiry=IDLE_S,
-                network_backend=GuardedNetwork(self._guard, self._resolver),
-            )
-
-    def _trusted(self) -> ssl.SSLContext:
-        return ssl.create_default_context(cafile=self._ca_file) if self._ca_file is not None else httpcore2.default_ssl_context()
+        await self._outgoing.close()
 
     async def resolvable(self, host: str) -> None:
         """Look a host up ahead of time. Raises Refused where all its addresses are; a name that is not known may yet become so."""
-        if literal_address(host) is not None:
-            return
-        try:
-            async with asyncio.timeout(2):
-                found = await self._resolver.addresses(host)
-        except (UnknownName, TimeoutError):
-            return
-        if found and not any(self._guard.allows(address) for address in found):
-            self._guard.check_address(found[0])
+        await self._outgoing.look_up(host)
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         """Post a body, and return what came of it; never raises."""
@@ -126,19 +57,8 @@ class Sender:
             return Answer(latency_ms=_since(start), error=_plain(self._reason(error)))
 
     async def _post(self, url: str, body: bytes, headers: Mapping[str, str], *, start: float) -> Answer:
-        target = self._guard.checked(url)
-        parsed = httpcore2.URL(scheme=target.raw_scheme, host=target.raw_host, port=target.port, target=target.raw_path)
-        sent = {
-            "host": target.netloc.decode("ascii"),
-            "content-type": "application/json",
-            "user-agent": f"Converto-Webhooks/{converto.__version__}",
-            "accept": "*/*",
-            "accept-encoding": "identity",
-            "content-length": str(len(body)),
-            **headers,
-        }
-        pool = await self._opened()
-        async with pool.stream("POST", parsed, headers=[*sent.items()], content=body) as response:
+        sent = {"content-type": "application/json", "user-agent": f"Converto-Webhooks/{converto.__version__}", **headers}
+        async with self._outgoing.answer("POST", url, content=body, headers=sent) as response:
             latency_ms = _since(start)
             text = await _beginning(response)
         taken = 200 <= response.status < 300

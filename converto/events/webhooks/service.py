@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from converto.events.webhooks.guard import Guard, Refused
 from converto.events.webhooks.interface import (
     LONGEST_OVERLAP_S,
     Attempt,
@@ -42,6 +41,7 @@ from converto.kernel.bell import Bell
 from converto.kernel.clock import new_id, now
 from converto.kernel.database import Database, after_commit
 from converto.kernel.event import Envelope
+from converto.kernel.outgoing.guard import Guard, Refused
 from converto.kernel.paging import Page, after
 
 READ, WRITE = "events:read", "events:write"

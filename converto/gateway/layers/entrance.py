@@ -15,6 +15,7 @@ from converto.gateway.journal import Journal
 from converto.gateway.layers.cross_origin import CrossOrigin
 from converto.gateway.layers.framing import Framing, within_bounds
 from converto.gateway.layers.security_headers import Headers, headers_beside
+from converto.gateway.routes import Routes
 from converto.kernel.clock import new_id
 from converto.kernel.context import Context, enter, leave, new_trace_parent
 from converto.kernel.errors import Error, Internal
@@ -56,13 +57,26 @@ class Exchange:
 
 
 class Entrance:
-    """Serves each request within a context, answers for whatever fails further in, and has the journal remember how it went."""
+    """Finds the route of a request (`converto.route` in the scope), serves it within a context, and answers for what fails further in.
+
+    The journal remembers how it went.
+    """
 
     def __init__(
-        self, app: ASGIApp, *, journal: Journal, deadline_s: float, framing: Framing, cross_origin: CrossOrigin, proxies: Proxies, tls: bool
+        self,
+        app: ASGIApp,
+        *,
+        routes: Routes,
+        journal: Journal,
+        deadline_s: float,
+        framing: Framing,
+        cross_origin: CrossOrigin,
+        proxies: Proxies,
+        tls: bool,
     ) -> None:
         """Take whether browsers reach this installation by TLS alone, also where it ends before us: in production they do."""
         self._app = app
+        self._routes = routes
         self._journal = journal
         self._deadline_s = deadline_s
         self._framing = framing
@@ -78,6 +92,7 @@ class Entrance:
         start = monotonic()
         if self._believe is not None:
             self._believe(scope)
+        scope["converto.route"] = self._routes.find(scope["method"], scope["path"])
         headers = scope["converto.named"] = dict(scope["headers"])
         context = self._context(headers, start)
         marks: Headers = ((b"x-request-id", context.request_id.encode()),)

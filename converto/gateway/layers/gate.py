@@ -35,7 +35,7 @@ class Draining(Unavailable):
 
 
 class Gate:
-    """Says in the scope which route a request is for (`converto.route`) and who asks (`converto.actor`), and lets it on, or raises.
+    """Says in the scope who asks (`converto.actor`), and lets a request on to its route (`converto.route`), or raises.
 
     `layers` are what only some requests need: bodies, what creates, what is kept. The others pass none of them. Operators' looks and calls
     between our own processes are let in also while this process ends: those who are let in already need them.
@@ -70,11 +70,10 @@ class Gate:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        found: Found | None = scope.get("converto.route") or self._routes.find(scope["method"], scope["path"])
+        found: Found | None = scope["converto.route"]
         if found is None:
             await self._nowhere(scope, receive, send)
             return
-        scope["converto.route"] = found
         if found.access.is_look:
             await self._look(found.access, scope, receive, send=send)
         elif self._drain.has_begun:

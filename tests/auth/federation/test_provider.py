@@ -7,12 +7,13 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from pydantic import SecretStr
 
+from converto.auth.federation.asking import Asking, Unreachable
 from converto.auth.federation.id_tokens import BadIdToken, IdClaims
-from converto.auth.federation.outgoing import Outgoing, Unreachable
 from converto.auth.federation.provider import NotAccepted, OidcClient
 from converto.auth.settings import OidcProvider
-from converto.events.webhooks.guard import Guard
-from converto.events.webhooks.resolver import Resolver
+from converto.kernel.outgoing.guard import Guard
+from converto.kernel.outgoing.outgoing import Outgoing
+from converto.kernel.outgoing.resolver import Resolver
 from tests.auth.federation.provider import CLIENT_ID, CLIENT_SECRET, Claims, Provider, providing
 
 LOOPBACK = (ip_network("127.0.0.0/8"),)
@@ -33,12 +34,12 @@ def provider(_provider: Provider) -> Provider:
 @asynccontextmanager
 async def knowing(issuer: str, *, secret: str | None = CLIENT_SECRET, guard: Guard | None = None) -> AsyncIterator[OidcClient]:
     """Return a client of a provider that has not asked it anything yet."""
-    outgoing = Outgoing(guard or Guard(allowed=LOOPBACK, https_only=False), Resolver(), timeout_s=2)
+    asking = Asking(Outgoing(guard or Guard(allowed=LOOPBACK, https_only=False), Resolver(), idle_s=2), timeout_s=2)
     settings = OidcProvider(issuer=issuer, client_id=CLIENT_ID, client_secret=SecretStr(secret) if secret is not None else None)
     try:
-        yield OidcClient("test", settings, outgoing, redirect_uri="http://127.0.0.1:8000/auth/oidc/test/callback")
+        yield OidcClient("test", settings, asking, redirect_uri="http://127.0.0.1:8000/auth/oidc/test/callback")
     finally:
-        await outgoing.close()
+        await asking.close()
 
 
 async def person(client: OidcClient, provider: Provider) -> IdClaims:

@@ -59,7 +59,7 @@ class Resolver:
             loop = asyncio.get_running_loop()
             answer: asyncio.Future[Sequence[str]] = loop.create_future()
             # a daemon, for no process should wait at its end for a name server that is silent
-            threading.Thread(target=_answer, args=(self._look_up, host, loop, answer), name="webhook name", daemon=True).start()
+            threading.Thread(target=_answer, args=(self._look_up, host, loop, answer), name="name", daemon=True).start()
             return await answer
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from converto.events.webhooks.guard import Guard, Refused, literal_address
+from converto.kernel.outgoing.guard import Guard, Refused, literal_address
 
 STRICT = Guard(https_only=True)
 LAX = Guard(https_only=False)
