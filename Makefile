@@ -2,6 +2,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help setup demo run test check lint format trials bench audit lock env.example clean
 BIN := .venv/bin
+# what is compiled once need not be compiled by each of some hundred processes
+unexport PYTHONDONTWRITEBYTECODE
 
 help: ## say what can be made
 	@grep -hE '^[a-z.-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'

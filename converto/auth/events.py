@@ -48,6 +48,7 @@ class LetterWritten(Event):
     """A letter waits to be sent; whom it is for and what it says is told to nobody."""
 
     type: ClassVar[str] = "auth.letter.written"
+    internal: ClassVar[bool] = True
 
     letter_id: UUID
 

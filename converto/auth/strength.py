@@ -1,11 +1,11 @@
 """How hard a password is to guess; the only file that imports zxcvbn."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from zxcvbn import zxcvbn
-from zxcvbn.frequency_lists import FREQUENCY_LISTS
+from zxcvbn.matching import RANKED_DICTIONARIES
 
 from converto.auth.finnish_words import FINNISH_WORDS
 
@@ -13,7 +13,7 @@ MIN_SCORE: Final = 3
 _LOOKED_AT: Final = 72
 _SWAPPED: Final = frozenset("4@8({[<3691!|7$5+0%2")
 _MAX_SWAPPED: Final = 4
-_COMMON: Final = frozenset(FREQUENCY_LISTS["passwords"]) | frozenset(FINNISH_WORDS)
+_USED_MOST: Final[Mapping[str, int]] = RANKED_DICTIONARIES["passwords"]
 _FOLDED: Final = str.maketrans("äöå", "aoa")
 _FINNISH: Final = tuple(dict.fromkeys([*FINNISH_WORDS, *(word.translate(_FOLDED) for word in FINNISH_WORDS)]))
 _lock = threading.Lock()
@@ -21,7 +21,8 @@ _lock = threading.Lock()
 
 def is_common(password: str) -> bool:
     """Tell whether a password stands in the lists of those used most, whatever its capitals."""
-    return password.lower() in _COMMON
+    plain = password.lower()
+    return plain in _USED_MOST or plain in FINNISH_WORDS
 
 
 def score(password: str, known: Sequence[str] = ()) -> int:

@@ -1,6 +1,10 @@
 """`converto settings`: every setting with its meaning and default, as env.example."""
 
-from collections.abc import Iterator, Sequence
+import ast
+import inspect
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -31,13 +35,27 @@ def env_example(modules: Sequence[Module]) -> str:
 def _block(title: str, settings: type[FromOutside]) -> Iterator[str]:
     yield f"# --- {title} ---"
     prefix = settings.model_config.get("env_prefix", "")
+    meanings = _meanings(settings)
     for name, field in settings.model_fields.items():
         variable = f"{prefix}{name}".upper()
         others = _others(variable, field)
         yield ""
-        yield f"# {field.description}{f' Also: {others}.' if others else ''}"
+        yield f"# {meanings[name]}{f' Also: {others}.' if others else ''}"
         under = (field.examples or ["OCR"])[0] if field.default_factory is dict else None
         yield f"# {variable}{f'__{under}' if under else ''}={_shown(field)}"
+
+
+def _meanings(settings: type[FromOutside]) -> Mapping[str, str]:
+    """Return the docstring of every setting. Read here and not at each start, as pydantic would: only this page needs it."""
+    found: dict[str, str] = {}
+    for own in reversed(settings.__mro__):
+        if issubclass(own, FromOutside):
+            module = ast.parse(textwrap.dedent(inspect.getsource(own)))
+            for line, after in pairwise(line for body in module.body if isinstance(body, ast.ClassDef) for line in body.body):
+                match line, after:
+                    case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
+                        found[name] = inspect.cleandoc(text).replace("\n", " ")
+    return found
 
 
 def _others(variable: str, field: FieldInfo) -> str:

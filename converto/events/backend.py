@@ -84,8 +84,10 @@ class Following:
         return self.follower.name
 
     async def accept(self, envelopes: Sequence[Envelope]) -> None:
-        """Have the follower take the events."""
-        await self.follower.take(envelopes, self.service)
+        """Have the follower take the events, less what modules tell nobody but themselves."""
+        told = [envelope for envelope in envelopes if not envelope.internal]
+        if told:
+            await self.follower.take(told, self.service)
 
 
 CANNOT_NOW = (Unavailable, OperationalError, InterfaceError, PoolTimeout, OSError)

@@ -1,10 +1,7 @@
 """The public events, as the runtime sees them."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-
-import structlog
 
 from converto.events import handlers
 from converto.events.api import router
@@ -20,8 +17,7 @@ from converto.events.settings import EventsSettings
 from converto.events.subscriptions import Subscriptions
 from converto.kernel.event import follow
 from converto.kernel.manifest import Module, Parts
-
-log = structlog.get_logger()
+from converto.kernel.upkeep import now_and_then
 
 FORGET_AFTER_S = 10.0
 """After a start; what is not worth a moment of it is done then."""
@@ -50,23 +46,9 @@ async def build(parts: Parts) -> AsyncIterator[EventsService]:
         keep_days=parts.program.events_keep_days,
         backend="memory" if parts.program.events == "memory" else "redis",
     )
-    async with tail.watched():
-        task = asyncio.create_task(_forget_old(service), name="old events")
-        try:
-            yield service
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-
-
-async def _forget_old(service: EventsService) -> None:
-    await asyncio.sleep(FORGET_AFTER_S)
-    while True:
-        try:
-            await service.forget_old()
-        except Exception as error:  # such as a database that is away: the next time is as good
-            log.warning("events.old_not_forgotten", exc_info=error)
-        await asyncio.sleep(FORGET_EVERY_S)
+    upkeep = now_and_then(service.forget_old, name="events.forget_old", after_s=FORGET_AFTER_S, every_s=FORGET_EVERY_S)
+    async with tail.watched(), upkeep:
+        yield service
 
 
 module = Module(

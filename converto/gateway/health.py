@@ -2,20 +2,21 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 from typing import Literal
 
-import httpx2
 import structlog
 
 from converto.kernel.database import Database
 from converto.kernel.discovery import watch
 from converto.kernel.errors import Unavailable
 from converto.kernel.interface import Value
-from converto.kernel.replicas import Replica, Replicas
+from converto.kernel.replicas import Replica
 from converto.kernel.runtime import Runtime
+from converto.kernel.upkeep import now_and_then
 
 log = structlog.get_logger()
 DATABASE_TIMEOUT_S = 2.0
@@ -148,22 +149,8 @@ async def watching(runtime: Runtime, *, every_s: float, of_module: Mapping[str, 
         return
     async with runtime.client() as client:
         often = {**dict.fromkeys(runtime.replicas, every_s), **(of_module or {})}
-        tasks = [
-            asyncio.create_task(_watch(replicas, client, every_s=often[name]), name=f"health of {name} elsewhere")
-            for name, replicas in runtime.replicas.items()
-        ]
-        try:
+        async with AsyncExitStack() as stack:
+            for name, replicas in runtime.replicas.items():
+                look = partial(watch, replicas, client)
+                await stack.enter_async_context(now_and_then(look, name=f"health of {name} elsewhere", after_s=0, every_s=often[name]))
             yield
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def _watch(replicas: Replicas, client: httpx2.AsyncClient, *, every_s: float) -> None:
-    while True:
-        try:
-            await watch(replicas, client)
-        except Exception:
-            log.exception("health.watch_failed", module=replicas.module)
-        await asyncio.sleep(every_s)

@@ -24,7 +24,7 @@ class Environment(StrEnum):
 class FromOutside(BaseSettings):
     """Settings that are read from the environment and a file `.env`, and then stay."""
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True, use_attribute_docstrings=True)
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
 
 
 class ModuleSettings(FromOutside):

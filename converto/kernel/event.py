@@ -31,6 +31,8 @@ class Event(Value):
     version: ClassVar[int] = 1
     subject_field: ClassVar[str | None] = None
     """The field that says what it is about, such as `scan_id`: whoever hears in order hears events about one thing one after another."""
+    internal: ClassVar[bool] = False
+    """A module's note to itself, such as a letter to be sent: no log, feed or webhook shows it."""
 
     id: UUID = Field(default_factory=new_id)
     time: datetime = Field(default_factory=now)
@@ -56,6 +58,8 @@ class Envelope(Value):
     """Higher goes first among what one tenant has waiting."""
     outside: bool = False
     """Published over REST by a tenant: modules act upon what modules tell, so their handlers never see it."""
+    internal: bool = False
+    """A module's note to itself, for its own handlers alone."""
     data: dict[str, Any]
 
     @classmethod
@@ -73,6 +77,7 @@ class Envelope(Value):
             subject=str(getattr(event, event.subject_field)) if event.subject_field else None,
             priority=priority,
             outside=outside,
+            internal=event.internal,
             data=data,
         )
 

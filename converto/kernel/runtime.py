@@ -149,7 +149,7 @@ class Runtime:
             blobs=blobs,
             metrics=self.metrics,
             others={need: self.interfaces[need] for need in module.needs},
-            known_events={event.type: event for known in self.known.values() for event in known.events},
+            known_events={event.type: event for known in self.known.values() for event in known.events if not event.internal},
             known_handlers={heard.name: heard.event for known in self.known.values() for heard in known.hears},
             companions=self.companions,
             drain=self.drain,

@@ -1,8 +1,6 @@
 """What is done in time: accounts whose days of grace are over are emptied, and old entries of the audit logs go."""
 
-import asyncio
-import contextlib
-from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
@@ -16,6 +14,7 @@ from converto.auth.settings import AuthSettings
 from converto.events.outbox import publish
 from converto.kernel.clock import now
 from converto.kernel.database import Database
+from converto.kernel.upkeep import now_and_then
 
 INVITATIONS_KEPT_FOR: Final = timedelta(days=30)
 FIRST_AFTER_S: Final = 5.0
@@ -29,17 +28,6 @@ class Sweep:
     def __init__(self, database: Database, settings: AuthSettings) -> None:
         self._database = database.across_tenants
         self._settings = settings
-
-    async def run(self) -> None:
-        """Sweep now and then until cancelled."""
-        pause_s = min(FIRST_AFTER_S, self._settings.sweep_every_s)
-        while True:
-            await asyncio.sleep(pause_s)
-            pause_s = self._settings.sweep_every_s
-            try:
-                await self.once()
-            except Exception:
-                log.exception("auth.sweep_failed")
 
     async def once(self) -> None:
         """Do all that is due."""
@@ -72,13 +60,7 @@ class Sweep:
         log.info("auth.user_erased", user_id=str(user_id))
 
 
-@contextlib.asynccontextmanager
-async def sweeping(database: Database, settings: AuthSettings) -> AsyncIterator[None]:
+def sweeping(database: Database, settings: AuthSettings) -> AbstractAsyncContextManager[None]:
     """Sweep now and then while the block runs."""
-    running = asyncio.create_task(Sweep(database, settings).run())
-    try:
-        yield
-    finally:
-        running.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await running
+    every_s = settings.sweep_every_s
+    return now_and_then(Sweep(database, settings).once, name="auth.sweep", after_s=min(FIRST_AFTER_S, every_s), every_s=every_s)

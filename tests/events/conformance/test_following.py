@@ -2,8 +2,9 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import ClassVar
 
-from converto.kernel.event import Dispatcher, Envelope
+from converto.kernel.event import Dispatcher, Envelope, Event
 from tests.events.conformance.post import Follow, Post, Sharpened, Written, fail, written
 from tests.events.diary import TENANT, DiaryService, Told, Whispered, tell, told, until, until_states
 
@@ -27,6 +28,22 @@ async def test_a_follower_takes_every_event_of_every_module_also_what_nobody_hea
         await tell(post.pen, of_the_pen := sharpened())
         await until_taken(follow, 4)
     assert Counter(follow.taken) == Counter([*(event.id for event in events), of_the_pen.id])
+
+
+class Note(Event):
+    """A module's note to itself."""
+
+    type: ClassVar[str] = "diary.noted"
+    internal: ClassVar[bool] = True
+
+
+async def test_what_a_module_tells_itself_is_taken_by_no_follower(post: Post) -> None:
+    follow, note, event = Follow(), Note(tenant_id=TENANT), told()
+    async with post.running(following=[post.follows(follow)]):
+        await tell(post.database, note)
+        await tell(post.database, event)
+        await until_taken(follow, 1)
+    assert follow.taken == [event.id]
 
 
 async def test_a_follower_takes_what_was_told_while_nothing_ran(post: Post) -> None:
