@@ -1,8 +1,8 @@
 """What the edge costs: the CPU time of its layers, against that of a bare FastAPI GET in the same run.
 
 A GET with a token goes through uvicorn's protocol, as bytes in and bytes out, without a network. It is asked of a bare FastAPI application,
-of the same with one layer more each time, the outermost first and in the order of the product, and of the product itself. The limit: all
-layers together cost at most 25 % of the bare one. In the last figure the product is as it is made, and so without FastAPI's own telemetry.
+of the same with one layer more each time, the outermost first and in the order of the product, and of the product itself, which goes to a
+route straight and without FastAPI's own telemetry. The limit: what is asked of the product costs at most 25 % more than of the bare one.
 """
 
 import asyncio
@@ -158,8 +158,9 @@ async def main() -> int:
             continue
         print(f"  + {one.name:20s} {(share - before) * bare.cost_us:5.1f} us {share - before:6.1%}, together {share:6.1%}")
         before = share
-    print(f"all layers: {before:.1%} of a bare GET, limit {LIMIT:.0%}: {'holds' if before <= LIMIT else 'BROKEN'}")
-    return before > LIMIT
+    over = others[-1].beside(bare) - 1
+    print(f"the product over a bare GET: {over:.1%}, limit {LIMIT:.0%}: {'holds' if over <= LIMIT else 'BROKEN'}")
+    return over > LIMIT
 
 
 if __name__ == "__main__":

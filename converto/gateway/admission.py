@@ -2,8 +2,8 @@
 
 A program that takes on more than it can do answers everybody late. So each class has a cap, which follows what is measured: while there
 are more requests than places, in whichever class, and those of this one take more than twice as long as when it is quiet, its cap shrinks
-in proportion; otherwise it grows again. What finds its class full waits in a short line for a short time, and is then refused, at next to
-no cost.
+in proportion; otherwise it grows again. What finds its class full waits in line for a moment: many who come at once are no overload. Where
+a class stays full for longer, waiting would help nobody, and whoever comes is refused at once, at next to no cost.
 """
 
 import asyncio
@@ -17,9 +17,9 @@ from converto.gateway.routes import Found
 from converto.kernel.access import Admission as Class
 from converto.kernel.errors import Unavailable
 
-TOLERANCE = 2.0
+TOLERANCE = 1.5
 """How many times as long as when it is quiet a request may take before there are too many at once."""
-QUIET = 2
+QUIET = 1
 """With so many at work in all, what a request takes is what it takes alone."""
 FEW = 4
 """A class with no more at work than these is not what keeps the others from their work: it is left alone, unless it is full itself."""
@@ -29,11 +29,15 @@ ENOUGH = 8
 """From so many requests a window tells something; a longer one tells with fewer."""
 LEARNS = 0.05
 """How far one quiet request moves what a route is known to take."""
-RELEARNS = 0.02
+RELEARNS = 0.001
 """How much slower a route may become for good, a window, where there is nothing left to shrink."""
+LEAST_STEP = 0.25
+"""How much a cap grows in a window, where a tenth of it is less."""
 COME_BACK_S = 1
 REST_S = 2.0
 """A class that was at rest for so long begins anew: nothing is known any more of how busy we are."""
+BREATHER_S = 1.0
+"""A class that was not full for so long may be full for a while again."""
 
 
 class Busy(Unavailable):
@@ -52,17 +56,19 @@ class Bounds:
     most: int
     line_s: float
     """How long a request may wait in line."""
-    line: int | None = None
-    """How many may wait; None means half as many as are at work."""
+    line: int = 0
+    """How many may wait."""
+    patience_s: float = math.inf
+    """How long a class may be full before nobody waits in its line any more."""
 
 
 BOUNDS: Mapping[Class, Bounds] = {
     Class.HEALTH: Bounds(least=256, start=256, most=256, line_s=0.0),
-    Class.AUTH: Bounds(least=2, start=64, most=512, line_s=0.02),
-    Class.MONEY: Bounds(least=16, start=64, most=512, line_s=1.0),
-    Class.READ: Bounds(least=2, start=48, most=512, line_s=0.02),
+    Class.AUTH: Bounds(least=2, start=16, most=512, line_s=0.05, line=32, patience_s=0.1),
+    Class.MONEY: Bounds(least=16, start=32, most=512, line_s=1.0, line=256),
+    Class.READ: Bounds(least=1, start=8, most=512, line_s=0.05, line=32, patience_s=0.1),
     # somebody who drops a hundred receipts at once has done nothing wrong, and what waits unread costs next to nothing
-    Class.BULK: Bounds(least=1, start=24, most=256, line_s=5.0, line=256),
+    Class.BULK: Bounds(least=1, start=4, most=256, line_s=5.0, line=256, patience_s=0.2),
 }
 WAITING = "waiting"
 """Those who wait for something to happen are counted apart: their time says nothing of how busy we are."""
@@ -87,12 +93,14 @@ class Lane:
         self._line: deque[asyncio.Future[None]] = deque()
         self.cap = float(bounds.start)
         self.at_once = 0
+        self._expected = 0
         self.admitted = 0
         self.refused = 0
         self._ratios = 0.0
         self._samples = 0
         self._peak = 0
         self._was_full = False
+        self._full_from = self._full_until = -math.inf
         self._window_from = clock()
 
     @property
@@ -102,17 +110,23 @@ class Lane:
 
     @property
     def is_full(self) -> bool:
-        """Whether neither a place nor the line has room."""
-        places = self._bounds.line if self._bounds.line is not None else max(1, int(self.cap / 2))
-        if self.at_once < self.cap or (self._bounds.line_s and len(self._line) < places):
+        """Whether neither a place nor the line has room for one more than those who are expected."""
+        over = self.at_once + self._expected - self.cap
+        if over < 0:
             return False
         self._run_short()
-        return True
+        return len(self._line) + over >= self._bounds.line or self._full_until - self._full_from > self._bounds.patience_s
 
     @property
     def listens(self) -> bool:
         """Whether the request that ends now is worth a note: all of them where there are more than places, else each eighth."""
         return self.admitted & 7 == 0 or self._work.short_until > self._window_from
+
+    def expect(self) -> None:
+        """Count one who was let in and has not come yet: of all who are read in one turn of the event loop, none has until it is over."""
+        if not self._expected:
+            asyncio.get_running_loop().call_soon(self._expect_nobody)
+        self._expected += 1
 
     def enter(self) -> bool:
         """Take a place if one is free."""
@@ -125,7 +139,6 @@ class Lane:
 
     async def wait(self) -> None:
         """Wait in line for a place. Raises Busy where the line is full, or the time is over."""
-        self._run_short()
         if self.is_full:
             self.refused += 1
             raise Busy(retry_after_s=COME_BACK_S)
@@ -165,16 +178,23 @@ class Lane:
         cap = self.cap
         if ratio <= TOLERANCE:
             if is_short or cap < self._bounds.start:  # beyond its start a cap grows only where somebody needs it
-                cap = min(float(self._bounds.most), cap + max(1.0, cap / 10))
+                cap = min(float(self._bounds.most), cap + max(LEAST_STEP, cap / 10))
         elif self._was_full or (is_short and self._peak > FEW):
             cap = max(least, min(cap, self._peak) * TOLERANCE / ratio)
             if self.cap <= least:
                 found.alone_s *= 1 + RELEARNS
         self._begin(cap=cap)
 
+    def _expect_nobody(self) -> None:
+        self._expected = 0
+
     def _run_short(self) -> None:
+        moment = self._clock()
+        if moment - self._full_until > BREATHER_S:
+            self._full_from = moment
+        self._full_until = moment
         self._was_full = True
-        self._work.short_until = self._clock() + WINDOW_S
+        self._work.short_until = moment + WINDOW_S
 
     def _begin(self, *, cap: float) -> None:
         self.cap = cap

@@ -45,6 +45,7 @@ class Turnstile:
             return None
         lane = self._lanes[found.access.admission]
         if not lane.is_full or any(name in _SPECIAL for name, _ in headers):
+            lane.expect()
             return None
         self._note(lane, method, found)
         head, before, after = self._parts

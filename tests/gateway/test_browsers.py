@@ -142,14 +142,8 @@ def test_an_origin_is_written_as_browsers_write_it() -> None:
     assert [origin_of(given) for given in ("HTTPS://App.example.com:443/", " http://a:8080 ")] == [APP, "http://a:8080"]
 
 
-HEADERS = {
-    "x-content-type-options": "nosniff",
-    "x-frame-options": "DENY",
-    "referrer-policy": "no-referrer",
-    "cross-origin-resource-policy": "same-origin",
-    "cross-origin-opener-policy": "same-origin",
-    "cache-control": "no-store",
-}
+HEADERS = {"x-content-type-options": "nosniff", "cross-origin-resource-policy": "same-origin", "cache-control": "no-store"}
+OF_DOCUMENTS = {"x-frame-options": "DENY", "referrer-policy": "no-referrer", "cross-origin-opener-policy": "same-origin"}
 
 
 @pytest.mark.parametrize("path", ["/things/7", "/things/mine", "/nowhere", "/things/broken", "/docs", "/health"])
@@ -158,8 +152,13 @@ async def test_every_answer_tells_a_browser_to_be_careful(http: httpx2.AsyncClie
     assert {name: answer.headers[name] for name in HEADERS} == HEADERS
     assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
     assert "default-src 'none'" in answer.headers["content-security-policy"]
-    assert "camera=()" in answer.headers["permissions-policy"]
     assert "strict-transport-security" not in answer.headers
+
+
+async def test_a_document_tells_more(http: httpx2.AsyncClient) -> None:
+    answer = await http.get("/docs")
+    assert {name: answer.headers[name] for name in OF_DOCUMENTS} == OF_DOCUMENTS
+    assert "camera=()" in answer.headers["permissions-policy"]
 
 
 async def test_the_page_of_the_reference_runs_no_script_but_its_own(http: httpx2.AsyncClient) -> None:

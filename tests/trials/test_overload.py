@@ -45,18 +45,19 @@ def till(tmp_path: Path) -> Iterator[Program]:
 def test_ten_times_as_much_as_can_be_done_does_not_slow_down_what_is_done(till: Program) -> None:
     requests = _requests(till)
     _ask(till, requests, seconds=3, at_once=4)
-    capacity = len(_good(_ask(till, requests, seconds=8, at_once=4))) / 8
-    resting = _p99_ms(_good(_ask(till, requests, rate=capacity / 10, seconds=10)))
-
+    # before and after, for these machines are not as fast in one minute as in the next
+    capacity, resting = _alone(till, requests)
     loaded = _ask(till, requests, rate=capacity * TIMES, seconds=SECONDS)
     after = _ask(till, requests, rate=capacity / 2, seconds=10)
+    capacity_after, resting_after = _alone(till, requests)
+    capacity, resting = (capacity + capacity_after) / 2, (resting + resting_after) / 2
 
     goodput, p99 = len(_good(loaded)) / SECONDS, _p99_ms(_good(loaded))
     refused = [asked for asked in loaded if asked.status == 503]
     money = [asked for asked in loaded if asked.kind == "money"]
     kept, late = len(_good(money)) / len(money), _p99_ms(refused)
     recovery_s = _recovery_s(after, within_ms=3 * resting)
-    print(f"\ncapacity {capacity:.0f}/s, p99 at rest {resting:.1f} ms; for {SECONDS:.0f} s {capacity * TIMES:.0f}/s:")
+    print(f"\ncapacity {capacity:.0f}/s, p99 at rest {resting:.1f} ms; for {SECONDS:.0f} s {len(loaded) / SECONDS:.0f}/s:")
     print(f"  goodput {goodput:.0f}/s ({goodput / capacity:.0%}), p99 {p99:.1f} ms ({p99 / resting:.1f} x), money answered {kept:.2%}")
     print(f"  {len(refused)} refused, p99 of it {late:.1f} ms; well again after {recovery_s:.1f} s; {_others(loaded)} without an answer")
     assert goodput >= 0.8 * capacity
@@ -64,6 +65,12 @@ def test_ten_times_as_much_as_can_be_done_does_not_slow_down_what_is_done(till: 
     assert late <= 50
     assert recovery_s < 5
     assert kept >= 0.99
+
+
+def _alone(till: Program, requests: Mapping[str, str]) -> tuple[float, float]:
+    """Return how many requests a second are answered, four at once, and the 99th percentile in ms at a tenth of it."""
+    capacity = len(_good(_ask(till, requests, seconds=8, at_once=4))) / 8
+    return capacity, _p99_ms(_good(_ask(till, requests, rate=capacity / 10, seconds=20)))
 
 
 def _requests(till: Program) -> Mapping[str, str]:

@@ -1,5 +1,6 @@
 """Who asks: a bearer token, or a browser's cookie, becomes an actor, once in a while."""
 
+import asyncio
 import hashlib
 import time
 from collections.abc import Callable, Sequence
@@ -31,14 +32,15 @@ class KnownTokens:
         self.hits = 0
         self.misses = 0
 
-    def find(self, token: bytes) -> Actor | None:
-        """Return whom a token stands for, if it was good a moment ago."""
+    def find(self, token: bytes) -> tuple[Actor | None, bool]:
+        """Return whom a token stands for, if it was good a moment ago, and whether it is time to ask anew."""
         actor, until = self._known.get(_hash(token), (None, 0.0))
-        if actor is None or self._monotonic() >= until:
+        left_s = until - self._monotonic()
+        if actor is None or left_s <= 0:
             self.misses += 1
-            return None
+            return None, True
         self.hits += 1
-        return actor
+        return actor, left_s < self._lifetime_s / 2
 
     def keep(self, token: bytes, actor: Actor) -> None:
         """Remember that a token is good now. The oldest make room."""
@@ -48,13 +50,20 @@ class KnownTokens:
         while len(self._known) > self._size:
             del self._known[next(iter(self._known))]
 
+    def drop(self, token: bytes) -> None:
+        """Forget a token that is good no more."""
+        self._known.pop(_hash(token), None)
+
     def forget(self, user_id: UUID | None) -> None:
         """Ask anew about every token of a person."""
         self._known = {digest: known for digest, known in self._known.items() if known[0].user_id != user_id}
 
 
 class Authentication:
-    """Says in the scope who asks (`converto.actor`), or why nobody knows (`converto.refusal`): the route decides whether it matters."""
+    """Says in the scope who asks (`converto.actor`), or why nobody knows (`converto.refusal`): the route decides whether it matters.
+
+    Auth is asked about a token by one request at a time, and anew while the token is still known: of those who ask often nobody waits.
+    """
 
     def __init__(
         self, *, auth: Callable[[], Auth | None], tokens: KnownTokens, secrets: Sequence[SecretStr] = (), origins: Origins | None = None
@@ -63,18 +72,19 @@ class Authentication:
         self._auth = auth
         self._tokens = tokens
         self._secrets = secrets
+        self._asking: dict[bytes, asyncio.Task[Actor]] = {}
 
     def known(self, scope: Scope) -> bool:
         """Find out who asks from memory alone; False means that `ask` has to. Raises ForeignOrigin."""
         token = self._token(scope)
         if token is None:
             return True
-        # an API key may be good from some addresses alone, so it is known by both
-        if token.startswith(API_KEY):
-            token += b"@" + (scope.get("client") or ("",))[0].encode()
-        actor = self._tokens.find(token)
+        known_as, address = _known_as(scope, token)
+        actor, is_old = self._tokens.find(known_as)
         if actor is None:
             return False
+        if is_old:
+            _ = self._ask_once(token, known_as, address)
         scope["converto.actor"] = actor
         return True
 
@@ -83,15 +93,17 @@ class Authentication:
         token = self._token(scope)
         if token is None:
             return
-        address = (scope.get("client") or ("",))[0] if token.startswith(API_KEY) else None
+        known_as, address = _known_as(scope, token)
         try:
-            scope["converto.actor"] = await self._ask(token, token if address is None else token + b"@" + address.encode(), address=address)
+            # whoever gives up leaves the question to the others who wait for the same answer
+            scope["converto.actor"] = await asyncio.shield(self._ask_once(token, known_as, address))
         except Error as refusal:
             scope["converto.refusal"] = refusal
 
     def forget(self, actor: Actor) -> None:
         """Ask anew about a person who has changed something: it may be the own session or role."""
         self._tokens.forget(actor.user_id)
+        self._asking.clear()  # what is being answered may be of before the change: it is not kept
 
     def _token(self, scope: Scope) -> bytes | None:
         """Return what a request is signed in by. Raises ForeignOrigin, also where nobody has to be signed in: a cookie may do so itself."""
@@ -105,7 +117,27 @@ class Authentication:
         self._origins.check(scope, headers)
         return cookie(headers, ACCESS_COOKIE)
 
-    async def _ask(self, token: bytes, known_as: bytes, *, address: str | None) -> Actor:
+    def _ask_once(self, token: bytes, known_as: bytes, address: str | None) -> asyncio.Future[Actor]:
+        """Begin to ask about a token unless that is under way, and return what is under way."""
+        asking = self._asking.get(known_as)
+        if asking is None:
+            asking = self._asking[known_as] = asyncio.create_task(self._ask(token, address=address))
+            asking.add_done_callback(lambda task: self._answered(known_as, task))
+        return asking
+
+    def _answered(self, known_as: bytes, task: asyncio.Task[Actor]) -> None:
+        is_current = self._asking.get(known_as) is task
+        if is_current:
+            del self._asking[known_as]
+        if task.cancelled():
+            return
+        match task.exception():
+            case None if is_current:
+                self._tokens.keep(known_as, task.result())
+            case Unauthenticated():
+                self._tokens.drop(known_as)
+
+    async def _ask(self, token: bytes, *, address: str | None) -> Actor:
         if token.startswith(service_token.PREFIX.encode()) and len(token) <= LONGEST_TOKEN and token.isascii():
             return service_token.actor(self._secrets, token.decode(), at=now())
         auth = self._auth()
@@ -114,11 +146,17 @@ class Authentication:
         if len(token) > LONGEST_TOKEN or not token.isascii():
             raise Unauthenticated
         try:
-            actor = await auth.authenticate(token.decode(), address=address)
+            return await auth.authenticate(token.decode(), address=address)
         except TimedOut as error:
             raise Unavailable(module="auth", retry_after_s=1) from error
-        self._tokens.keep(known_as, actor)
-        return actor
+
+
+def _known_as(scope: Scope, token: bytes) -> tuple[bytes, str | None]:
+    """Return what a token is remembered by, and the address where it matters: an API key may be good from some addresses alone."""
+    if not token.startswith(API_KEY):
+        return token, None
+    address: str = (scope.get("client") or ("",))[0]
+    return token + b"@" + address.encode(), address
 
 
 def _hash(token: bytes) -> bytes:
