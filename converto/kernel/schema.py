@@ -4,9 +4,6 @@ A module has a history of its own; the tables that carry its events have another
 """
 
 import re
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +13,7 @@ from sqlalchemy.schema import CreateSchema
 
 import converto
 from converto.kernel.database import Database
+from converto.kernel.unloaded import unloaded
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -37,23 +35,10 @@ def newest(history: str) -> str:
     return max(name[1] for name in names if name is not None)
 
 
-@contextmanager
-def _without_lexers() -> Iterator[None]:
-    """Keep Mako, which Alembic writes new migrations with, from loading the web languages of Pygments: 5 MB to colour its own errors."""
-    name = "mako.ext.pygmentplugin"
-    if name in sys.modules:
-        yield
-        return
-    sys.modules[name] = None  # type: ignore[assignment]  # as the import statement has it: there is no such module
-    try:
-        yield
-    finally:
-        del sys.modules[name]
-
-
 def alembic_config(history: str) -> "Config":
     """Return Alembic's configuration for one history."""
-    with _without_lexers():
+    # Mako, which Alembic writes new migrations with, would load the web languages of Pygments to colour its own errors: 5 MB
+    with unloaded("mako.ext.pygmentplugin"):
         from alembic.config import Config  # noqa: PLC0415 - 3 MB and a tenth of a second, which only a migration needs
 
     config = Config()

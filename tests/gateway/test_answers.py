@@ -11,7 +11,6 @@ from tests.gateway.conftest import listening
 async def test_every_answer_tells_a_browser_to_be_careful(http: httpx2.AsyncClient, path: str) -> None:
     headers = (await http.get(path)).headers
     assert headers["x-content-type-options"] == "nosniff"
-    assert headers["referrer-policy"] == "no-referrer"
     assert headers["cache-control"] == "no-store"
     assert headers["content-security-policy"].startswith("default-src 'none'")
     assert "frame-ancestors 'none'" in headers["content-security-policy"]
