@@ -1,12 +1,13 @@
 """The whole product behind its REST, deployed in three ways: the tests here know nothing but HTTP.
 
-In one application; in two that share a process; and, as an operator would run it, in real processes: an edge and three readers. There the
-tests that are marked `in_processes` run with all the others, and the rest by `make trials`.
+In one application; in two that share a process; and, as an operator would run it, in real processes: an edge and three readers. What is
+marked `in_processes` is asked of all three every time, what is not of one of the first two in turn, and of the others by `make trials`.
 """
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from zlib import crc32
 
 import httpx2
 import pytest
@@ -23,17 +24,21 @@ from tests.servers import ask
 RPC_SECRETS = (SecretStr("a secret of the tests, long enough"),)
 PATIENCE_S = 60.0
 DEPLOYMENTS = ("monolith", "split", "processes")
+IN_TURN = DEPLOYMENTS[:2]
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "in_processes: runs in real processes every time, not only among the trials")
+    config.addinivalue_line("markers", "in_processes: asks every deployment every time, not only among the trials")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Ask each question of one of the two applications in turn; of the other, and of processes, it is asked by `make trials`."""
     for item in items:
         called = item.callspec.params.get("deployment") if isinstance(item, pytest.Function) and hasattr(item, "callspec") else None
-        if called == "processes" and item.get_closest_marker("in_processes") is None:
+        if called is None or item.get_closest_marker("in_processes") is not None:
+            continue
+        if called != IN_TURN[crc32(item.originalname.encode()) % 2]:
             item.add_marker(pytest.mark.trials)
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from converto.commands.deliveries import moment
 from converto.kernel.config import Settings
+from tests.commands.forked import run
 from tests.commands.waiting import until_ready
 from tests.databases import lay_files
 
@@ -19,9 +20,7 @@ RECEIPT = Path("samples/documents/01-grocery.png").resolve()
 
 
 def converto(*arguments: str, data_dir: Path, **settings: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "CONVERTO_DATA_DIR": str(data_dir), "CONVERTO_LOG_FORMAT": "json", **settings}
-    command = [sys.executable, "-m", "converto", *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    return run(arguments, {"CONVERTO_DATA_DIR": str(data_dir), "CONVERTO_LOG_FORMAT": "json", **settings})
 
 
 def test_scan_prints_one_object_a_line(data_dir: Path) -> None:

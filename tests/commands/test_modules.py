@@ -1,6 +1,4 @@
-import os
 import subprocess
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -11,6 +9,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 import converto
+from tests.commands.forked import run
 from tests.kernel.echo import Process
 
 NOBODY = "http://127.0.0.1:1"
@@ -18,8 +17,7 @@ NOBODY = "http://127.0.0.1:1"
 
 def modules(data_dir: Path, **settings: str) -> subprocess.CompletedProcess[str]:
     common = {"CONVERTO_DATA_DIR": str(data_dir), "CONVERTO_RPC_SECRETS": "x" * 32, "CONVERTO_EVENTS": "redis://redis", "COLUMNS": "200"}
-    command = [sys.executable, "-m", "converto", "modules"]
-    return subprocess.run(command, env={**os.environ, **common, **settings}, capture_output=True, text=True, timeout=60, check=False)
+    return run(["modules"], {**common, **settings})
 
 
 def rows(done: subprocess.CompletedProcess[str]) -> list[list[str]]:
