@@ -79,10 +79,15 @@ def find_ibans(text: str) -> list[FoundNumber]:
         value = match["iban"].replace(" ", "")
         # The word that follows an IBAN (a BIC, say) may look like more of it: the longest valid beginning counts.
         for end in range(len(value), 14, -1):
-            if _stdnum("iban").is_valid(value[:end]):
+            if is_iban(value[:end]):
                 found.append(FoundNumber(value[:end], match.start(), match.end()))
                 break
     return found
+
+
+def is_iban(value: str) -> bool:
+    """Tell whether an IBAN's check digits hold, and for a Finnish one also its bank's own check digit."""
+    return bool(_stdnum("iban").is_valid(value)) and (not value.startswith("FI") or bool(_stdnum("luhn").is_valid(value[4:])))
 
 
 def find_references(text: str) -> list[FoundNumber]:
