@@ -67,6 +67,7 @@ class Postgres:
             "listen_addresses": "127.0.0.1",
             "unix_socket_directories": "",
             "max_connections": "200",
+            "autovacuum": "off",  # no database here lives long enough
         }
         if not self._durable:
             settings |= dict.fromkeys(("fsync", "synchronous_commit", "full_page_writes"), "off")
@@ -95,7 +96,8 @@ class Postgres:
 
     def create_database(self, name: str, *, template: str = "template1") -> str:
         """Return the URL of a new database, whose owner `converto` is no superuser: row-level security holds for it."""
-        self.execute(f'CREATE DATABASE "{name}" OWNER converto TEMPLATE "{template}"')
+        # a copy of files, and not of each page by way of the log, which takes ten times as long
+        self.execute(f'CREATE DATABASE "{name}" OWNER converto TEMPLATE "{template}" STRATEGY FILE_COPY')
         return f"postgresql+asyncpg://converto@127.0.0.1:{self.port}/{name}"
 
     def drop_database(self, name: str) -> None:
