@@ -3,7 +3,7 @@
 import datetime
 from collections.abc import AsyncIterator
 from enum import StrEnum
-from typing import Annotated, Generic, Literal, Protocol, TypeVar
+from typing import Literal, Protocol
 from uuid import UUID
 
 from pydantic import Field as Bounded
@@ -11,22 +11,42 @@ from pydantic import Field as Bounded
 from converto.kernel.actor import Actor
 from converto.kernel.errors import Conflict, Invalid, NotFound
 from converto.kernel.interface import Interface, Value, command, query, stream
-from converto.kernel.money import Amount, Money
+from converto.kernel.money import Money
 from converto.kernel.paging import Page
+from converto.ocr.document import (
+    Box,
+    Correction,
+    FieldChange,
+    Fields,
+    Finding,
+    Found,
+    Kind,
+    LineItem,
+    PaymentMethod,
+    Reading,
+    Share,
+    Source,
+    VatLine,
+)
 
-T = TypeVar("T")
+__all__ = [  # what is on a document is part of what is asked, though it has a file of its own
+    "Box",
+    "Correction",
+    "FieldChange",
+    "Fields",
+    "Finding",
+    "Found",
+    "Kind",
+    "LineItem",
+    "PaymentMethod",
+    "Reading",
+    "Share",
+    "Source",
+    "VatLine",
+]
+
 CANCELLED = "ocr.cancelled"
 """The code of the `error` of a scan that was cancelled, which counts as failed."""
-Share = Annotated[float, Bounded(ge=0, le=1)]
-
-
-class Kind(StrEnum):
-    """What a document is; `auto` asks the reader to decide."""
-
-    AUTO = "auto"
-    RECEIPT = "receipt"
-    INVOICE = "invoice"
-    TEXT = "text"
 
 
 class Status(StrEnum):
@@ -39,117 +59,6 @@ class Status(StrEnum):
 
 
 FINISHED = (Status.COMPLETED, Status.FAILED)
-
-
-class Source(StrEnum):
-    """Where a value comes from."""
-
-    OCR = "ocr"
-    BARCODE = "barcode"
-    QR = "qr"
-    E_INVOICE = "e-invoice"
-    AI = "ai"
-    PERSON = "person"
-
-
-class Box(Value):
-    """A rectangle on a page, as shares of the page's width and height; the origin is the upper left corner."""
-
-    x: Share
-    y: Share
-    width: Share
-    height: Share
-
-
-class Found(Value, Generic[T]):
-    """A value found on a document, how sure it is, and where it stands; `box` is None where the place is not known."""
-
-    value: T
-    confidence: Share
-    page: int = Bounded(ge=1)
-    box: Box | None = None
-    source: Source = Source.OCR
-
-
-class PaymentMethod(StrEnum):
-    """How it was paid."""
-
-    CARD = "card"
-    CASH = "cash"
-    MOBILE = "mobile"
-    INVOICE = "invoice"
-    GIFT_CARD = "gift_card"
-
-
-class Fields(Value):
-    """The fields of a document; one that is not on it is None, never a default."""
-
-    vendor: Found[str] | None = None
-    business_id: Found[str] | None = None
-    vat_id: Found[str] | None = None
-    date: Found[datetime.date] | None = None
-    time: Found[datetime.time] | None = None
-    due_date: Found[datetime.date] | None = None
-    receipt_number: Found[str] | None = None
-    currency: Found[str] | None = None
-    total: Found[Money] | None = None
-    net_total: Found[Money] | None = None
-    vat_total: Found[Money] | None = None
-    payment_method: Found[PaymentMethod] | None = None
-    card_last4: Found[str] | None = None
-    iban: Found[str] | None = None
-    reference_number: Found[str] | None = None
-    address: Found[str] | None = None
-    category: Found[str] | None = None
-
-
-class VatLine(Value):
-    """One row of the VAT table, as printed: amounts in the document's currency, the rate in percent."""
-
-    rate: Amount
-    net: Amount | None = None
-    vat: Amount | None = None
-    gross: Amount | None = None
-    confidence: Share
-    page: int = Bounded(default=1, ge=1)
-    box: Box | None = None
-
-
-class LineItem(Value):
-    """One thing bought, as printed; amounts in the document's currency, the rate in percent."""
-
-    description: str
-    quantity: Amount | None = None
-    unit_price: Amount | None = None
-    total: Amount
-    vat_rate: Amount | None = None
-    confidence: Share
-    page: int = Bounded(default=1, ge=1)
-    box: Box | None = None
-
-
-class Finding(Value):
-    """Something about a document that a person should know."""
-
-    code: str
-    severity: Literal["info", "warning", "error"]
-    field: str | None = None
-    detail: str
-
-
-class Reading(Value):
-    """What was read from one document."""
-
-    kind: Kind
-    engine: str
-    languages: tuple[str, ...]
-    pages: int = Bounded(ge=1)
-    confidence: Share
-    text: str
-    fields: Fields
-    vat_lines: tuple[VatLine, ...] = ()
-    line_items: tuple[LineItem, ...] = ()
-    findings: tuple[Finding, ...] = ()
 
 
 class Failure(Value):

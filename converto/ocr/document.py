@@ -1,0 +1,161 @@
+"""What stands on a document, as the reader and its callers speak of it."""
+
+import datetime
+from enum import StrEnum
+from typing import Annotated, Generic, Literal, TypeVar
+from uuid import UUID
+
+from pydantic import Field as Bounded
+
+from converto.kernel.interface import Value
+from converto.kernel.money import Amount, Money
+
+T = TypeVar("T")
+Share = Annotated[float, Bounded(ge=0, le=1)]
+
+
+class Kind(StrEnum):
+    """What a document is; `auto` asks the reader to decide."""
+
+    AUTO = "auto"
+    RECEIPT = "receipt"
+    INVOICE = "invoice"
+    TEXT = "text"
+
+
+class Source(StrEnum):
+    """Where a value comes from."""
+
+    OCR = "ocr"
+    BARCODE = "barcode"
+    QR = "qr"
+    E_INVOICE = "e-invoice"
+    AI = "ai"
+    PERSON = "person"
+
+
+class Box(Value):
+    """A rectangle on a page, as shares of the page's width and height; the origin is the upper left corner."""
+
+    x: Share
+    y: Share
+    width: Share
+    height: Share
+
+
+class Found(Value, Generic[T]):
+    """A value found on a document, how sure it is, and where it stands; `box` is None where the place is not known."""
+
+    value: T
+    confidence: Share
+    page: int = Bounded(ge=1)
+    box: Box | None = None
+    source: Source = Source.OCR
+
+
+class PaymentMethod(StrEnum):
+    """How it was paid."""
+
+    CARD = "card"
+    CASH = "cash"
+    MOBILE = "mobile"
+    INVOICE = "invoice"
+    GIFT_CARD = "gift_card"
+
+
+class Fields(Value):
+    """The fields of a document; one that is not on it is None, never a default."""
+
+    vendor: Found[str] | None = None
+    business_id: Found[str] | None = None
+    vat_id: Found[str] | None = None
+    date: Found[datetime.date] | None = None
+    time: Found[datetime.time] | None = None
+    due_date: Found[datetime.date] | None = None
+    receipt_number: Found[str] | None = None
+    currency: Found[str] | None = None
+    total: Found[Money] | None = None
+    net_total: Found[Money] | None = None
+    vat_total: Found[Money] | None = None
+    payment_method: Found[PaymentMethod] | None = None
+    card_last4: Found[str] | None = None
+    iban: Found[str] | None = None
+    reference_number: Found[str] | None = None
+    address: Found[str] | None = None
+    category: Found[str] | None = None
+
+
+class VatLine(Value):
+    """One row of the VAT table, as printed: amounts in the document's currency, the rate in percent."""
+
+    rate: Amount
+    net: Amount | None = None
+    vat: Amount | None = None
+    gross: Amount | None = None
+    confidence: Share
+    page: int = Bounded(default=1, ge=1)
+    box: Box | None = None
+
+
+class LineItem(Value):
+    """One thing bought, as printed; amounts in the document's currency, the rate in percent."""
+
+    description: str
+    quantity: Amount | None = None
+    unit_price: Amount | None = None
+    total: Amount
+    vat_rate: Amount | None = None
+    confidence: Share
+    page: int = Bounded(default=1, ge=1)
+    box: Box | None = None
+
+
+class Finding(Value):
+    """Something about a document that a person should know."""
+
+    code: str
+    severity: Literal["info", "warning", "error"]
+    field: str | None = None
+    detail: str
+
+
+class Correction(Value):
+    """What a person said about a field, which holds instead of what the machine read; that is kept beside it."""
+
+    value: str | Money | None
+    """None where a person said that there is none."""
+    corrected_at: datetime.datetime
+    corrected_by: UUID | None
+    """The person; None for a program with an API key."""
+    api_key_id: UUID | None = None
+    learned_from: UUID | None = None
+    """The earlier scan of the same company on which it was said; None where it was said on this one."""
+    machine: Found[str | Money] | None = None
+    """What the machine read."""
+
+
+class FieldChange(Value):
+    """One change of a field by a person; such entries are only ever added."""
+
+    id: UUID
+    field: str
+    before: str | Money | None
+    after: str | Money | None
+    corrected_at: datetime.datetime
+    corrected_by: UUID | None
+    api_key_id: UUID | None = None
+
+
+class Reading(Value):
+    """What was read from one document."""
+
+    kind: Kind
+    engine: str
+    languages: tuple[str, ...]
+    pages: int = Bounded(ge=1)
+    confidence: Share
+    text: str
+    fields: Fields
+    vat_lines: tuple[VatLine, ...] = ()
+    line_items: tuple[LineItem, ...] = ()
+    findings: tuple[Finding, ...] = ()
