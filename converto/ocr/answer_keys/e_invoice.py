@@ -1,0 +1,66 @@
+"""An e-invoice as it was written, whatever its syntax: nothing here is worked out."""
+
+import datetime
+from dataclasses import dataclass
+from decimal import Decimal
+
+# UNTDID 1001: the document types that give money back.
+_CREDIT_NOTES = frozenset({"81", "83", "261", "262", "296", "308", "381", "396", "420", "458", "532"})
+VAT = "VAT"
+
+
+@dataclass(frozen=True)
+class Tax:
+    """One rate of tax, in percent, with what it is taken of; `type_code` is VAT, or the name of another tax."""
+
+    rate: Decimal
+    net: Decimal | None
+    tax: Decimal | None
+    type_code: str = VAT
+
+
+@dataclass(frozen=True)
+class Item:
+    """One thing invoiced; `total` and `unit_price` as the invoice states them, without VAT."""
+
+    description: str
+    total: Decimal
+    quantity: Decimal | None = None
+    unit_price: Decimal | None = None
+    rate: Decimal | None = None
+
+
+@dataclass(frozen=True)
+class Seller:
+    """Who invoices."""
+
+    name: str | None = None
+    address: str | None = None
+    vat_id: str | None = None
+    business_id: str | None = None
+
+
+@dataclass(frozen=True)
+class EInvoice:
+    """What an e-invoice says; what it leaves out is None. A credit note's amounts bear the sign that it gives them."""
+
+    number: str | None
+    type_code: str | None
+    date: datetime.date | None
+    currency: str | None
+    seller: Seller
+    total: Decimal | None
+    net_total: Decimal | None = None
+    vat_total: Decimal | None = None
+    payable: Decimal | None = None
+    due_date: datetime.date | None = None
+    payment_means: str | None = None
+    account: str | None = None
+    reference: str | None = None
+    taxes: tuple[Tax, ...] = ()
+    items: tuple[Item, ...] = ()
+
+    @property
+    def is_credit_note(self) -> bool:
+        """Tell whether it gives money back."""
+        return self.type_code in _CREDIT_NOTES
