@@ -117,6 +117,10 @@ class Finding(Value):
     severity: Literal["info", "warning", "error"]
     field: str | None = None
     detail: str
+    page: int | None = None
+    """The page that it is about, where it is not about the whole document."""
+    boxes: tuple[Box, ...] = ()
+    """Where on that page."""
 
 
 class Correction(Value):
@@ -153,6 +157,8 @@ class Reading(Value):
     engine: str
     languages: tuple[str, ...]
     pages: int = Bounded(ge=1)
+    turns: tuple[int, ...] = ()
+    """By how many degrees clockwise each page was turned, beyond what its file says, to stand upright."""
     confidence: Share
     text: str
     fields: Fields

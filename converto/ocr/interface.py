@@ -86,6 +86,8 @@ class Scan(Value):
     """How long the reading took, without the wait before it."""
     engine: str | None = None
     pages: int | None = None
+    turns: tuple[int, ...] = ()
+    """By how many degrees clockwise each page was turned, beyond what its file says, to stand upright: places are told of it upright."""
     confidence: Share | None = None
     text: str | None = None
     duplicate_of: UUID | None = None
