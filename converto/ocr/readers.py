@@ -69,9 +69,9 @@ class Readers:
             return await asyncio.to_thread(Reading.model_validate_json, answer)
         return Reading.model_validate_json(answer)
 
-    async def page_png(self, content: bytes, number: int) -> bytes:
-        """Return a page as PNG, upright; numbers begin with 1."""
-        return await self._workers.ask(content, {"call": "page_png", "number": number})
+    async def page_png(self, content: bytes, number: int, *, turns: Sequence[int] = ()) -> bytes:
+        """Return a page as PNG, upright; numbers begin with 1, `turns` are those of its reading."""
+        return await self._workers.ask(content, {"call": "page_png", "number": number, "turns": list(turns)})
 
 
 def _engine() -> Engine:

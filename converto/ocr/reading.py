@@ -48,6 +48,7 @@ def read(
         engine="+".join(dict.fromkeys(engines)),
         languages=chosen,
         pages=inspected.pages,
+        turns=pages.turns if any(pages.turns) else (),
         confidence=extracted.confidence,
         text="\n\n".join(page.text for page in read_pages),
         fields=extracted.fields,
@@ -57,13 +58,13 @@ def read(
     )
 
 
-def page_png(content: bytes, number: int) -> bytes:
-    """Return a page as PNG, upright as it was read; numbers begin with 1. Raises what `refusals` lists."""
+def page_png(content: bytes, number: int, *, turns: Sequence[int] = ()) -> bytes:
+    """Return a page as PNG, upright as it was read; numbers begin with 1, `turns` are those of its reading. Raises what `refusals` lists."""
     inspected = inspect(content)
     if not 1 <= number <= inspected.pages:
         raise DamagedFile(kind=inspected.media_type.name)
     with tempfile.TemporaryDirectory(prefix="converto-") as folder:
-        return png(Pages(content, inspected, folder=Path(folder)).shown(number))
+        return png(Pages(content, inspected, folder=Path(folder), turns=turns).shown(number))
 
 
 def _read_page(pages: Pages, number: int, *, languages: Sequence[str], folder: Path) -> tuple[tuple[Line, ...], str]:
@@ -72,5 +73,6 @@ def _read_page(pages: Pages, number: int, *, languages: Sequence[str], folder: P
         return lines_by_place(words, page=number), TEXT_LAYER
     picture = pages.picture(number)
     lines = tesseract.read_picture(picture, languages=languages, page=number, timeout_s=_PAGE_TIMEOUT_S)
-    better = read_harder(picture, lines, languages=languages, page=number, timeout_s=_PAGE_TIMEOUT_S, folder=folder)
-    return better, f"tesseract {tesseract.version()}"
+    reread = read_harder(picture, lines, languages=languages, page=number, timeout_s=_PAGE_TIMEOUT_S, folder=folder)
+    pages.turn(number, reread.turn)
+    return reread.lines, f"tesseract {tesseract.version()}"

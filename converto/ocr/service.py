@@ -209,10 +209,10 @@ class OcrService(Ocr):
         row = await self._row(actor, scan_id)
         if row.status == Status.FAILED or row.reading is None:
             raise NotReadYet(status=row.status)
-        pages = Reading.model_validate(row.reading).pages
-        if not 1 <= page <= pages:
-            raise UnknownPage(page=page, pages=pages)
-        return await self._readers.page_png(await self._blobs.get(blob_key(row)), page)
+        reading = Reading.model_validate(row.reading)
+        if not 1 <= page <= reading.pages:
+            raise UnknownPage(page=page, pages=reading.pages)
+        return await self._readers.page_png(await self._blobs.get(blob_key(row)), page, turns=reading.turns)
 
     async def health(self) -> OcrHealth:
         """See `Ocr.health`."""

@@ -58,7 +58,7 @@ def _work(job: dict[str, Any], answers: BinaryIO) -> tuple[int, bytes]:
 def _call(job: dict[str, Any], answers: BinaryIO) -> bytes:
     content = Path(job["path"]).read_bytes()
     if job["call"] == "page_png":
-        return page_png(content, job["number"])
+        return page_png(content, job["number"], turns=job["turns"])
     reading = read(
         content,
         languages=job["languages"],
