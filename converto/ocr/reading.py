@@ -59,7 +59,7 @@ def read(
 
 
 def page_png(content: bytes, number: int, *, turns: Sequence[int] = ()) -> bytes:
-    """Return a page as PNG, upright as it was read; numbers begin with 1, `turns` are those of its reading. Raises what `refusals` lists."""
+    """Return a page as PNG, upright as it was read; numbers begin with 1, `turns` are its reading's. Raises what `refusals` lists."""
     inspected = inspect(content)
     if not 1 <= number <= inspected.pages:
         raise DamagedFile(kind=inspected.media_type.name)

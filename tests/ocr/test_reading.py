@@ -74,16 +74,15 @@ def test_letters_on_a_transparent_ground_are_read_as_on_white() -> None:
 
 
 @pytest.mark.parametrize("degrees", [90, *(pytest.param(turned, marks=pytest.mark.trials) for turned in (180, 270))])
-def test_a_receipt_that_lies_on_its_side_is_read_and_its_places_fit_the_picture(degrees: int) -> None:
+def test_a_receipt_that_lies_on_its_side_is_read_and_its_places_are_those_of_it_upright(degrees: int) -> None:
     upright = total_box(reading(saved(RECEIPT)))
 
     found = reading(saved(RECEIPT.rotate(degrees, expand=True)))
 
     assert facts(found) == FACTS
-    x, y = upright.x + upright.width / 2, upright.y + upright.height / 2
-    turned = {90: (y, 1 - x), 180: (1 - x, 1 - y), 270: (1 - y, x)}[degrees]
+    assert found.turns == (degrees,)
     box = total_box(found)
-    assert (box.x + box.width / 2, box.y + box.height / 2) == pytest.approx(turned, abs=0.02)
+    assert (box.x, box.y) == pytest.approx((upright.x, upright.y), abs=0.02)
 
 
 @pytest.mark.parametrize(("tag", "turn"), [(6, 90), *(pytest.param(*held, marks=pytest.mark.trials) for held in ((3, 180), (8, 270)))])
@@ -165,6 +164,14 @@ def test_a_blank_page_is_a_reading_without_text() -> None:
 
     assert found.text == ""
     assert [finding.code for finding in found.findings] == ["no_text"]
+
+
+def test_a_page_that_was_turned_to_be_read_is_shown_turned() -> None:
+    content = saved(RECEIPT.rotate(90, expand=True))
+
+    shown = Image.open(io.BytesIO(page_png(content, 1, turns=(90,)))).convert("L")
+
+    assert shown.tobytes() == RECEIPT.tobytes()
 
 
 def test_a_page_is_shown_upright_and_no_larger_than_a_screen() -> None:
