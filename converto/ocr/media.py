@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 
 import pypdfium2
 from PIL import Image
@@ -30,6 +31,9 @@ MAX_PIXELS = 80_000_000
 MIN_SIDE_PIXELS = 24
 _HEAD_BYTES = 64
 _TAIL_BYTES = 66_000
+# A progressive JPEG is gone through once for each of its scans, of which a few bytes suffice: a hundred of them on the largest picture.
+_MAX_SCANNED_PIXELS = 100 * MAX_PIXELS
+_PROGRESSIVE, _SCAN = b"\xff\xc2", b"\xff\xda"
 _EICAR = b"EICAR-STANDARD-ANTIVIRUS-TEST-FILE"
 # What a decoder raises on bytes that are not what they say; Pillow's plugins do not agree on one class.
 _DECODER_ERRORS = (
@@ -56,13 +60,14 @@ class MediaType(StrEnum):
     PNG = "image/png"
     WEBP = "image/webp"
     TIFF = "image/tiff"
+    HEIC = "image/heic"
     PDF = "application/pdf"
 
     @property
     def formats(self) -> tuple[str, ...]:
         """Give the names of Pillow's decoders that may read it: no other is ever tried."""
         # A phone's JPEG with a second picture inside is an MPO to Pillow.
-        return {MediaType.JPEG: ("JPEG", "MPO"), MediaType.PDF: ()}.get(self, (self.name,))
+        return {MediaType.JPEG: ("JPEG", "MPO"), MediaType.HEIC: ("HEIF",), MediaType.PDF: ()}.get(self, (self.name,))
 
 
 @dataclass(frozen=True)
@@ -82,6 +87,8 @@ _MAGIC = (
     (b"MM\x00*", MediaType.TIFF),
     (b"%PDF-", MediaType.PDF),
 )
+# Pictures packed by HEVC; films, and pictures packed otherwise, begin alike.
+_HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1")
 _FOREIGN = (
     (b"PK\x03\x04", "a ZIP archive"),
     (b"PK\x05\x06", "a ZIP archive"),
@@ -119,6 +126,8 @@ def sniff(head: bytes) -> MediaType:
         raise EmptyFile
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return MediaType.WEBP
+    if head[4:8] == b"ftyp" and head[8:12] in _HEIC_BRANDS and b"avif" not in head:
+        return MediaType.HEIC
     for magic, media_type in _MAGIC:
         if head.startswith(magic):
             return media_type
@@ -135,7 +144,7 @@ def inspect(content: bytes, *, max_bytes: int = MAX_BYTES, max_pages: int = MAX_
         raise FileTooLarge(bytes=len(content), max_bytes=max_bytes)
     media_type = sniff(content[:_HEAD_BYTES])
     _refuse_stowaways(content, media_type)
-    inspected = _inspect_pdf(content) if media_type is MediaType.PDF else _inspect_picture(content, media_type)
+    inspected = _inspect_pdf(content) if media_type is MediaType.PDF else _inspect_picture(content, media_type, max_pages=max_pages)
     if inspected.pages > max_pages:
         raise TooManyPages(pages=inspected.pages, max_pages=max_pages)
     if inspected.pages < 1:
@@ -184,9 +193,19 @@ def opened_pdf(content: bytes) -> Iterator[pypdfium2.PdfDocument]:
 @contextmanager
 def opened_picture(content: bytes, media_type: MediaType) -> Iterator[Image.Image]:
     """Open a picture with the one decoder for its kind. Raises DamagedFile, TooManyPixels, TooSmall."""
+    if media_type is MediaType.HEIC:
+        _let_pillow_read_heic()
     with decoding(media_type), Image.open(io.BytesIO(content), formats=media_type.formats) as picture:
         check_size(*picture.size)
         yield picture
+
+
+@cache
+def _let_pillow_read_heic() -> None:
+    import pi_heif  # noqa: PLC0415 - two libraries in C, which only whoever gets such a picture needs
+
+    # A reading has one core.
+    pi_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False, decode_threads=1)
 
 
 def _inspect_pdf(content: bytes) -> Inspected:
@@ -194,10 +213,29 @@ def _inspect_pdf(content: bytes) -> Inspected:
         return Inspected(MediaType.PDF, len(document))
 
 
-def _inspect_picture(content: bytes, media_type: MediaType) -> Inspected:
+def _inspect_picture(content: bytes, media_type: MediaType, *, max_pages: int) -> Inspected:
     with opened_picture(content, media_type) as picture:
-        pages = getattr(picture, "n_frames", 1) if media_type is MediaType.TIFF else 1
-        return Inspected(media_type, pages, *picture.size)
+        if media_type is MediaType.JPEG and content.find(_PROGRESSIVE, 0, _TAIL_BYTES) > 0:
+            _refuse_endless_scans(content, picture)
+        width, height = picture.size
+        pages = _count_pages(picture, at_most=20 * max_pages) if media_type is MediaType.TIFF else 1
+        return Inspected(media_type, pages, width, height)
+
+
+def _count_pages(picture: Image.Image, *, at_most: int) -> int:
+    """Return how many pages a TIFF has, as far as that matters: a file of millions of empty ones would be gone through for minutes."""
+    for page in range(1, at_most):
+        try:
+            picture.seek(page)
+        except EOFError:
+            return page
+    return at_most
+
+
+def _refuse_endless_scans(content: bytes, picture: Image.Image) -> None:
+    scans = content.count(_SCAN)
+    if scans * picture.width * picture.height > _MAX_SCANNED_PIXELS:
+        raise HarmfulFile(kind=MediaType.JPEG.name, found=f"{scans} scans of one picture")
 
 
 def _refuse_stowaways(content: bytes, media_type: MediaType) -> None:
@@ -226,6 +264,6 @@ def _end_of(content: bytes, media_type: MediaType) -> int:
 
 def _foreign(head: bytes) -> str:
     if head[4:8] == b"ftyp":
-        return "a HEIC picture" if head[8:11] in (b"hei", b"mif", b"hev") else "a film"
+        return "an AVIF picture" if b"avif" in head or b"avis" in head else "a film"
     stripped = head.lstrip(b"\xef\xbb\xbf \t\r\n")
     return next((name for magic, name in _FOREIGN if stripped.lower().startswith(magic.lower())), "an unknown kind of file")

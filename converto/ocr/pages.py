@@ -2,7 +2,7 @@
 
 import ctypes
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,14 +10,15 @@ import pypdfium2
 import pypdfium2.raw as pdfium
 from PIL import Image, ImageOps
 
+from converto.ocr.interface import Box
 from converto.ocr.media import Inspected, MediaType, check_size, opened_pdf, opened_picture
-from converto.ocr.paper import on_white, paper_mask
+from converto.ocr.paper import Paper, find_paper, on_white
 from converto.ocr.refusals import DamagedFile
 from converto.ocr.words import Word
 
-# 200 dots an inch read best against their cost; a page larger than this many pixels is rendered coarser.
+# 200 dots an inch read best against their cost; a page larger than this many pixels is read coarser: its letters are large enough.
 RENDER_DPI = 200
-MAX_RENDER_PIXELS = 25_000_000
+MAX_READ_PIXELS = 25_000_000
 SHOWN_SIDE_PIXELS = 2400
 _POINTS_AN_INCH = 72
 _DEVICE = 100_000
@@ -25,26 +26,43 @@ _DEVICE = 100_000
 _MAX_SIDE_PIXELS = 20_000
 _LEAST_LETTERS = 16
 _LONGEST_PAGE_CHARS = 60_000
+# A stamp or a line of a scanner on a page that is a picture otherwise: the page is read as a picture.
+_FEW_LETTERS = 120
+_PICTURE_SHARE = 0.5
+_NESTED_FORMS = 3
 _UPRIGHT = 1
 _ORIENTATION_TAG = 0x0112
+TURNS = {90: Image.Transpose.ROTATE_270, 180: Image.Transpose.ROTATE_180, 270: Image.Transpose.ROTATE_90}
+"""How Pillow turns by so many degrees clockwise."""
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A page as a picture in a file that Tesseract can read, upright, with its size in pixels."""
+    """A page as a picture in a file that Tesseract can read, with its size in pixels and the sheets of paper that can be told on it."""
 
     path: Path
     width: int
     height: int
+    sheets: tuple[Box, ...] = ()
 
 
 class Pages:
-    """The pages of one document; numbers begin with 1."""
+    """The pages of one document; numbers begin with 1. `turns` is by how many degrees clockwise each is turned to stand upright."""
 
-    def __init__(self, content: bytes, inspected: Inspected, *, folder: Path) -> None:
+    def __init__(self, content: bytes, inspected: Inspected, *, folder: Path, turns: Sequence[int] = ()) -> None:
         self._content = content
         self._inspected = inspected
         self._folder = folder
+        self._turns = dict(enumerate(turns, start=1))
+
+    @property
+    def turns(self) -> tuple[int, ...]:
+        """Give by how many degrees clockwise, 0, 90, 180 or 270, each page is turned beyond what its file says."""
+        return tuple(self._turns.get(number, 0) for number in range(1, self._inspected.pages + 1))
+
+    def turn(self, number: int, degrees: int) -> None:
+        """Have a page shown turned by so many degrees clockwise: its letters tell that it lies on its side."""
+        self._turns[number] = degrees
 
     def words(self, number: int) -> tuple[Word, ...]:
         """Return the words of a PDF page's own text; none when the page is a scan or its letters are not text."""
@@ -60,28 +78,31 @@ class Pages:
         """
         media_type = self._inspected.media_type
         if media_type is MediaType.PDF:
-            return save(self.shown(number), self._folder / f"page{number}.pgm")
+            shown = self.shown(number)
+            return save(shown, self._folder / f"page{number}.pgm", paper=find_paper(shown))
         with opened_picture(self._content, media_type) as picture:
-            if _fits(picture, media_type):
+            if _fits(picture, media_type) and not self._turns.get(number):
                 width, height = picture.size
-                if paper_mask(_coarse(picture)) is None:
+                if find_paper(_coarse(picture)) is None:
                     path = self._folder / f"page{number}.{media_type.name.lower()}"
                     path.write_bytes(self._content)
                     return Picture(path, width, height)
         shown = self.shown(number)
-        mask = paper_mask(shown.convert("L"))
-        return save(shown if mask is None else on_white(shown, mask), self._folder / f"page{number}.pgm")
+        return save(shown, self._folder / f"page{number}.pgm", paper=find_paper(shown.convert("L")))
 
     def shown(self, number: int) -> Image.Image:
-        """Return a page as it is shown: upright, on white."""
+        """Return a page as it is shown: upright, on white. The places of all that was read are shares of this picture."""
         if self._inspected.media_type is MediaType.PDF:
             with opened_pdf(self._content) as document:
-                return _render(document[number - 1])
-        with opened_picture(self._content, self._inspected.media_type) as picture:
-            if number > 1:
-                picture.seek(number - 1)
-                check_size(*picture.size)
-            return ImageOps.exif_transpose(_on_white(picture))
+                shown = _render(document[number - 1])
+        else:
+            with opened_picture(self._content, self._inspected.media_type) as picture:
+                if number > 1:
+                    picture.seek(number - 1)
+                    check_size(*picture.size)
+                shown = ImageOps.exif_transpose(_on_white(picture))
+        turn = TURNS.get(self._turns.get(number, 0))
+        return shown if turn is None else shown.transpose(turn)
 
 
 def png(picture: Image.Image) -> bytes:
@@ -98,18 +119,22 @@ def _render(page: pypdfium2.PdfPage) -> Image.Image:
     width, height = page.get_size()
     if not (width > 0 and height > 0):
         raise DamagedFile(kind=MediaType.PDF.name)
-    scale = min(RENDER_DPI / _POINTS_AN_INCH, (MAX_RENDER_PIXELS / (width * height)) ** 0.5, _MAX_SIDE_PIXELS / max(width, height))
+    scale = min(RENDER_DPI / _POINTS_AN_INCH, (MAX_READ_PIXELS / (width * height)) ** 0.5, _MAX_SIDE_PIXELS / max(width, height))
     check_size(round(width * scale), round(height * scale))
     picture: Image.Image = page.render(scale=scale, grayscale=True).to_pil()
     return picture
 
 
-def save(picture: Image.Image, path: Path) -> Picture:
-    """Keep a picture in grey, without packing it, where Tesseract can read it."""
-    if max(picture.size) > _MAX_SIDE_PIXELS:
-        picture.thumbnail((_MAX_SIDE_PIXELS, _MAX_SIDE_PIXELS))
-    picture.convert("L").save(path, "PPM")
-    return Picture(path, picture.width, picture.height)
+def save(picture: Image.Image, path: Path, *, paper: Paper | None = None) -> Picture:
+    """Keep a picture in grey, without packing it, where Tesseract can read it; around its paper it becomes white."""
+    grey = picture.convert("L")
+    scale = min(1.0, (MAX_READ_PIXELS / (grey.width * grey.height)) ** 0.5, _MAX_SIDE_PIXELS / max(grey.size))
+    if scale < 1:
+        grey = grey.resize((max(1, int(grey.width * scale)), max(1, int(grey.height * scale))), Image.Resampling.BOX)
+    if paper is not None:
+        grey = on_white(grey, paper.mask)
+    grey.save(path, "PPM")
+    return Picture(path, grey.width, grey.height, paper.sheets if paper is not None else ())
 
 
 def _fits(picture: Image.Image, media_type: MediaType) -> bool:
@@ -118,6 +143,7 @@ def _fits(picture: Image.Image, media_type: MediaType) -> bool:
         media_type in (MediaType.JPEG, MediaType.PNG)
         and picture.mode in ("L", "RGB", "1")
         and max(picture.size) <= _MAX_SIDE_PIXELS
+        and picture.width * picture.height <= MAX_READ_PIXELS
         and picture.getexif().get(_ORIENTATION_TAG, _UPRIGHT) == _UPRIGHT
         and "transparency" not in picture.info
     )
@@ -134,6 +160,8 @@ def _on_white(picture: Image.Image) -> Image.Image:
     if picture.mode in ("L", "RGB"):
         picture.load()
         return picture
+    if picture.mode == "LAB":  # Pillow makes no colours of it; its lightness is all that is read
+        return picture.getchannel("L")
     if picture.mode.startswith("I") or picture.mode == "F":
         low, high = picture.getextrema()
         span = max(1.0, float(high) - float(low))  # type: ignore[arg-type]
@@ -157,8 +185,20 @@ def _page_words(document: pypdfium2.PdfDocument, number: int) -> tuple[Word, ...
         return ()
     words = tuple(_words(page, text, count))
     letters = sum(char.isalnum() for word in words for char in word.text)
+    if letters < _FEW_LETTERS and _is_mostly_picture(page):
+        return ()
     strange = sum(not char.isprintable() or 0xE000 <= ord(char) <= 0xF8FF or char == "\ufffd" for word in words for char in word.text)
     return words if letters >= _LEAST_LETTERS and strange * 10 < letters else ()
+
+
+def _is_mostly_picture(page: pypdfium2.PdfPage) -> bool:
+    """Tell whether a picture covers at least half of a page."""
+    width, height = page.get_size()
+    for placed in page.get_objects(filter=(pdfium.FPDF_PAGEOBJ_IMAGE,), max_depth=_NESTED_FORMS):
+        left, bottom, right, top = placed.get_bounds()
+        if (right - left) * (top - bottom) >= _PICTURE_SHARE * width * height:
+            return True
+    return False
 
 
 def _words(page: pypdfium2.PdfPage, text: pypdfium2.PdfTextPage, count: int) -> Iterator[Word]:

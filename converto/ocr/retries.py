@@ -3,13 +3,14 @@
 import math
 import re
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
 
 from converto.ocr import tesseract
-from converto.ocr.pages import Picture, save
+from converto.ocr.pages import TURNS, Picture, save
 from converto.ocr.paper import evened
 from converto.ocr.words import Line, Word
 
@@ -20,37 +21,50 @@ _SURE_SHARE = 0.35
 _SKEWED_DEGREES = 1.2
 _MOST_SKEWED_DEGREES = 20.0
 _LONG_LINE_WORDS = 3
-_QUARTER_TURNS = {90: Image.Transpose.ROTATE_270, 180: Image.Transpose.ROTATE_180, 270: Image.Transpose.ROTATE_90}
 _WORDS = re.compile(r"[^\W\d_]{3,}|\d+[.,]\d{2}")
+
+
+@dataclass(frozen=True)
+class Reread:
+    """The better reading of a page, and by how many degrees clockwise the page is to be turned for its places to fit."""
+
+    lines: tuple[Line, ...]
+    turn: int = 0
 
 
 def read_harder(
     picture: Picture, lines: tuple[Line, ...], *, languages: Sequence[str], page: int, timeout_s: float, folder: Path
-) -> tuple[Line, ...]:
+) -> Reread:
     """Return the lines of a page, read again where the first reading is poor; the better reading wins.
 
-    Places are given on the page as it was before it was turned.
+    Places are given on the page turned upright, and on a leaning page as it leans.
     """
     if not is_poor(lines):
-        return lines
+        return Reread(lines)
     with Image.open(picture.path) as opened:
         original = opened.convert("L")
 
     def again(prepared: Image.Image) -> tuple[Line, ...]:
         return tesseract.read_picture(save(prepared, folder / f"again{page}.pgm"), languages=languages, page=page, timeout_s=timeout_s)
 
-    best = lines
     turn = tesseract.quarter_turns(picture, timeout_s=timeout_s)
     if turn:
-        original = original.transpose(_QUARTER_TURNS[turn])
-        best = max(best, _turned_back(again(original), turn), key=sure_letters)
-    angle = skew_degrees(best, width=original.width, height=original.height) if not turn else 0.0
-    if _SKEWED_DEGREES < abs(angle) < _MOST_SKEWED_DEGREES:
-        straight = original.rotate(angle, resample=Image.Resampling.BICUBIC, fillcolor=255)
-        best = max(best, _leant_back(again(straight), angle, original.size), key=sure_letters)
-    if is_poor(best) and not turn:
-        best = max(best, again(evened(original)), key=sure_letters)
-    return best
+        original = original.transpose(TURNS[turn])
+        turned = again(original)
+        if sure_letters(turned) > sure_letters(lines):
+            return Reread(_straightened(original, turned, again), turn)
+        original = original.transpose(TURNS[360 - turn])
+    best = _straightened(original, lines, again)
+    return Reread(max(best, again(evened(original)), key=sure_letters) if is_poor(best) else best)
+
+
+def _straightened(original: Image.Image, lines: tuple[Line, ...], again: Callable[[Image.Image], tuple[Line, ...]]) -> tuple[Line, ...]:
+    """Return the lines of a leaning page, read from its picture made straight if that is the better reading."""
+    angle = skew_degrees(lines, width=original.width, height=original.height)
+    if not _SKEWED_DEGREES < abs(angle) < _MOST_SKEWED_DEGREES:
+        return lines
+    straight = original.rotate(angle, resample=Image.Resampling.BICUBIC, fillcolor=255)
+    return max(lines, _leant_back(again(straight), angle, original.size), key=sure_letters)
 
 
 def is_poor(lines: Sequence[Line]) -> bool:
@@ -75,19 +89,6 @@ def skew_degrees(lines: Sequence[Line], *, width: int, height: int) -> float:
             if across > 0:
                 slopes.append((first.bottom - last.bottom) * height / across)
     return -math.degrees(math.atan(statistics.median(slopes))) if len(slopes) >= _LONG_LINE_WORDS else 0.0
-
-
-def _turned_back(lines: tuple[Line, ...], turn: int) -> tuple[Line, ...]:
-    def back(word: Word) -> Word:
-        x, y, width, height = word.x, word.y, word.width, word.height
-        place = {
-            90: (y, 1 - x - width, height, width),
-            180: (1 - x - width, 1 - y - height, width, height),
-            270: (1 - y - height, x, height, width),
-        }[turn]
-        return Word(word.text, *place, word.confidence)
-
-    return tuple(Line(tuple(back(word) for word in line.words), line.page) for line in lines)
 
 
 def _leant_back(lines: tuple[Line, ...], angle: float, size: tuple[int, int]) -> tuple[Line, ...]:
