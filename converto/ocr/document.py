@@ -95,6 +95,7 @@ class VatLine(Value):
     confidence: Share
     page: int = Bounded(default=1, ge=1)
     box: Box | None = None
+    source: Source = Source.OCR
 
 
 class LineItem(Value):
@@ -108,6 +109,7 @@ class LineItem(Value):
     confidence: Share
     page: int = Bounded(default=1, ge=1)
     box: Box | None = None
+    source: Source = Source.OCR
 
 
 class Finding(Value):
