@@ -10,6 +10,7 @@ import pypdfium2
 import pypdfium2.raw as pdfium
 from PIL import Image, ImageOps
 
+from converto.ocr.attachments import attached_xml
 from converto.ocr.interface import Box
 from converto.ocr.media import Inspected, MediaType, check_size, opened_pdf, opened_picture
 from converto.ocr.paper import Paper, find_paper, on_white
@@ -70,6 +71,10 @@ class Pages:
             return ()
         with opened_pdf(self._content) as document:
             return _page_words(document, number)
+
+    def attached_xml(self) -> list[bytes]:
+        """Return the XML files attached to a PDF; none of any other file."""
+        return attached_xml(self._content) if self._inspected.media_type is MediaType.PDF else []
 
     def picture(self, number: int) -> Picture:
         """Return a page as a file that Tesseract can read, as it came where that is possible.

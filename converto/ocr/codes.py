@@ -1,0 +1,72 @@
+"""Barcodes and QR codes on a picture of a page, by zxing-cpp: only a reading process loads it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from PIL import Image, ImageFilter, ImageOps
+
+from converto.ocr.document import Box
+from converto.ocr.words import Word, box_of
+
+if TYPE_CHECKING:
+    from zxingcpp import Barcode
+
+# What a glance looks at: about an A4 page at 200 dots an inch, where a bank barcode's narrowest bar has two and a half pixels.
+_GLANCE_SIDE_PIXELS = 2400
+_MOST_SIDE_PIXELS = 5000
+_LEANINGS_DEGREES = (-8, 8)
+_SOFTENED_PIXELS = 0.8
+
+
+@dataclass(frozen=True)
+class Code:
+    """A barcode or QR code as it was read, and where it stands."""
+
+    content: bytes
+    is_qr: bool
+    page: int
+    box: Box | None
+
+
+def glance(picture: Image.Image, *, page: int) -> list[Code]:
+    """Return the codes that a first look finds, in some ten milliseconds."""
+    shown = picture.convert("L")
+    shown.thumbnail((_GLANCE_SIDE_PIXELS, _GLANCE_SIDE_PIXELS))
+    return _read(shown, page)
+
+
+def search(picture: Image.Image, *, page: int) -> Iterator[list[Code]]:
+    """Yield what each further look finds: larger, softer, with more contrast, and leaning. Whoever has found enough stops asking."""
+    grey = picture.convert("L")
+    larger = grey.resize(_fitting(grey, 2), Image.Resampling.BICUBIC)
+    softer = grey.filter(ImageFilter.GaussianBlur(_SOFTENED_PIXELS))
+    looks = (grey, larger, softer, ImageOps.autocontrast(larger, cutoff=2), grey.resize(_fitting(grey, 1.5), Image.Resampling.BICUBIC))
+    for look in looks:
+        yield _read(look, page)
+    for degrees in _LEANINGS_DEGREES:
+        leaning = grey.rotate(degrees, resample=Image.Resampling.BICUBIC, fillcolor=255)
+        # Where it stands is known on the leaning picture only.
+        yield [Code(code.content, code.is_qr, page, None) for code in _read(leaning, page)]
+
+
+def _fitting(picture: Image.Image, factor: float) -> tuple[int, int]:
+    factor = min(factor, _MOST_SIDE_PIXELS / max(picture.size))
+    return max(1, round(picture.width * factor)), max(1, round(picture.height * factor))
+
+
+def _read(picture: Image.Image, page: int) -> list[Code]:
+    import zxingcpp  # noqa: PLC0415  only pages that are read need it
+
+    formats = zxingcpp.BarcodeFormats([zxingcpp.BarcodeFormat.Code128, zxingcpp.BarcodeFormat.QRCode])
+    found = zxingcpp.read_barcodes(picture, formats=formats, try_invert=False)
+    return [Code(code.bytes, code.format == zxingcpp.BarcodeFormat.QRCode, page, _box(code, picture)) for code in found if code.valid]
+
+
+def _box(code: "Barcode", picture: Image.Image) -> Box | None:
+    place = code.position
+    corners = (place.top_left, place.top_right, place.bottom_right, place.bottom_left)
+    across = [corner.x / picture.width for corner in corners]
+    down = [corner.y / picture.height for corner in corners]
+    left, top = min(across), min(down)
+    return box_of([Word("", left, top, max(across) - left, max(down) - top)])
