@@ -152,17 +152,23 @@ def scan(
     *,
     languages: Annotated[str, typer.Option(help="Such as fin+eng; empty means what CONVERTO_OCR_LANGUAGES says.")] = "",
     kind: Annotated[str, typer.Option(help="auto, receipt, invoice or text.")] = "auto",
+    engine: Annotated[str, typer.Option(help="auto, tesseract or rapidocr; empty means what CONVERTO_OCR_ENGINE says.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
 ) -> None:
     """Read documents without a server."""
     from converto.commands.scan import scan as run
-    from converto.ocr.interface import Kind
+    from converto.ocr.interface import EngineChoice, Kind
     from converto.ocr.settings import OcrSettings
 
+    settings = OcrSettings()
     if kind not in set(Kind):
         msg = f"{kind} is none of {', '.join(Kind)}"
         raise typer.BadParameter(msg, param_hint="--kind")
-    raise typer.Exit(run(files, OcrSettings(), languages=languages, kind=Kind(kind), as_json=as_json))
+    if engine and engine not in set(EngineChoice):
+        msg = f"{engine} is none of {', '.join(EngineChoice)}"
+        raise typer.BadParameter(msg, param_hint="--engine")
+    wanted = settings.model_copy(update={"engine": EngineChoice(engine)}) if engine else settings
+    raise typer.Exit(run(files, wanted, languages=languages, kind=Kind(kind), as_json=as_json))
 
 
 @program.command()

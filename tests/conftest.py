@@ -27,6 +27,7 @@ def pytest_configure(config: pytest.Config) -> None:
         name for name in os.environ if (name.startswith("CONVERTO_") and not name.startswith("CONVERTO_TRIAL_")) or name in OTHER_NAMES
     ]:
         del os.environ[name]
+    os.environ["CONVERTO_OCR_ENGINE"] = "tesseract"  # the accurate engine costs seconds: what is about it asks for it
     os.environ["CONVERTO_AUTH_HASH_QUEUE_TIMEOUT_S"] = "30"  # how busy the machine is, is not what the tests are about
     # what structlog does unasked is to draw every local variable beside a traceback, which takes half a second
     processors = structlog.processors

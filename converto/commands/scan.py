@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from converto.commands import show
 from converto.kernel.clock import now
 from converto.kernel.errors import Error
-from converto.ocr.interface import Kind
+from converto.ocr.interface import EngineChoice, Kind
 from converto.ocr.readers import Readers
 from converto.ocr.settings import OcrSettings
 
@@ -25,7 +25,7 @@ Scan = Mapping[str, Any]
 
 
 def scan(paths: Sequence[Path], settings: OcrSettings, *, languages: str = "", kind: Kind = Kind.AUTO, as_json: bool = False) -> int:
-    """Read the documents, show what is on each, and return the exit code: 0, 1 when some failed, 2 for an unknown language.
+    """Read the documents, show what is on each, and return the exit code: 0, 1 when some failed, 2 for what is not installed.
 
     A file that cannot be read, or is no document, fails alone. `languages` are named as Tesseract does, joined by `+`; empty
     means the reader's setting. `as_json` prints one JSON object a line, in the order of the files, instead of tables.
@@ -52,10 +52,11 @@ async def _show_all(paths: Sequence[Path], settings: OcrSettings, *, languages: 
     scans: list[Scan] = []
     async with Readers(settings) as readers:
         chosen = readers.languages(languages or settings.languages)
+        engine = readers.choice(settings.engine)
 
         async def read(path: Path) -> Scan:
             async with slots:
-                return await _read(path, readers, languages=chosen, kind=kind)
+                return await _read(path, readers, languages=chosen, kind=kind, engine=engine)
 
         with bar:
             async with asyncio.TaskGroup() as group:
@@ -73,11 +74,11 @@ def _show(found: Scan, *, title: str, console: Console, as_json: bool) -> None:
         console.print(show.document(found, title=title, width=console.width))
 
 
-async def _read(path: Path, readers: Readers, *, languages: Sequence[str], kind: Kind) -> Scan:
+async def _read(path: Path, readers: Readers, *, languages: Sequence[str], kind: Kind, engine: EngineChoice) -> Scan:
     start = time.perf_counter()
     try:
         content = await asyncio.to_thread(path.read_bytes)
-        reading = await readers.read(content, languages=list(languages), kind=kind, today=now().date())
+        reading = await readers.read(content, languages=list(languages), kind=kind, engine=engine, today=now().date())
     except Error as error:
         return _failed(path, error.code, error.detail)
     except OSError as error:

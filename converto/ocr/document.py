@@ -23,6 +23,22 @@ class Kind(StrEnum):
     TEXT = "text"
 
 
+class EngineChoice(StrEnum):
+    """What reads pictures; `auto` begins with the fast engine, and asks the accurate one where that leaves doubts."""
+
+    AUTO = "auto"
+    TESSERACT = "tesseract"
+    RAPIDOCR = "rapidocr"
+
+
+class EngineUse(Value):
+    """What read a document, and how many of its pages it was asked for."""
+
+    name: str
+    version: str
+    pages: int
+
+
 class Source(StrEnum):
     """Where a value comes from."""
 
@@ -157,6 +173,9 @@ class Reading(Value):
 
     kind: Kind
     engine: str
+    engines: tuple[EngineUse, ...] = ()
+    timings_ms: dict[str, int] = Bounded(default_factory=dict)
+    """How long each step took."""
     languages: tuple[str, ...]
     pages: int = Bounded(ge=1)
     turns: tuple[int, ...] = ()

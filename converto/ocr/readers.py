@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from converto.ocr import tesseract
-from converto.ocr.interface import Kind, Reading
+from converto.ocr import engines, tesseract
+from converto.ocr.document import EngineChoice, Kind, Reading
 from converto.ocr.media import Inspected, inspect
-from converto.ocr.refusals import ReaderMissing
+from converto.ocr.refusals import EngineMissing, ReaderMissing
 from converto.ocr.settings import OcrSettings
 from converto.ocr.workers import PagesRead, Workers
 
@@ -54,15 +54,34 @@ class Readers:
             raise ReaderMissing
         return tesseract.check_languages(wanted.split("+"))
 
+    def choice(self, wanted: EngineChoice) -> EngineChoice:
+        """Return what shall read pictures. Raises EngineMissing where it is asked for by name and not installed."""
+        if wanted is EngineChoice.RAPIDOCR and not engines.accurate_is_installed():
+            raise EngineMissing(engine=wanted.value)
+        return wanted
+
     async def inspect(self, content: bytes) -> Inspected:
         """Return what a document is, or refuse it: see `media.inspect`."""
         return await asyncio.to_thread(inspect, content, max_bytes=self._settings.max_bytes, max_pages=self._settings.max_pages)
 
     async def read(
-        self, content: bytes, *, languages: Sequence[str], kind: Kind, today: datetime.date, pages_read: PagesRead | None = None
+        self,
+        content: bytes,
+        *,
+        languages: Sequence[str],
+        kind: Kind,
+        engine: EngineChoice,
+        today: datetime.date,
+        pages_read: PagesRead | None = None,
     ) -> Reading:
         """Return what a document says; `pages_read` is told how far it is, and may end it. Raises what `refusals` lists."""
-        job = {"call": "read", "languages": list(languages), "kind": kind.value, "today": today.isoformat()}
+        job = {
+            "call": "read",
+            "languages": list(languages),
+            "kind": kind.value,
+            "engine": engine.value,
+            "today": today.isoformat(),
+        }
         limits = {"max_bytes": self._settings.max_bytes, "max_pages": self._settings.max_pages}
         answer = await self._workers.ask(content, {**job, **limits}, pages_read)
         if len(answer) > _LONG_ANSWER_BYTES:

@@ -73,6 +73,13 @@ class UnknownLanguage(Invalid):
     message = "There is no reading in {language!r} here; choose from {installed}, for example fin+eng."
 
 
+class EngineMissing(Invalid):
+    """An engine that was asked for by name and is not installed."""
+
+    code = "ocr.engine_missing"
+    message = "{engine} is not installed here: pip install 'converto[ocr-accurate]', or choose engine=auto or engine=tesseract."
+
+
 class ReaderMissing(Unavailable):
     """Tesseract itself is missing or cannot start."""
 
@@ -119,6 +126,7 @@ REFUSALS: tuple[type[Error], ...] = (
     TooManyPages,
     EncryptedPdf,
     UnknownLanguage,
+    EngineMissing,
     ReaderMissing,
 )
 """What an upload may be refused with."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from PIL import Image
 
 from converto.ocr import tesseract
+from converto.ocr.engines import Engine
 from converto.ocr.pages import TURNS, Picture, save
 from converto.ocr.paper import evened
 from converto.ocr.words import Line, Word
@@ -32,26 +33,24 @@ class Reread:
     turn: int = 0
 
 
-def read_harder(
-    picture: Picture, lines: tuple[Line, ...], *, languages: Sequence[str], page: int, timeout_s: float, folder: Path
-) -> Reread:
+def read_harder(picture: Picture, lines: tuple[Line, ...], *, engine: Engine, page: int, timeout_s: float, folder: Path) -> Reread:
     """Return the lines of a page, read again where the first reading is poor; the better reading wins.
 
     Places are given on the page turned upright, and on a leaning page as it leans.
     """
-    if not is_poor(lines):
+    if not is_poor(lines) and not _run_upwards(lines, picture):
         return Reread(lines)
     with Image.open(picture.path) as opened:
         original = opened.convert("L")
 
     def again(prepared: Image.Image) -> tuple[Line, ...]:
-        return tesseract.read_picture(save(prepared, folder / f"again{page}.pgm"), languages=languages, page=page, timeout_s=timeout_s)
+        return engine.read(save(prepared, folder / f"again{page}.pgm"), page=page)
 
     turn = tesseract.quarter_turns(picture, timeout_s=timeout_s)
     if turn:
         original = original.transpose(TURNS[turn])
         turned = again(original)
-        if sure_letters(turned) > sure_letters(lines):
+        if sure_letters(turned) > sure_letters(lines) or _run_upwards(lines, picture):
             return Reread(_straightened(original, turned, again), turn)
         original = original.transpose(TURNS[360 - turn])
     best = _straightened(original, lines, again)
@@ -71,6 +70,12 @@ def is_poor(lines: Sequence[Line]) -> bool:
     """Tell whether a reading holds too few sure words to be one."""
     letters = sum(len(word.text) for line in lines for word in line.words)
     return sure_letters(lines) < max(_ENOUGH_LETTERS, _SURE_SHARE * letters)
+
+
+def _run_upwards(lines: Sequence[Line], picture: Picture) -> bool:
+    """Tell whether most words are higher than wide: an engine that reads upwards too sees a page on its side otherwise than it lies."""
+    words = [word for line in lines for word in line.words if len(word.text) >= _LONG_LINE_WORDS]
+    return 2 * sum(word.height * picture.height > word.width * picture.width for word in words) > len(words)
 
 
 def sure_letters(lines: Sequence[Line]) -> int:

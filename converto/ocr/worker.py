@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 
 from converto.kernel.errors import Error, to_wire
 from converto.ocr.answers import DONE, FAILED, HEADER, UNDER_WAY
-from converto.ocr.interface import Kind
+from converto.ocr.document import EngineChoice, Kind
 from converto.ocr.reading import page_png, read
 from converto.ocr.refusals import ReaderStopped, TooMuchMemory
 
@@ -63,6 +63,7 @@ def _call(job: dict[str, Any], answers: BinaryIO) -> bytes:
         content,
         languages=job["languages"],
         kind=Kind(job["kind"]),
+        engine=EngineChoice(job["engine"]),
         today=datetime.date.fromisoformat(job["today"]),
         max_bytes=job["max_bytes"],
         max_pages=job["max_pages"],

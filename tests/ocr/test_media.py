@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from converto.kernel.errors import Error
+from converto.ocr.document import EngineChoice
 from converto.ocr.media import Inspected, MediaType, inspect
 from converto.ocr.reading import read
 from tests.ocr.malformed import MAX_BYTES, Malformed, malformed
@@ -25,7 +26,7 @@ def look_at(case: Malformed) -> None:
     if case.refused_at_once:
         inspect(case.content, max_bytes=MAX_BYTES)
     else:
-        read(case.content, languages=["eng"], today=datetime.date(2026, 1, 2))
+        read(case.content, languages=["eng"], engine=EngineChoice.TESSERACT, today=datetime.date(2026, 1, 2))
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF")

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from converto.kernel.errors import Error
-from converto.ocr.interface import Box, Kind, Reading
+from converto.ocr.interface import Box, EngineChoice, Kind, Reading
 from converto.ocr.reading import page_png, read
 from converto.ocr.refusals import UnknownLanguage
 from tests.ocr.drawn import GROCERY, drawn, saved
@@ -19,7 +19,7 @@ RECEIPT = drawn()
 
 
 def reading(content: bytes, *languages: str) -> Reading:
-    return read(content, languages=languages or ("fin",), today=TODAY)
+    return read(content, languages=languages or ("fin",), today=TODAY, engine=EngineChoice.TESSERACT)
 
 
 def facts(found: Reading) -> tuple[str | None, datetime.date | None, Decimal | None]:

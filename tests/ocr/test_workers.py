@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from converto.kernel.errors import Error
-from converto.ocr.interface import Kind, Reading
+from converto.ocr.interface import EngineChoice, Kind, Reading
 from converto.ocr.refusals import DamagedFile, ReaderStopped, TookTooLong
 from converto.ocr.workers import Workers, sweep
 from tests.ocr.drawn import drawn, saved, slow
@@ -26,6 +26,7 @@ JOB: dict[str, Any] = {
     "call": "read",
     "languages": ["eng"],
     "kind": Kind.AUTO.value,
+    "engine": EngineChoice.TESSERACT.value,
     "today": "2026-11-22",
     "max_bytes": 20_000_000,
     "max_pages": 50,
