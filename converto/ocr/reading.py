@@ -6,16 +6,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from converto.ocr import tesseract
-from converto.ocr.extraction import extract
-from converto.ocr.interface import Kind, Reading
+from converto.ocr.answer_keys.applied import with_answer_keys
+from converto.ocr.cascade import Cascade
+from converto.ocr.document import EngineChoice, Kind, Reading
+from converto.ocr.keys_on_pages import keys_on_pages
 from converto.ocr.media import MAX_BYTES, MAX_PAGES, inspect
 from converto.ocr.pages import Pages, png
 from converto.ocr.refusals import DamagedFile
-from converto.ocr.retries import read_harder
-from converto.ocr.words import Line, Page, lines_by_place
-
-TEXT_LAYER = "text-layer"
-_PAGE_TIMEOUT_S = 120.0
+from converto.ocr.timings import Timings
 
 
 def read(
@@ -24,6 +22,7 @@ def read(
     languages: Sequence[str],
     today: datetime.date,
     kind: Kind = Kind.AUTO,
+    engine: EngineChoice = EngineChoice.AUTO,
     max_bytes: int = MAX_BYTES,
     max_pages: int = MAX_PAGES,
     page_read: Callable[[int], None] = lambda _: None,
@@ -32,25 +31,28 @@ def read(
 
     Raises what `refusals` lists; each says what is wrong with the document and how to mend it.
     """
+    timings = Timings()
     inspected = inspect(content, max_bytes=max_bytes, max_pages=max_pages)
     chosen = tesseract.check_languages(languages)
-    read_pages, engines = [], []
     with tempfile.TemporaryDirectory(prefix="converto-") as folder:
         pages = Pages(content, inspected, folder=Path(folder))
-        for number in range(1, inspected.pages + 1):
-            lines, engine = _read_page(pages, number, languages=chosen, folder=Path(folder))
-            read_pages.append(Page(number, lines))
-            engines.append(engine)
-            page_read(number)
-    extracted = extract(read_pages, kind=kind, today=today)
+        cascade = Cascade(pages, choice=engine, languages=chosen, folder=Path(folder), timings=timings)
+        understood = cascade.read(inspected.pages, kind=kind, today=today, page_read=page_read)
+        extracted = understood.extracted
+        if kind is not Kind.TEXT:
+            with timings.step("answer_keys"):
+                keys = keys_on_pages(pages, understood.pages)
+            extracted = with_answer_keys(extracted, keys, understood.pages, kind=kind, today=today)
     return Reading(
         kind=extracted.kind,
-        engine="+".join(dict.fromkeys(engines)),
+        engine=understood.engine,
+        engines=understood.engines,
+        timings_ms=timings.milliseconds(),
         languages=chosen,
         pages=inspected.pages,
         turns=pages.turns if any(pages.turns) else (),
         confidence=extracted.confidence,
-        text="\n\n".join(page.text for page in read_pages),
+        text="\n\n".join(page.text for page in understood.pages),
         fields=extracted.fields,
         vat_lines=extracted.vat_lines,
         line_items=extracted.line_items,
@@ -65,14 +67,3 @@ def page_png(content: bytes, number: int, *, turns: Sequence[int] = ()) -> bytes
         raise DamagedFile(kind=inspected.media_type.name)
     with tempfile.TemporaryDirectory(prefix="converto-") as folder:
         return png(Pages(content, inspected, folder=Path(folder), turns=turns).shown(number))
-
-
-def _read_page(pages: Pages, number: int, *, languages: Sequence[str], folder: Path) -> tuple[tuple[Line, ...], str]:
-    words = pages.words(number)
-    if words:
-        return lines_by_place(words, page=number), TEXT_LAYER
-    picture = pages.picture(number)
-    lines = tesseract.read_picture(picture, languages=languages, page=number, timeout_s=_PAGE_TIMEOUT_S)
-    reread = read_harder(picture, lines, languages=languages, page=number, timeout_s=_PAGE_TIMEOUT_S, folder=folder)
-    pages.turn(number, reread.turn)
-    return reread.lines, f"tesseract {tesseract.version()}"
