@@ -90,6 +90,8 @@ TABLE: Final[Mapping[str, Access]] = MappingProxyType(
         "GET /ocr/scans/{scan_id}": Access("ocr:read", READ),
         "DELETE /ocr/scans/{scan_id}": Access("ocr:write", READ),
         "GET /ocr/scans/{scan_id}/events": Access("ocr:read", READ, waits=True),
+        "PATCH /ocr/scans/{scan_id}/fields": Access("ocr:write", READ),
+        "GET /ocr/scans/{scan_id}/changes": Access("ocr:read", READ),
         "POST /ocr/scans/{scan_id}/cancel": Access("ocr:write", READ),
         "POST /ocr/scans/{scan_id}/retry": Access("ocr:write", BULK),
         "GET /ocr/scans/{scan_id}/original": Access("ocr:read", BULK),

@@ -1,7 +1,7 @@
 """The reader over HTTP."""
 
 import re
-from typing import Annotated
+from typing import Annotated, NamedTuple
 from urllib.parse import quote
 from uuid import UUID
 
@@ -12,9 +12,13 @@ from converto.kernel.errors import Unavailable
 from converto.kernel.paging import BadCursor, Page
 from converto.kernel.web import CurrentActor, Cursor, Limit, TheDrain, problems, server_sent, the
 from converto.kernel.written import Day
+from converto.ocr.field_values import FieldValues
 from converto.ocr.interface import (
     FINISHED,
     AlreadyFinished,
+    BadCorrection,
+    EngineChoice,
+    FieldChange,
     KeyReused,
     Kind,
     NotReadYet,
@@ -41,6 +45,26 @@ LONGEST_WAIT_S = 50
 LARGEST_REVISION = 2**31 - 1
 
 
+class Wishes(NamedTuple):
+    """How a document is to be read."""
+
+    languages: str
+    kind: Kind
+    engine: EngineChoice | None
+
+
+async def wishes_of_form(
+    languages: Annotated[str, Form(max_length=50, description="Such as fin+eng; empty means what the installation is set to.")] = "",
+    kind: Annotated[Kind, Form()] = Kind.AUTO,
+    engine: Annotated[
+        EngineChoice | None,
+        Form(description="What reads pictures: auto, tesseract or rapidocr; without it what the installation is set to."),
+    ] = None,
+) -> Wishes:
+    """Return how a document is to be read, as the form says."""
+    return Wishes(languages, kind, engine)
+
+
 @router.post("/scans", status_code=202, response_model=Scan, responses={200: {"model": Scan}, **problems(KeyReused, *REFUSALS)})
 async def submit(
     ocr: TheOcr,
@@ -48,8 +72,7 @@ async def submit(
     request: Request,
     file: Annotated[UploadFile, File(description="JPEG, PNG, WebP, TIFF, or PDF.")],
     *,
-    languages: Annotated[str, Form(max_length=50, description="Such as fin+eng; empty means what the installation is set to.")] = "",
-    kind: Annotated[Kind, Form()] = Kind.AUTO,
+    wishes: Annotated[Wishes, Depends(wishes_of_form)],
     prefer: Annotated[str, Header(max_length=200, description="wait=30: answer once it is read, or after so many seconds.")] = "",
     idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255)] = None,
 ) -> Response:
@@ -62,10 +85,9 @@ async def submit(
     upload = Upload(
         content=await file.read(),
         filename=_plain(file.filename or ""),
-        languages=languages,
-        kind=kind,
         idempotency_key=idempotency_key,
         waited_for=wait_s > 0,
+        **wishes._asdict(),
     )
     scan = await ocr.submit(actor, upload)
     headers = {"location": str(request.app.url_path_for("scan", scan_id=scan.id))}
@@ -135,6 +157,18 @@ async def cancel(ocr: TheOcr, actor: CurrentActor, scan_id: ScanId) -> Scan:
 async def retry(ocr: TheOcr, actor: CurrentActor, scan_id: ScanId) -> Scan:
     """Have a document read anew."""
     return await ocr.retry(actor, scan_id)
+
+
+@router.patch("/scans/{scan_id}/fields", responses=problems(UnknownScan, NotReadYet, BadCorrection))
+async def correct(ocr: TheOcr, actor: CurrentActor, scan_id: ScanId, *, changes: FieldValues) -> Scan:
+    """Say what fields of a document are; null says that there is none. The machine's values stay beside yours, in `corrections`."""
+    return await ocr.correct(actor, scan_id, changes=changes.model_dump(mode="json", exclude_unset=True))
+
+
+@router.get("/scans/{scan_id}/changes", responses=problems(UnknownScan, BadCursor))
+async def changes(ocr: TheOcr, actor: CurrentActor, scan_id: ScanId, *, limit: Limit = 50, cursor: Cursor = None) -> Page[FieldChange]:
+    """List who changed which field of a document, newest first."""
+    return await ocr.changes(actor, scan_id, limit=limit, cursor=cursor)
 
 
 @router.delete("/scans/{scan_id}", status_code=204, responses=problems(UnknownScan))

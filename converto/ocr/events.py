@@ -49,6 +49,18 @@ class ScanFailed(Event):
     error: Failure
 
 
+class ScanCorrected(Event):
+    """A person said of some fields what they are; ask the reader for all that is on the document."""
+
+    type: ClassVar[str] = "ocr.corrected"
+    subject_field: ClassVar[str | None] = "scan_id"
+
+    scan_id: UUID
+    fields: tuple[str, ...]
+    vendor: str | None
+    total: Money | None
+
+
 class ScanCancelled(Event):
     """Nobody wants a document read any more: it was cancelled, or removed before it was read."""
 

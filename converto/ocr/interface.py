@@ -3,7 +3,7 @@
 import datetime
 from collections.abc import AsyncIterator
 from enum import StrEnum
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 from uuid import UUID
 
 from pydantic import Field as Bounded
@@ -16,6 +16,8 @@ from converto.kernel.paging import Page
 from converto.ocr.document import (
     Box,
     Correction,
+    EngineChoice,
+    EngineUse,
     FieldChange,
     Fields,
     Finding,
@@ -32,6 +34,8 @@ from converto.ocr.document import (
 __all__ = [  # what is on a document is part of what is asked, though it has a file of its own
     "Box",
     "Correction",
+    "EngineChoice",
+    "EngineUse",
     "FieldChange",
     "Fields",
     "Finding",
@@ -84,7 +88,13 @@ class Scan(Value):
     finished_at: datetime.datetime | None = None
     duration_ms: int | None = None
     """How long the reading took, without the wait before it."""
+    requested_engine: EngineChoice = EngineChoice.AUTO
+    """What was asked to read it."""
     engine: str | None = None
+    """What has read it, with versions."""
+    engines: tuple[EngineUse, ...] = ()
+    timings_ms: dict[str, int] = Bounded(default_factory=dict)
+    """How long each step of the reading took."""
     pages: int | None = None
     turns: tuple[int, ...] = ()
     """By how many degrees clockwise each page was turned, beyond what its file says, to stand upright: places are told of it upright."""
@@ -97,6 +107,8 @@ class Scan(Value):
     line_items: tuple[LineItem, ...] = ()
     findings: tuple[Finding, ...] = ()
     error: Failure | None = None
+    corrections: dict[str, Correction] = Bounded(default_factory=dict)
+    """By field what a person said, beside what the machine read; `fields` has what holds."""
 
 
 class ScanProgress(Value):
@@ -137,6 +149,8 @@ class Upload(Value):
     languages: str = Bounded(default="", max_length=50)
     """Tesseract's names joined by `+`; empty means what the installation is set to."""
     kind: Kind = Kind.AUTO
+    engine: EngineChoice | None = None
+    """None means what the installation is set to."""
     idempotency_key: str | None = Bounded(default=None, max_length=255)
     waited_for: bool = False
     """Somebody waits for its reading: it goes before what else the same company has waiting."""
@@ -208,6 +222,13 @@ class AlreadyFinished(Conflict):
     message = "The scan is {status} already; delete it if it is not wanted."
 
 
+class BadCorrection(Invalid):
+    """Values that their fields cannot have; `errors` names each."""
+
+    code = "ocr.bad_correction"
+    message = "The correction is not valid: {summary}"
+
+
 class KeyReused(Invalid):
     """An Idempotency-Key that came before with another document."""
 
@@ -258,6 +279,20 @@ class Ocr(Interface, Protocol):
     @command
     async def retry(self, actor: Actor, scan_id: UUID) -> Scan:
         """Have a document read anew. Raises UnknownScan, StillReading."""
+        ...
+
+    @command
+    async def correct(self, actor: Actor, scan_id: UUID, *, changes: dict[str, Any]) -> Scan:
+        """Say what fields of a document are: a text, `"12.34"` or Money for an amount, None for what is not on it.
+
+        The machine's values stay beside them; the next documents of the same seller are named alike. Raises UnknownScan, NotReadYet,
+        BadCorrection, which names each wrong field and then changes none.
+        """
+        ...
+
+    @query
+    async def changes(self, actor: Actor, scan_id: UUID, *, limit: int = 50, cursor: str | None = None) -> Page[FieldChange]:
+        """List who changed which field of a document, newest first. Raises UnknownScan, BadCursor."""
         ...
 
     @command

@@ -13,8 +13,10 @@ from converto.kernel.database import Database
 from converto.kernel.errors import Error, Internal, Unavailable
 from converto.kernel.event import Event
 from converto.ocr.bells import Bells
+from converto.ocr.correcting import remember
+from converto.ocr.corrections import corrected
 from converto.ocr.events import ScanCompleted, ScanFailed, ScanRequested, ScanStarted
-from converto.ocr.interface import FINISHED, Failure, Kind, Reading, Status
+from converto.ocr.interface import FINISHED, EngineChoice, Failure, Kind, Reading, Status
 from converto.ocr.models import ScanRow
 from converto.ocr.readers import Readers
 from converto.ocr.refusals import ReaderStopped
@@ -92,7 +94,14 @@ class Jobs:
 
     async def _reading(self, row: ScanRow) -> Reading:
         content = await self._blobs.get(blob_key(row))
-        read = partial(self._readers.read, content, languages=row.languages.split("+"), kind=Kind(row.kind), today=now().date())
+        read = partial(
+            self._readers.read,
+            content,
+            languages=row.languages.split("+"),
+            kind=Kind(row.kind),
+            engine=EngineChoice(row.engine),
+            today=now().date(),
+        )
         try:
             return await read(pages_read=self._noting(row))
         except ReaderStopped:  # perhaps by somebody else's doing, so once more; a second time it is the document's
@@ -134,6 +143,8 @@ class Jobs:
                 return
             if result is None or row.reader_id != begun.reader_id:
                 raise TakenOver
+            if isinstance(result, Reading):
+                await remember(session, row, result.fields)
             await publish(session, _kept(row, result, duration_ms=duration_ms))
         log.info("ocr.finished", scan_id=str(row.id), status=row.status, code=row.error_code, duration_ms=duration_ms)
         self._bells.ring(row.id)
@@ -156,7 +167,8 @@ def _kept(row: ScanRow, result: Reading | Failure, *, duration_ms: int) -> Event
         return ScanFailed(tenant_id=row.tenant_id, scan_id=row.id, error=result)
     row.status, row.kind, row.reading = Status.COMPLETED, result.kind, result.model_dump(mode="json")
     row.pages = row.pages_read = result.pages
-    vendor, total = result.fields.vendor, result.fields.total
+    fields = corrected(result.fields, row.corrections)
+    vendor, total = fields.vendor, fields.total
     return ScanCompleted(
         tenant_id=row.tenant_id,
         scan_id=row.id,

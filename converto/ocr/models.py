@@ -31,6 +31,8 @@ class ScanRow(Base):
     status: Mapped[str] = mapped_column(String(20))
     kind: Mapped[str] = mapped_column(String(20))
     languages: Mapped[str] = mapped_column(String(50))
+    engine: Mapped[str] = mapped_column(String(20), server_default="auto", default="auto")
+    """What is asked to read it; also when it is read anew."""
     filename: Mapped[str] = mapped_column(String(255))
     media_type: Mapped[str] = mapped_column(String(50))
     bytes: Mapped[int]
@@ -42,6 +44,8 @@ class ScanRow(Base):
     finished_at: Mapped[datetime | None] = mapped_column(Moment)
     duration_ms: Mapped[int | None]
     reading: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    corrections: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    """By field what a person said instead of what the machine read; it outlives a new reading."""
     error_code: Mapped[str | None] = mapped_column(String(100))
     error_detail: Mapped[str | None] = mapped_column(Text)
     pages: Mapped[int | None]
@@ -53,3 +57,37 @@ class ScanRow(Base):
     """The `ocr.requested` that it is read for; an earlier one that comes late is passed over."""
     reader_id: Mapped[UUID | None]
     """Whoever reads it now: the result of anybody else is refused."""
+
+
+class FieldChangeRow(Base):
+    """One change of a field by a person; never changed, and removed with its scan alone."""
+
+    __tablename__ = "field_change"
+    __table_args__ = (Index("field_change_scan", "tenant_id", "scan_id"),)
+
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    scan_id: Mapped[UUID]
+    field: Mapped[str] = mapped_column(String(30))
+    before: Mapped[Any | None] = mapped_column(JSON(none_as_null=True))
+    after: Mapped[Any | None] = mapped_column(JSON(none_as_null=True))
+    corrected_at: Mapped[datetime] = mapped_column(Moment)
+    corrected_by: Mapped[UUID | None]
+    api_key_id: Mapped[UUID | None]
+
+
+class SellerHintRow(Base):
+    """What a company's people said of a seller, under a sign that the seller's next documents bear as well."""
+
+    __tablename__ = "seller_hint"
+
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(String(200), primary_key=True)
+    """`id:` and the business id, or `name:` and the name as the machine read it."""
+    vendor: Mapped[str | None] = mapped_column(String(200))
+    business_id: Mapped[str | None] = mapped_column(String(20))
+    scan_id: Mapped[UUID]
+    """On which it was said."""
+    corrected_at: Mapped[datetime] = mapped_column(Moment)
+    corrected_by: Mapped[UUID | None]
+    api_key_id: Mapped[UUID | None]

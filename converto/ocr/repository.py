@@ -1,17 +1,17 @@
 """All SQL of the reader."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from converto.kernel.database import changed
+from converto.kernel.database import changed, insert_into
 from converto.ocr.interface import ScanFilter
-from converto.ocr.models import ScanRow
+from converto.ocr.models import FieldChangeRow, ScanRow, SellerHintRow
 
 
 class Standing(NamedTuple):
@@ -84,12 +84,43 @@ class Scans:
         return (await self._session.scalars(query.order_by(ScanRow.id.desc()).limit(limit))).all()
 
     async def remove(self, tenant_id: UUID, scan_id: UUID) -> None:
-        """Forget a scan."""
+        """Forget a scan, and how its fields were changed; what was learned of it stays."""
+        await self._session.execute(delete(FieldChangeRow).where(FieldChangeRow.tenant_id == tenant_id, FieldChangeRow.scan_id == scan_id))
         await self._session.execute(delete(ScanRow).where(ScanRow.tenant_id == tenant_id, ScanRow.id == scan_id))
 
     async def count(self, status: str) -> int:
         """Return how many scans of all tenants stand like this."""
         return await self._session.scalar(select(func.count()).select_from(ScanRow).where(ScanRow.status == status)) or 0
+
+
+class Corrections:
+    """What the people of a tenant said about fields."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def note(self, rows: Iterable[FieldChangeRow]) -> None:
+        """Add changes to the record."""
+        self._session.add_all(rows)
+        await self._session.flush()
+
+    async def of_scan(self, tenant_id: UUID, scan_id: UUID, *, limit: int, after: UUID | None) -> Sequence[FieldChangeRow]:
+        """Return up to `limit` changes of a scan's fields, newest first, that come after the given one."""
+        query = select(FieldChangeRow).where(FieldChangeRow.tenant_id == tenant_id, FieldChangeRow.scan_id == scan_id)
+        if after is not None:
+            query = query.where(FieldChangeRow.id < after)
+        return (await self._session.scalars(query.order_by(FieldChangeRow.id.desc()).limit(limit))).all()
+
+    async def learn(self, tenant_id: UUID, key: str, said: Mapping[str, Any], *, source: Mapping[str, Any]) -> None:
+        """Keep what was said under a sign of a seller, in place of what was said before."""
+        values = {**said, **source}
+        new = insert_into(self._session, SellerHintRow).values(tenant_id=tenant_id, key=key, **values)
+        await self._session.execute(new.on_conflict_do_update(index_elements=["tenant_id", "key"], set_=values))
+
+    async def hints(self, tenant_id: UUID, keys: Iterable[str]) -> dict[str, SellerHintRow]:
+        """Return what was said under these signs."""
+        wanted = select(SellerHintRow).where(SellerHintRow.tenant_id == tenant_id, SellerHintRow.key.in_(list(keys)))
+        return {row.key: row for row in await self._session.scalars(wanted)}
 
 
 def _midnight(day: date) -> datetime:

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import time
 from collections.abc import AsyncIterator
+from typing import Any
 from uuid import UUID
 
 from converto.events.inbox import Inbox
@@ -16,14 +17,14 @@ from converto.kernel.drain import Drain
 from converto.kernel.errors import Unavailable
 from converto.kernel.paging import Page, after
 from converto.ocr.bells import Bells
+from converto.ocr.correcting import Correcting
 from converto.ocr.events import ScanCancelled, ScanRequested
 from converto.ocr.interface import (
     CANCELLED,
     FINISHED,
     AlreadyFinished,
-    Failure,
+    FieldChange,
     KeyReused,
-    Kind,
     NotReadYet,
     Ocr,
     OcrHealth,
@@ -42,8 +43,9 @@ from converto.ocr.interface import (
 from converto.ocr.jobs import Jobs, blob_key
 from converto.ocr.models import ScanRow
 from converto.ocr.readers import Readers
-from converto.ocr.repository import Scans, Standing
+from converto.ocr.repository import Scans
 from converto.ocr.settings import OcrSettings
+from converto.ocr.shown import failure_of, scan_of, summary_of
 
 LONGEST_WAIT_S = 50.0
 LOOK_AGAIN_S = 1.0
@@ -66,12 +68,14 @@ class OcrService(Ocr):
         self._settings = settings
         self._drain = drain
         self._bells = Bells()
+        self._correcting = Correcting(database)
         self.jobs = Jobs(database, blobs, readers, bells=self._bells)
 
     async def submit(self, actor: Actor, upload: Upload) -> Scan:
         """See `Ocr.submit`."""
         actor.require("ocr:write")
         languages = self._readers.languages(upload.languages or self._settings.languages)
+        engine = self._readers.choice(upload.engine or self._settings.engine)
         document = await self._readers.inspect(upload.content)
         sha256 = await asyncio.to_thread(lambda: hashlib.sha256(upload.content).hexdigest())
         row = ScanRow(
@@ -80,6 +84,7 @@ class OcrService(Ocr):
             status=Status.QUEUED,
             kind=upload.kind,
             languages="+".join(languages),
+            engine=engine,
             filename=upload.filename,
             media_type=document.media_type,
             bytes=len(upload.content),
@@ -93,16 +98,16 @@ class OcrService(Ocr):
         await self._blobs.put(blob_key(row), upload.content)
         known = await self._enqueue(row, priority=WAITED_FOR if upload.waited_for else 0)
         if known is None:
-            return _scan(row)
+            return scan_of(row)
         await self._blobs.delete(blob_key(row))
         if known.sha256 != sha256:
             raise KeyReused
-        return _scan(known)
+        return scan_of(known)
 
     async def scan(self, actor: Actor, scan_id: UUID) -> Scan:
         """See `Ocr.scan`."""
         actor.require("ocr:read")
-        return _scan(await self._row(actor, scan_id))
+        return scan_of(await self._row(actor, scan_id))
 
     async def finished(self, actor: Actor, scan_id: UUID, *, wait_s: float) -> Scan:
         """See `Ocr.finished`."""
@@ -114,7 +119,7 @@ class OcrService(Ocr):
             row = await self._row(actor, scan_id)
             left_s = until - time.monotonic()
             if row.status in FINISHED or left_s <= 0 or self._drain.has_begun:
-                return _scan(row)
+                return scan_of(row)
             await self._drain.or_done(bell.beyond(seen, timeout_s=min(left_s, LOOK_AGAIN_S)))
 
     async def progress(self, actor: Actor, scan_id: UUID) -> AsyncIterator[ScanProgress]:
@@ -143,7 +148,7 @@ class OcrService(Ocr):
             pages_read=stands.pages_read,
             pages=stands.pages,
             revision=stands.revision,
-            error=_failure(stands),
+            error=failure_of(stands),
         )
 
     async def scans(self, actor: Actor, wanted: ScanFilter, *, limit: int = 50, cursor: str | None = None) -> Page[ScanSummary]:
@@ -151,7 +156,7 @@ class OcrService(Ocr):
         actor.require("ocr:read")
         async with self._database.reading() as session:
             rows = await Scans(session).page(actor.tenant_id, wanted, limit=limit + 1, after=after(cursor))
-        return Page[ScanSummary].of([_summary(row) for row in rows], limit, cursor=lambda scan: scan.id)
+        return Page[ScanSummary].of([summary_of(row) for row in rows], limit, cursor=lambda scan: scan.id)
 
     async def cancel(self, actor: Actor, scan_id: UUID) -> Scan:
         """See `Ocr.cancel`."""
@@ -159,7 +164,7 @@ class OcrService(Ocr):
         async with self._database.writing() as session:
             row = await _locked(Scans(session), actor, scan_id)
             if row.error_code == CANCELLED:
-                return _scan(row)
+                return scan_of(row)
             if row.status in FINISHED:
                 raise AlreadyFinished(status=row.status)
             row.status, row.finished_at, row.reader_id, row.revision = Status.FAILED, now(), None, row.revision + 1
@@ -167,7 +172,7 @@ class OcrService(Ocr):
             await Inbox(session).cancel(READ_SCAN, str(scan_id))
             await publish(session, ScanCancelled(tenant_id=row.tenant_id, scan_id=scan_id))
         self._bells.ring(scan_id)
-        return _scan(row)
+        return scan_of(row)
 
     async def retry(self, actor: Actor, scan_id: UUID) -> Scan:
         """See `Ocr.retry`."""
@@ -182,7 +187,17 @@ class OcrService(Ocr):
             row.job_id, row.pages_read, row.revision = requested.id, 0, row.revision + 1
             await publish(session, requested)
         self._bells.ring(scan_id)
-        return _scan(row)
+        return scan_of(row)
+
+    async def correct(self, actor: Actor, scan_id: UUID, *, changes: dict[str, Any]) -> Scan:
+        """See `Ocr.correct`."""
+        actor.require("ocr:write")
+        return scan_of(await self._correcting.correct(actor, scan_id, changes))
+
+    async def changes(self, actor: Actor, scan_id: UUID, *, limit: int = 50, cursor: str | None = None) -> Page[FieldChange]:
+        """See `Ocr.changes`."""
+        actor.require("ocr:read")
+        return await self._correcting.changes(actor, scan_id, limit=limit, cursor=cursor)
 
     async def delete(self, actor: Actor, scan_id: UUID) -> None:
         """See `Ocr.delete`."""
@@ -250,39 +265,3 @@ async def _locked(scans: Scans, actor: Actor, scan_id: UUID) -> ScanRow:
     if row is None:
         raise UnknownScan(scan_id=str(scan_id))
     return row
-
-
-def _failure(row: ScanRow | Standing) -> Failure | None:
-    return Failure(code=row.error_code, detail=row.error_detail or "") if row.error_code else None
-
-
-def _scan(row: ScanRow) -> Scan:
-    read = Reading.model_validate(row.reading).model_dump(exclude={"kind", "languages"}) if row.reading else {}
-    return Scan.model_validate(
-        {
-            **{name: getattr(row, name) for name in ("id", "status", "kind", "filename", "media_type", "bytes", "duplicate_of")},
-            **{name: getattr(row, name) for name in ("created_at", "started_at", "finished_at", "duration_ms")},
-            "languages": tuple(row.languages.split("+")),
-            "error": _failure(row),
-            **read,
-        }
-    )
-
-
-def _summary(row: ScanRow) -> ScanSummary:
-    reading = Reading.model_validate(row.reading) if row.reading else None
-    fields = reading.fields if reading else None
-    return ScanSummary(
-        id=row.id,
-        status=Status(row.status),
-        kind=Kind(row.kind),
-        filename=row.filename,
-        created_at=row.created_at,
-        finished_at=row.finished_at,
-        confidence=reading.confidence if reading else None,
-        vendor=fields.vendor.value if fields and fields.vendor else None,
-        date=fields.date.value if fields and fields.date else None,
-        total=fields.total.value if fields and fields.total else None,
-        duplicate_of=row.duplicate_of,
-        error=_failure(row),
-    )

@@ -1,0 +1,53 @@
+"""A scan's row as callers see it: what the machine read, with what people said instead."""
+
+from converto.ocr.corrections import corrected, shown
+from converto.ocr.interface import Failure, Fields, Kind, Reading, Scan, ScanSummary, Status
+from converto.ocr.models import ScanRow
+from converto.ocr.repository import Standing
+
+
+def failure_of(row: ScanRow | Standing) -> Failure | None:
+    """Return why a scan failed, if it did."""
+    return Failure(code=row.error_code, detail=row.error_detail or "") if row.error_code else None
+
+
+def fields_of(row: ScanRow) -> Fields | None:
+    """Return the fields as they hold; None where nothing was read."""
+    return corrected(Reading.model_validate(row.reading).fields, row.corrections) if row.reading else None
+
+
+def scan_of(row: ScanRow) -> Scan:
+    """Return a scan with all that was found."""
+    reading = Reading.model_validate(row.reading) if row.reading else None
+    read = reading.model_dump(exclude={"kind", "languages", "fields"}) if reading else {}
+    return Scan.model_validate(
+        {
+            **{name: getattr(row, name) for name in ("id", "status", "kind", "filename", "media_type", "bytes", "duplicate_of")},
+            **{name: getattr(row, name) for name in ("created_at", "started_at", "finished_at", "duration_ms")},
+            "languages": tuple(row.languages.split("+")),
+            "requested_engine": row.engine,
+            "error": failure_of(row),
+            "fields": corrected(reading.fields, row.corrections) if reading else None,
+            "corrections": shown(row.corrections, reading.fields) if reading else {},
+            **read,
+        }
+    )
+
+
+def summary_of(row: ScanRow) -> ScanSummary:
+    """Return a scan as a list shows it."""
+    fields = fields_of(row)
+    return ScanSummary(
+        id=row.id,
+        status=Status(row.status),
+        kind=Kind(row.kind),
+        filename=row.filename,
+        created_at=row.created_at,
+        finished_at=row.finished_at,
+        confidence=row.reading["confidence"] if row.reading else None,
+        vendor=fields.vendor.value if fields and fields.vendor else None,
+        date=fields.date.value if fields and fields.date else None,
+        total=fields.total.value if fields and fields.total else None,
+        duplicate_of=row.duplicate_of,
+        error=failure_of(row),
+    )

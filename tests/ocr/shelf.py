@@ -1,0 +1,50 @@
+"""Documents that are read in no time, for their text is in them, and what is on them."""
+
+import datetime
+from collections.abc import Sequence
+from uuid import UUID
+
+from converto.kernel.actor import Actor
+from converto.ocr import reading
+from converto.ocr.interface import Scan, Upload
+from converto.ocr.jobs import blob_key
+from tests.ocr.house import House
+from tests.ocr.pdfs import pdf_of_text
+
+TODAY = datetime.date(2026, 11, 22)
+SLIP = (
+    "Kahvila Koivu Oy",
+    "Koivutie 4, 33100 TAMPERE",
+    "Y-tunnus 2345678-0",
+    "Kuitti 10482   14.11.2026  17:42",
+    "RUISLEIPÄ              5,33",
+    "YHTEENSÄ EUR           5,33",
+    "PANKKIKORTTI           5,33",
+)
+
+
+def slip(**instead: str) -> bytes:
+    """Return a receipt as a PDF; `line3="..."` stands instead of its third line."""
+    lines = [instead.get(f"line{number}", line) for number, line in enumerate(SLIP, start=1)]
+    return pdf_of_text([lines], size=(420, 320))
+
+
+async def read(house: House, actor: Actor, content: bytes, *, filename: str = "kuitti.pdf") -> Scan:
+    """Upload a document and read it, in this process: a worker would take its second to start."""
+    scan = await house.ocr.submit(actor, Upload(content=content, filename=filename))
+    return await read_anew(house, actor, scan.id)
+
+
+async def read_anew(house: House, actor: Actor, scan_id: UUID) -> Scan:
+    """Take the latest job of a scan up."""
+    jobs = house.service.jobs
+    begun = await jobs._start((await house.requests(scan_id))[-1])
+    assert begun is not None
+    found = reading.read(await house.service._blobs.get(blob_key(begun)), languages=["fin"], today=TODAY)
+    await jobs._finish(begun, found, duration_ms=1)
+    return await house.ocr.scan(actor, scan_id)
+
+
+async def read_all(house: House, actor: Actor, contents: Sequence[bytes]) -> list[Scan]:
+    """Upload documents and read them, one after another."""
+    return [await read(house, actor, content) for content in contents]
