@@ -64,11 +64,11 @@ class Bounds:
 
 BOUNDS: Mapping[Class, Bounds] = {
     Class.HEALTH: Bounds(least=256, start=256, most=256, line_s=0.0),
-    Class.AUTH: Bounds(least=2, start=16, most=512, line_s=0.25, line=32, patience_s=0.1),
+    Class.AUTH: Bounds(least=2, start=16, most=512, line_s=1.0, line=64, patience_s=0.1),
     Class.MONEY: Bounds(least=16, start=32, most=512, line_s=1.0, line=256),
-    Class.READ: Bounds(least=1, start=16, most=512, line_s=0.25, line=32, patience_s=0.1),
+    Class.READ: Bounds(least=1, start=16, most=512, line_s=1.0, line=64, patience_s=0.1),
     # somebody who drops a hundred receipts at once has done nothing wrong, and what waits unread costs next to nothing
-    Class.BULK: Bounds(least=1, start=4, most=256, line_s=5.0, line=256, patience_s=0.2),
+    Class.BULK: Bounds(least=1, start=4, most=256, line_s=5.0, line=256, patience_s=0.1),
 }
 WAITING = "waiting"
 """Those who wait for something to happen are counted apart: their time says nothing of how busy we are."""
