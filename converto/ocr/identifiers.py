@@ -87,7 +87,7 @@ def find_ibans(text: str) -> list[FoundNumber]:
 
 def is_iban(value: str) -> bool:
     """Tell whether an IBAN's check digits hold, and for a Finnish one also its bank's own check digit."""
-    return bool(_stdnum("iban").is_valid(value)) and (not value.startswith("FI") or bool(_stdnum("luhn").is_valid(value[4:])))
+    return value.isascii() and bool(_stdnum("iban").is_valid(value)) and (not value.startswith("FI") or bool(_stdnum("luhn").is_valid(value[4:])))
 
 
 def find_references(text: str) -> list[FoundNumber]:
@@ -104,7 +104,7 @@ def is_reference(value: str) -> bool:
     """Tell whether the check digit of a Finnish reference number (7-3-1) or of a creditor reference (RF) holds."""
     if value.startswith("RF"):
         return bool(_stdnum("iso11649").is_valid(value))
-    if not re.fullmatch(r"\d{4,20}", value):
+    if not re.fullmatch(r"[0-9]{4,20}", value):
         return False
     total = sum(int(digit) * _WEIGHTS[at % 3] for at, digit in enumerate(reversed(value[:-1])))
     return (10 - total % 10) % 10 == int(value[-1])

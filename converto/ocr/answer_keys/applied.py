@@ -18,6 +18,7 @@ from converto.ocr.extraction import Extracted, extract
 from converto.ocr.words import Page
 
 SURE = 0.99
+_RF = re.compile(r"^rf\d\d(?=\d+$)")
 # The page is plain too, and says otherwise: a person should look.
 _DISPUTED = 0.9
 _PLAIN = 0.9
@@ -117,7 +118,8 @@ def _is_payable(entry: Told, invoice: EInvoice | None) -> bool:
 
 
 def _plain(text: str) -> str:
-    return re.sub(r"[\W_]", "", text).casefold().lstrip("0")
+    """Return a text without marks and case, and an international reference as the national one that it holds."""
+    return _RF.sub("", re.sub(r"[\W_]", "", text).casefold()).lstrip("0")
 
 
 def _shown(value: Any) -> str:

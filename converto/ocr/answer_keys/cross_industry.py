@@ -44,8 +44,8 @@ def read_cross_industry(content: bytes) -> tuple[str, EInvoice] | None:
     if root.name not in ROOTS or trade is None or document is None:
         return None
     settlement = trade.first(_SETTLEMENT) or _EMPTY
-    currency = settlement.said("InvoiceCurrencyCode")
     sums = settlement.first(_SUMS) or _EMPTY
+    currency = settlement.said("InvoiceCurrencyCode") or (sums.first("GrandTotalAmount") or _EMPTY).attributes.get("currencyID")
     invoice = EInvoice(
         number=document.said("ID"),
         type_code=document.said("TypeCode"),
@@ -123,9 +123,7 @@ def _unit_price(price: Element) -> Decimal | None:
 
 def _vat_total(sums: Element, currency: str | None) -> Decimal | None:
     """Return the sum of the tax in the invoice's own currency: it may be told in the seller's books' currency too."""
-    told = list(sums.every("TaxTotalAmount"))
-    own = [amount for amount in told if amount.attributes.get("currencyID", currency) == currency]
-    return _money(own[0]) if own else None
+    return _money(next((told for told in sums.every("TaxTotalAmount") if told.attributes.get("currencyID", currency) == currency), None))
 
 
 def _date(element: Element | None) -> datetime.date | None:
