@@ -40,6 +40,9 @@ router = APIRouter(prefix="/ocr", tags=["ocr"])
 
 TheOcr = Annotated[Ocr, Depends(the(Ocr))]
 ScanId = Annotated[UUID, Path(description="The scan.")]
+Looked = Annotated[
+    str | None, Query(max_length=200, description="Words, or how they begin: `kuit` finds `kuitin`; case and dots do not matter.")
+]
 _WAIT = re.compile(r"(?:^|[,;\s])wait=(\d{1,5})(?:$|[,;\s])", re.ASCII)
 LONGEST_WAIT_S = 50
 LARGEST_REVISION = 2**31 - 1
@@ -106,11 +109,12 @@ async def scans(
     status: Annotated[Status | None, Query()] = None,
     since: Annotated[Day | None, Query(alias="from", description="The first day of upload, UTC.")] = None,
     until: Annotated[Day | None, Query(alias="to", description="The last day of upload, UTC.")] = None,
+    q: Looked = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Page[ScanSummary]:
     """List scans, newest first."""
-    return await ocr.scans(actor, ScanFilter(status=status, since=since, until=until), limit=limit, cursor=cursor)
+    return await ocr.scans(actor, ScanFilter(status=status, since=since, until=until, q=q), limit=limit, cursor=cursor)
 
 
 @router.get("/scans/{scan_id}", responses=problems(UnknownScan))

@@ -12,7 +12,7 @@ from converto.ocr.events import ScanCorrected
 from converto.ocr.hints import learned, lessons, signs
 from converto.ocr.interface import FieldChange, Fields, NotReadYet, Reading, Status, UnknownScan
 from converto.ocr.models import FieldChangeRow, ScanRow
-from converto.ocr.repository import Corrections, Scans
+from converto.ocr.repository import Corrections, Scans, Search
 
 
 class Correcting:
@@ -40,6 +40,7 @@ class Correcting:
             after_it = corrected(machine, kept)
             await self._record(session, actor, row, before=before, after=after_it, names=tuple(said))
             await self._learn(session, row, machine=machine, fields=after_it, names=tuple(said))
+            await Search(session).take_in(row)
             await publish(session, _told(row, after_it, tuple(said)))
         return row
 

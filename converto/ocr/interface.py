@@ -185,6 +185,8 @@ class ScanFilter(Value):
     """The first day of upload, UTC."""
     until: datetime.date | None = None
     """The last day of upload, UTC."""
+    q: str | None = None
+    """Beginnings of words that all stand in the text, the fields or the file's name, whatever their case and diacritics."""
 
 
 class UnknownScan(NotFound):

@@ -20,7 +20,7 @@ from converto.ocr.interface import FINISHED, EngineChoice, Failure, Kind, Readin
 from converto.ocr.models import ScanRow
 from converto.ocr.readers import Readers
 from converto.ocr.refusals import ReaderStopped
-from converto.ocr.repository import Scans
+from converto.ocr.repository import Scans, Search
 from converto.ocr.workers import PagesRead
 
 log = structlog.get_logger()
@@ -145,7 +145,9 @@ class Jobs:
                 raise TakenOver
             if isinstance(result, Reading):
                 await remember(session, row, result.fields)
-            await publish(session, _kept(row, result, duration_ms=duration_ms))
+            told = _kept(row, result, duration_ms=duration_ms)
+            await Search(session).take_in(row)
+            await publish(session, told)
         log.info("ocr.finished", scan_id=str(row.id), status=row.status, code=row.error_code, duration_ms=duration_ms)
         self._bells.ring(row.id)
 

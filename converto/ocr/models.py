@@ -4,7 +4,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import JSON, Index, MetaData, String, Text, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, Index, MetaData, String, Text, UniqueConstraint
+from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from converto.kernel.columns import Moment
@@ -91,3 +92,16 @@ class SellerHintRow(Base):
     corrected_at: Mapped[datetime] = mapped_column(Moment)
     corrected_by: Mapped[UUID | None]
     api_key_id: Mapped[UUID | None]
+
+
+class SearchRow(Base):
+    """The words of a scan: in SQLite what triggers keep an FTS5 index `scan_index` of, in PostgreSQL a text vector."""
+
+    __tablename__ = "scan_search"
+    __table_args__ = (UniqueConstraint("number", name="scan_search_number"),)
+
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
+    scan_id: Mapped[UUID] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(BigInteger)
+    """By which the index knows it: the random bits of the scan's id."""
+    words: Mapped[str] = mapped_column(Text().with_variant(TSVECTOR(), "postgresql"))

@@ -5,13 +5,18 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import BigInteger, Select, cast, column, delete, false, func, select, table, text, update
+from sqlalchemy.dialects.postgresql import TSQUERY
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from converto.kernel.database import changed, insert_into
+from converto.kernel.database import Database, changed, insert_into
 from converto.ocr.interface import ScanFilter
-from converto.ocr.models import FieldChangeRow, ScanRow, SellerHintRow
+from converto.ocr.models import FieldChangeRow, ScanRow, SearchRow, SellerHintRow
+from converto.ocr.search import terms, texts_of, word_of_tenant, words_of
+
+_RANDOM_BITS = 2**62 - 1
+"""Of a UUIDv7, the last."""
 
 
 class Standing(NamedTuple):
@@ -72,6 +77,12 @@ class Scans:
 
     async def page(self, tenant_id: UUID, wanted: ScanFilter, *, limit: int, after: UUID | None) -> Sequence[ScanRow]:
         """Return up to `limit` scans, newest first, that come after the given one."""
+        query = self._matching(tenant_id, wanted)
+        if after is not None:
+            query = query.where(ScanRow.id < after)
+        return (await self._session.scalars(query.order_by(ScanRow.id.desc()).limit(limit))).all()
+
+    def _matching(self, tenant_id: UUID, wanted: ScanFilter) -> Select[ScanRow]:
         query = select(ScanRow).where(ScanRow.tenant_id == tenant_id)
         if wanted.status is not None:
             query = query.where(ScanRow.status == wanted.status)
@@ -79,9 +90,9 @@ class Scans:
             query = query.where(ScanRow.created_at >= _midnight(wanted.since))
         if wanted.until is not None:
             query = query.where(ScanRow.created_at < _midnight(wanted.until) + timedelta(days=1))
-        if after is not None:
-            query = query.where(ScanRow.id < after)
-        return (await self._session.scalars(query.order_by(ScanRow.id.desc()).limit(limit))).all()
+        if wanted.q is not None and wanted.q.strip():
+            query = query.where(ScanRow.id.in_(Search(self._session).found(tenant_id, wanted.q)))
+        return query
 
     async def remove(self, tenant_id: UUID, scan_id: UUID) -> None:
         """Forget a scan, and how its fields were changed; what was learned of it stays."""
@@ -91,6 +102,34 @@ class Scans:
     async def count(self, status: str) -> int:
         """Return how many scans of all tenants stand like this."""
         return await self._session.scalar(select(func.count()).select_from(ScanRow).where(ScanRow.status == status)) or 0
+
+
+class Search:
+    """The words that scans are found by. What changes them changes the index in the same transaction."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+        self._database: Database = session.info["database"]
+
+    async def take_in(self, row: ScanRow) -> None:
+        """Let a scan be found by what it says now."""
+        words = words_of([word_of_tenant(row.tenant_id), *texts_of(row.filename, row.reading, row.corrections)])
+        values = {"tenant_id": row.tenant_id, "scan_id": row.id, "number": row.id.int & _RANDOM_BITS, "words": words}
+        new = insert_into(self._session, SearchRow).values(values)
+        await self._session.execute(new.on_conflict_do_update(index_elements=["tenant_id", "scan_id"], set_={"words": words}))
+
+    def found(self, tenant_id: UUID, asked: str) -> Select[UUID]:
+        """Return a query for the ids of a tenant's scans where every word of what was asked begins a word."""
+        wanted, own = terms(asked), select(SearchRow.scan_id).where(SearchRow.tenant_id == tenant_id)
+        if not wanted:
+            return own.where(false())
+        if self._database.is_sqlite:
+            # the terms are letters and digits alone, and in quotes: nothing in them is an operator
+            match = " ".join([f'"{word_of_tenant(tenant_id)}"', *(f'"{term}"*' for term in wanted)])
+            hit = text("scan_index MATCH :match").bindparams(match=match)
+            return own.where(SearchRow.number.in_(select(column("rowid", BigInteger)).select_from(table("scan_index")).where(hit)))
+        vector = " & ".join(f"'{term}':*" for term in wanted)
+        return own.where(SearchRow.words.bool_op("@@")(cast(vector, TSQUERY)))
 
 
 class Corrections:

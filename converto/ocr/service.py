@@ -43,7 +43,7 @@ from converto.ocr.interface import (
 from converto.ocr.jobs import Jobs, blob_key
 from converto.ocr.models import ScanRow
 from converto.ocr.readers import Readers
-from converto.ocr.repository import Scans
+from converto.ocr.repository import Scans, Search
 from converto.ocr.settings import OcrSettings
 from converto.ocr.shown import failure_of, scan_of, summary_of
 
@@ -185,6 +185,7 @@ class OcrService(Ocr):
             row.status, row.started_at, row.finished_at = Status.QUEUED, None, None
             row.reading = row.error_code = row.error_detail = row.duration_ms = row.reader_id = None
             row.job_id, row.pages_read, row.revision = requested.id, 0, row.revision + 1
+            await Search(session).take_in(row)
             await publish(session, requested)
         self._bells.ring(scan_id)
         return scan_of(row)
@@ -254,6 +255,7 @@ class OcrService(Ocr):
             scans = Scans(session)
             row.duplicate_of = await scans.first_with_content(row.tenant_id, row.sha256)
             if await scans.add(row):
+                await Search(session).take_in(row)
                 await publish(session, requested, priority=priority)
                 return None
             return await scans.with_key(row.tenant_id, row.idempotency_key or "")
