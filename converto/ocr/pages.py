@@ -62,8 +62,8 @@ class Pages:
         return tuple(self._turns.get(number, 0) for number in range(1, self._inspected.pages + 1))
 
     def turn(self, number: int, degrees: int) -> None:
-        """Have a page shown turned by so many degrees clockwise: its letters tell that it lies on its side."""
-        self._turns[number] = degrees
+        """Have a page shown turned by so many degrees more, clockwise: its letters tell that it lies on its side."""
+        self._turns[number] = (self._turns.get(number, 0) + degrees) % 360
 
     def words(self, number: int) -> tuple[Word, ...]:
         """Return the words of a PDF page's own text; none when the page is a scan or its letters are not text."""

@@ -77,8 +77,19 @@ def _darker_at_both_sides(grey: Image.Image) -> bool:
     """Tell, before anything costly is done, whether there may be a table to the left and to the right of the paper."""
     edge = max(1, grey.width // 40)
     sides = [grey.crop((0, 0, edge, grey.height)), grey.crop((grey.width - edge, 0, grey.width, grey.height))]
-    middle = ImageStat.Stat(grey.crop((grey.width // 4, 0, grey.width * 3 // 4, grey.height))).median[0]
-    return all(middle - ImageStat.Stat(side).median[0] >= _PERHAPS_LIGHTER for side in sides)
+    # Not the median: between two sheets the table lies in the middle.
+    lightness = _quantile(grey.crop((grey.width // 8, 0, grey.width * 7 // 8, grey.height)).histogram(), 0.75)
+    return all(lightness - ImageStat.Stat(side).median[0] >= _PERHAPS_LIGHTER for side in sides)
+
+
+def _quantile(histogram: list[int], share: float) -> int:
+    """Return the grey that so much of a picture is not lighter than."""
+    wanted, seen = share * sum(histogram), 0
+    for value, count in enumerate(histogram):
+        seen += count
+        if seen >= wanted:
+            return value
+    return _PAPER
 
 
 def _is_sheet(mask: Image.Image, grey: Image.Image) -> bool:
