@@ -227,7 +227,9 @@ def _words(page: pypdfium2.PdfPage, text: pypdfium2.PdfTextPage, count: int) -> 
 
 
 def _word(letters: list[str], box: list[float]) -> Word:
-    return Word("".join(letters), box[0], box[1], max(0.0, box[2] - box[0]), max(0.0, box[3] - box[1]))
+    # PDFium gives a letter beyond the first 65,536 as two halves; a half that is left alone is no letter.
+    text = "".join(letters).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return Word(text, box[0], box[1], max(0.0, box[2] - box[0]), max(0.0, box[3] - box[1]))
 
 
 def _on_page(page: pypdfium2.PdfPage, box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
