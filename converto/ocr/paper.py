@@ -78,11 +78,11 @@ def _darker_at_both_sides(grey: Image.Image) -> bool:
     edge = max(1, grey.width // 40)
     sides = [grey.crop((0, 0, edge, grey.height)), grey.crop((grey.width - edge, 0, grey.width, grey.height))]
     # Not the median: between two sheets the table lies in the middle.
-    lightness = _quantile(grey.crop((grey.width // 8, 0, grey.width * 7 // 8, grey.height)).histogram(), 0.75)
+    lightness = quantile(grey.crop((grey.width // 8, 0, grey.width * 7 // 8, grey.height)).histogram(), 0.75)
     return all(lightness - ImageStat.Stat(side).median[0] >= _PERHAPS_LIGHTER for side in sides)
 
 
-def _quantile(histogram: list[int], share: float) -> int:
+def quantile(histogram: list[int], share: float) -> int:
     """Return the grey that so much of a picture is not lighter than."""
     wanted, seen = share * sum(histogram), 0
     for value, count in enumerate(histogram):
