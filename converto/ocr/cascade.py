@@ -13,6 +13,7 @@ from converto.ocr.document import EngineChoice, EngineUse, Finding, Kind
 from converto.ocr.engines import Engine, Tesseract
 from converto.ocr.extraction import Extracted, extract
 from converto.ocr.pages import Pages
+from converto.ocr.picture_quality import by_sheet, picture_findings
 from converto.ocr.retries import read_harder
 from converto.ocr.timings import Timings
 from converto.ocr.words import Line, Page, lines_by_place
@@ -35,6 +36,8 @@ class Understood:
     pages: tuple[Page, ...]
     extracted: Extracted
     engines: tuple[EngineUse, ...]
+    picture_findings: tuple[Finding, ...] = ()
+    """Why another picture should be taken."""
 
     @property
     def engine(self) -> str:
@@ -50,6 +53,7 @@ class Cascade:
         self._folder = folder
         self._timings = timings
         self._used: dict[str, EngineUse] = {}
+        self._picture_findings: dict[int, tuple[Finding, ...]] = {}
         self._fast: Engine = Tesseract(languages, timeout_s=_PAGE_TIMEOUT_S)
         self._accurate = None
         if choice is EngineChoice.RAPIDOCR:
@@ -102,15 +106,18 @@ class Cascade:
             read = read_harder(picture, lines, engine=engine, page=number, timeout_s=_PAGE_TIMEOUT_S, folder=self._folder)
         if read.turn:
             self._pages.turn(number, read.turn)
+            picture = self._pages.picture(number)
         self._use(engine.name, engine.version)
-        return read.lines
+        self._picture_findings[number] = picture_findings(picture, read.lines, page=number)
+        return by_sheet(read.lines, picture.sheets)
 
     def _understand(self, pages: Sequence[Page], kind: Kind, today: datetime.date) -> Extracted:
         with self._timings.step("understanding"):
             return extract(pages, kind=kind, today=today)
 
     def _understood(self, pages: Sequence[Page], extracted: Extracted) -> Understood:
-        return Understood(tuple(pages), extracted, tuple(self._used.values()))
+        of_pictures = tuple(finding for number in sorted(self._picture_findings) for finding in self._picture_findings[number])
+        return Understood(tuple(pages), extracted, tuple(self._used.values()), of_pictures)
 
     def _use(self, name: str, version: str) -> None:
         before = self._used.get(name)

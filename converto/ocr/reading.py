@@ -56,7 +56,7 @@ def read(
         fields=extracted.fields,
         vat_lines=extracted.vat_lines,
         line_items=extracted.line_items,
-        findings=extracted.findings,
+        findings=(*understood.picture_findings, *extracted.findings),
     )
 
 
