@@ -1,4 +1,4 @@
-"""What a recogniser of text lines says, as words: of all the letters that it knows those of Latin alphabets alone."""
+"""What a recogniser of text lines says, as words; and which of the letters that it knows are Latin ones."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,10 +31,7 @@ class LatinWords:
     """
 
     def __init__(self, characters: Sequence[str]) -> None:
-        kept = [at for at, char in enumerate(characters) if at == 0 or _is_latin(char)]
-        self._kept = np.array(kept)
-        self._characters = ["", *(characters[at] for at in kept[1:])]
-        self.character = list(characters)
+        self._characters = ["", *characters[1:]]
 
     def __call__(
         self, shares: Any, _: object = None, *, wh_ratio_list: Sequence[float], max_wh_ratio: float
@@ -44,9 +41,7 @@ class LatinWords:
         `shares` is how likely each letter is in each column of each line; lines are as wide as `wh_ratio_list` says, in heights, and
         filled up to `max_wh_ratio`.
         """
-        latin = np.take(shares, self._kept, axis=2)
-        best = latin.argmax(axis=2)
-        sure = latin.max(axis=2) / np.maximum(latin.sum(axis=2), 1e-9)
+        best, sure = shares.argmax(axis=2), shares.max(axis=2)
         words = [
             self._words(best[at], sure[at], columns=best.shape[1] * ratio / max_wh_ratio)
             for at, ratio in zip(range(len(best)), wh_ratio_list, strict=True)
@@ -85,6 +80,11 @@ def _piece(letters: Sequence[tuple[str, int, float]], *, step: float, columns: f
 
 def _mean(words: Sequence[Piece]) -> float:
     return sum(word.confidence for word in words) / len(words) if words else 0.0
+
+
+def latin_places(characters: Sequence[str]) -> list[int]:
+    """Return where among a recogniser's letters the Latin ones are, and the first, which stands for none."""
+    return [at for at, char in enumerate(characters) if at == 0 or _is_latin(char)]
 
 
 def _is_latin(char: str) -> bool:

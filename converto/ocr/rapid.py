@@ -2,16 +2,19 @@
 
 import math
 import statistics
+import tempfile
 from functools import cache
 from importlib.metadata import version as installed_version
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from converto.ocr.document import EngineChoice
-from converto.ocr.latin import LatinWords
+from converto.ocr.latin import LatinWords, latin_places
+from converto.ocr.latin_head import letters_of, with_outputs
 from converto.ocr.pages import Picture
 from converto.ocr.refusals import EngineMissing, ReaderFailed
 from converto.ocr.words import Line, Word, is_noise, lines_by_place
@@ -71,24 +74,30 @@ def _models() -> Any:
     from rapidocr import RapidOCR  # noqa: PLC0415 - the same
 
     cv2.setNumThreads(1)
-    rapid = RapidOCR(
-        params={
-            "Global.log_level": "error",
-            "Global.use_cls": False,
-            "Global.return_word_box": True,
-            "EngineConfig.onnxruntime.intra_op_num_threads": 1,
-            "EngineConfig.onnxruntime.inter_op_num_threads": 1,
-            # Named, so that nothing is ever fetched from the network.
-            "Det.model_path": _shipped("det"),
-            "Rec.model_path": _shipped("rec"),
-            "Det.limit_type": "max",
-            "Det.limit_side_len": _SIDE_PIXELS,
-        }
-    )
-    blank = np.full((48, 64, 3), 255, dtype=np.uint8)
-    rapid(blank)  # both models are loaded when they are needed first
-    rapid.recognize_txt([blank])
-    rapid.text_rec.postprocess_op = LatinWords(rapid.text_rec.postprocess_op.character)
+    full = Path(_shipped("rec")).read_bytes()
+    letters = letters_of(full)
+    kept = latin_places(letters)
+    with tempfile.NamedTemporaryFile(suffix=".onnx") as file:
+        file.write(with_outputs(full, kept, of=len(letters)))
+        file.flush()
+        rapid: Any = RapidOCR(
+            params={
+                "Global.log_level": "error",
+                "Global.use_cls": False,
+                "Global.return_word_box": True,
+                "EngineConfig.onnxruntime.intra_op_num_threads": 1,
+                "EngineConfig.onnxruntime.inter_op_num_threads": 1,
+                # Named, so that nothing is ever fetched from the network.
+                "Det.model_path": _shipped("det"),
+                "Rec.model_path": file.name,
+                "Det.limit_type": "max",
+                "Det.limit_side_len": _SIDE_PIXELS,
+            }
+        )
+        blank = np.full((48, 64, 3), 255, dtype=np.uint8)
+        rapid(blank)  # both models are loaded when they are needed first
+        rapid.recognize_txt([blank])
+    rapid.text_rec.postprocess_op = LatinWords([letters[at] for at in kept])
     return rapid
 
 
