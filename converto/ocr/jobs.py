@@ -1,8 +1,10 @@
 """Reading as a job: whoever takes one up gets a token, and a result without the latest token is refused."""
 
+import asyncio
 import time
 from functools import partial
 from uuid import uuid4
+from weakref import WeakValueDictionary
 
 import structlog
 
@@ -27,6 +29,8 @@ log = structlog.get_logger()
 
 NOTE_EVERY_S = 0.5
 """How often at most it is noted how far a reading is."""
+# What holds on its day alone, or came of a want of memory: such a reading serves no other scan.
+_PASSING = {"future_date", "second_reading_failed"}
 
 
 class TakenOver(Exception):
@@ -49,6 +53,7 @@ class Jobs:
         self._blobs = blobs
         self._readers = readers
         self._bells = bells
+        self._under_way: WeakValueDictionary[tuple[object, ...], asyncio.Lock] = WeakValueDictionary()
 
     async def read(self, event: ScanRequested) -> None:
         """Read a document and keep what is on it; for one that is finished, gone or asked for anew there is nothing to do.
@@ -58,6 +63,11 @@ class Jobs:
         row = await self._start(event)
         if row is None:
             return
+        # The same bytes at the same time: the second waits for the first one's reading.
+        async with self._under_way.setdefault((row.tenant_id, row.sha256, row.languages, row.read_as), asyncio.Lock()):
+            await self._read(row)
+
+    async def _read(self, row: ScanRow) -> None:
         start = time.perf_counter()
         result: Reading | Failure | None = None
         try:
@@ -92,7 +102,19 @@ class Jobs:
         self._bells.ring(row.id)
         return row
 
+    async def _earlier(self, row: ScanRow) -> Reading | None:
+        """Return what the same company has had read from the same bytes in the same way."""
+        if row.read_as is None:
+            return None
+        async with self._database.reading(row.tenant_id) as session:
+            earlier = await Scans(session).earlier_reading(row)
+        reading = None if earlier is None else Reading.model_validate(earlier)
+        return None if reading is None or any(finding.code in _PASSING for finding in reading.findings) else reading
+
     async def _reading(self, row: ScanRow) -> Reading:
+        earlier = await self._earlier(row)
+        if earlier is not None:
+            return earlier
         content = await self._blobs.get(blob_key(row))
         read = partial(
             self._readers.read,

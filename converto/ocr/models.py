@@ -34,6 +34,8 @@ class ScanRow(Base):
     languages: Mapped[str] = mapped_column(String(50))
     engine: Mapped[str] = mapped_column(String(20), server_default="auto", default="auto")
     """What is asked to read it; also when it is read anew."""
+    read_as: Mapped[str | None] = mapped_column(String(150))
+    """What beside its bytes and languages its reading depends on; None for one that takes no earlier reading, and gives none."""
     filename: Mapped[str] = mapped_column(String(255))
     media_type: Mapped[str] = mapped_column(String(50))
     bytes: Mapped[int]

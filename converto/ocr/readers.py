@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
+from converto import __version__
 from converto.ocr import engines, tesseract
 from converto.ocr.document import EngineChoice, Kind, Reading
 from converto.ocr.media import Inspected, inspect
@@ -59,6 +60,11 @@ class Readers:
         if wanted is EngineChoice.RAPIDOCR and not engines.accurate_is_installed():
             raise EngineMissing(engine=wanted.value)
         return wanted
+
+    def reads_as(self, kind: Kind, engine: EngineChoice) -> str:
+        """Return what a reading depends on beside the document, its languages and the day: another version may read better."""
+        versions = (__version__, self._engine.version, engines.accurate_version())
+        return "|".join((kind.value, engine.value, *versions))
 
     async def inspect(self, content: bytes) -> Inspected:
         """Return what a document is, or refuse it: see `media.inspect`."""

@@ -75,6 +75,12 @@ class Scans:
         wanted = select(ScanRow.id).where(ScanRow.tenant_id == tenant_id, ScanRow.sha256 == sha256)
         return await self._session.scalar(wanted.order_by(ScanRow.id).limit(1))
 
+    async def earlier_reading(self, row: ScanRow) -> dict[str, Any] | None:
+        """Return what was read from the same bytes in the same way for the same tenant."""
+        same = (getattr(ScanRow, name) == getattr(row, name) for name in ("tenant_id", "sha256", "languages", "read_as"))
+        wanted = select(ScanRow.reading).where(*same, ScanRow.id != row.id, ScanRow.reading.is_not(None))
+        return await self._session.scalar(wanted.order_by(ScanRow.id).limit(1))
+
     async def page(self, tenant_id: UUID, wanted: ScanFilter, *, limit: int, after: UUID | None) -> Sequence[ScanRow]:
         """Return up to `limit` scans, newest first, that come after the given one."""
         query = self._matching(tenant_id, wanted)

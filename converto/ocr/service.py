@@ -85,6 +85,7 @@ class OcrService(Ocr):
             kind=upload.kind,
             languages="+".join(languages),
             engine=engine,
+            read_as=self._readers.reads_as(upload.kind, engine),
             filename=upload.filename,
             media_type=document.media_type,
             bytes=len(upload.content),
@@ -185,6 +186,7 @@ class OcrService(Ocr):
             row.status, row.started_at, row.finished_at = Status.QUEUED, None, None
             row.reading = row.error_code = row.error_detail = row.duration_ms = row.reader_id = None
             row.job_id, row.pages_read, row.revision = requested.id, 0, row.revision + 1
+            row.read_as = None  # whoever asks for another reading wants no earlier one
             await Search(session).take_in(row)
             await publish(session, requested)
         self._bells.ring(scan_id)
