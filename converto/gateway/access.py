@@ -87,6 +87,7 @@ TABLE: Final[Mapping[str, Access]] = MappingProxyType(
         # ocr
         "POST /ocr/scans": Access("ocr:write", BULK, creates=True, waits=True),
         "GET /ocr/scans": Access("ocr:read", READ),
+        "GET /ocr/scans/export": Access("ocr:read", BULK),
         "GET /ocr/scans/{scan_id}": Access("ocr:read", READ),
         "DELETE /ocr/scans/{scan_id}": Access("ocr:write", READ),
         "GET /ocr/scans/{scan_id}/events": Access("ocr:read", READ, waits=True),

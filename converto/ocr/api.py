@@ -12,6 +12,7 @@ from converto.kernel.errors import Unavailable
 from converto.kernel.paging import BadCursor, Page
 from converto.kernel.web import CurrentActor, Cursor, Limit, TheDrain, problems, server_sent, the
 from converto.kernel.written import Day
+from converto.ocr.export import MEDIA_TYPES, ExportFormat, exported
 from converto.ocr.field_values import FieldValues
 from converto.ocr.interface import (
     FINISHED,
@@ -115,6 +116,24 @@ async def scans(
 ) -> Page[ScanSummary]:
     """List scans, newest first."""
     return await ocr.scans(actor, ScanFilter(status=status, since=since, until=until, q=q), limit=limit, cursor=cursor)
+
+
+@router.get("/scans/export", response_class=StreamingResponse, responses={200: {"content": {kind: {} for kind in MEDIA_TYPES.values()}}})
+async def export(
+    ocr: TheOcr,
+    actor: CurrentActor,
+    *,
+    format_: Annotated[ExportFormat, Query(alias="format")] = ExportFormat.CSV,
+    status: Annotated[Status | None, Query()] = None,
+    since: Annotated[Day | None, Query(alias="from", description="The first day of upload, UTC.")] = None,
+    until: Annotated[Day | None, Query(alias="to", description="The last day of upload, UTC.")] = None,
+    q: Looked = None,
+) -> Response:
+    """Return all scans of a list as a table, newest first."""
+    pages = ocr.export(actor, ScanFilter(status=status, since=since, until=until, q=q))
+    first = await anext(pages, None)  # what goes wrong at once is told as a problem
+    headers = {"content-disposition": f'attachment; filename="scans.{format_}"', "cache-control": "no-store"}
+    return StreamingResponse(exported(first, pages, kind=format_), media_type=MEDIA_TYPES[format_], headers=headers)
 
 
 @router.get("/scans/{scan_id}", responses=problems(UnknownScan))

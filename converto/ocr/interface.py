@@ -141,6 +141,44 @@ class ScanSummary(Value):
     error: Failure | None = None
 
 
+class ExportRow(Value):
+    """A scan as a table shows it; the columns stand in this order."""
+
+    id: UUID
+    created_at: datetime.datetime
+    filename: str
+    status: Status
+    kind: Kind
+    vendor: str | None = None
+    business_id: str | None = None
+    vat_id: str | None = None
+    date: datetime.date | None = None
+    time: datetime.time | None = None
+    due_date: datetime.date | None = None
+    receipt_number: str | None = None
+    reference_number: str | None = None
+    iban: str | None = None
+    currency: str | None = None
+    total: Money | None = None
+    net_total: Money | None = None
+    vat_total: Money | None = None
+    vat_lines: tuple[VatLine, ...] = ()
+    payment_method: str | None = None
+    card_last4: str | None = None
+    address: str | None = None
+    category: str | None = None
+    confidence: Share | None = None
+    duplicate_of: UUID | None = None
+    error: str | None = None
+    """The code of why it failed."""
+
+
+class ExportPage(Value):
+    """Some rows of an export, which go together on their way."""
+
+    rows: tuple[ExportRow, ...]
+
+
 class Upload(Value):
     """A document to read."""
 
@@ -263,6 +301,11 @@ class Ocr(Interface, Protocol):
     @query
     async def scans(self, actor: Actor, wanted: ScanFilter, *, limit: int = 50, cursor: str | None = None) -> Page[ScanSummary]:
         """List scans, newest first. Raises BadCursor."""
+        ...
+
+    @stream(timeout_s=600)
+    def export(self, actor: Actor, wanted: ScanFilter) -> AsyncIterator[ExportPage]:
+        """Yield all scans of a list as rows of a table, newest first."""
         ...
 
     @stream(timeout_s=3600)

@@ -23,6 +23,7 @@ from converto.ocr.interface import (
     CANCELLED,
     FINISHED,
     AlreadyFinished,
+    ExportPage,
     FieldChange,
     KeyReused,
     NotReadYet,
@@ -45,13 +46,15 @@ from converto.ocr.models import ScanRow
 from converto.ocr.readers import Readers
 from converto.ocr.repository import Scans, Search
 from converto.ocr.settings import OcrSettings
-from converto.ocr.shown import failure_of, scan_of, summary_of
+from converto.ocr.shown import export_page_of, failure_of, scan_of, summary_of
 
 LONGEST_WAIT_S = 50.0
 LOOK_AGAIN_S = 1.0
 """How often a waiting caller looks for what another process may have changed."""
 BEAT_S = 15.0
 """How often whoever looks on is told that nothing has changed."""
+EXPORTED_AT_ONCE = 200
+"""How many scans an export takes out of the database at a time."""
 READ_SCAN = "ocr.read_scan"
 """The subscriber whose inbox holds the jobs."""
 WAITED_FOR = 10
@@ -158,6 +161,19 @@ class OcrService(Ocr):
         async with self._database.reading() as session:
             rows = await Scans(session).page(actor.tenant_id, wanted, limit=limit + 1, after=after(cursor))
         return Page[ScanSummary].of([summary_of(row) for row in rows], limit, cursor=lambda scan: scan.id)
+
+    async def export(self, actor: Actor, wanted: ScanFilter) -> AsyncIterator[ExportPage]:
+        """See `Ocr.export`."""
+        actor.require("ocr:read")
+        last: UUID | None = None
+        while True:  # no transaction outlives a page, for whoever takes the rows may take their time
+            async with self._database.reading() as session:
+                rows = await Scans(session).page(actor.tenant_id, wanted, limit=EXPORTED_AT_ONCE, after=last)
+            if rows:
+                yield await asyncio.to_thread(export_page_of, rows)
+                last = rows[-1].id
+            if len(rows) < EXPORTED_AT_ONCE:
+                return
 
     async def cancel(self, actor: Actor, scan_id: UUID) -> Scan:
         """See `Ocr.cancel`."""

@@ -1,7 +1,9 @@
 """A scan's row as callers see it: what the machine read, with what people said instead."""
 
+from collections.abc import Sequence
+
 from converto.ocr.corrections import corrected, shown
-from converto.ocr.interface import Failure, Fields, Kind, Reading, Scan, ScanSummary, Status
+from converto.ocr.interface import ExportPage, ExportRow, Failure, Fields, Kind, Reading, Scan, ScanSummary, Status
 from converto.ocr.models import ScanRow
 from converto.ocr.repository import Standing
 
@@ -9,11 +11,6 @@ from converto.ocr.repository import Standing
 def failure_of(row: ScanRow | Standing) -> Failure | None:
     """Return why a scan failed, if it did."""
     return Failure(code=row.error_code, detail=row.error_detail or "") if row.error_code else None
-
-
-def fields_of(row: ScanRow) -> Fields | None:
-    """Return the fields as they hold; None where nothing was read."""
-    return corrected(Reading.model_validate(row.reading).fields, row.corrections) if row.reading else None
 
 
 def scan_of(row: ScanRow) -> Scan:
@@ -36,7 +33,7 @@ def scan_of(row: ScanRow) -> Scan:
 
 def summary_of(row: ScanRow) -> ScanSummary:
     """Return a scan as a list shows it."""
-    fields = fields_of(row)
+    fields = corrected(Fields.model_validate(row.reading["fields"]), row.corrections) if row.reading else None
     return ScanSummary(
         id=row.id,
         status=Status(row.status),
@@ -51,3 +48,26 @@ def summary_of(row: ScanRow) -> ScanSummary:
         duplicate_of=row.duplicate_of,
         error=failure_of(row),
     )
+
+
+def export_row_of(row: ScanRow) -> ExportRow:
+    """Return a scan as a table shows it."""
+    reading = row.reading or {}
+    fields = corrected(Fields.model_validate(reading["fields"]), row.corrections) if row.reading else Fields()
+    values = {name: found.value for name, found in fields if found is not None}
+    total = fields.total.value if fields.total else None
+    return ExportRow.model_validate(
+        {
+            **{name: getattr(row, name) for name in ("id", "created_at", "filename", "status", "kind", "duplicate_of")},
+            **values,
+            "currency": values.get("currency") or (total.currency if total else None),
+            "vat_lines": reading.get("vat_lines", ()),
+            "confidence": reading.get("confidence"),
+            "error": row.error_code,
+        }
+    )
+
+
+def export_page_of(rows: Sequence[ScanRow]) -> ExportPage:
+    """Return scans as rows of a table."""
+    return ExportPage(rows=tuple(export_row_of(row) for row in rows))

@@ -2,12 +2,17 @@
 
 import datetime
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
+from sqlalchemy import insert
+
 from converto.kernel.actor import Actor
+from converto.kernel.clock import new_id, now
 from converto.ocr import reading
 from converto.ocr.interface import Scan, Upload
 from converto.ocr.jobs import blob_key
+from converto.ocr.models import ScanRow
 from tests.ocr.house import House
 from tests.ocr.pdfs import pdf_of_text
 
@@ -48,3 +53,17 @@ async def read_anew(house: House, actor: Actor, scan_id: UUID) -> Scan:
 async def read_all(house: House, actor: Actor, contents: Sequence[bytes]) -> list[Scan]:
     """Upload documents and read them, one after another."""
     return [await read(house, actor, content) for content in contents]
+
+
+async def fill(house: House, actor: Actor, count: int) -> None:
+    """Keep many scans that say what one says."""
+    scan = await read(house, actor, slip())
+    async with house.database.reading() as session:
+        kept = await session.get(ScanRow, (actor.tenant_id, scan.id))
+        assert kept is not None
+        values = {column.name: getattr(kept, column.name) for column in ScanRow.__table__.columns}
+    at = now() - datetime.timedelta(days=1)
+    rows: list[dict[str, Any]] = [{**values, "id": new_id(), "created_at": at, "sha256": str(number)} for number in range(count - 1)]
+    async with house.database.writing() as session:
+        for first in range(0, len(rows), 500):
+            await session.execute(insert(ScanRow), rows[first : first + 500])
