@@ -29,6 +29,8 @@ ALSO = {
 }
 ORDER = ("vendor", "business_id", "vat_id", "address", "date", "due_date", "receipt_number", "total", "net_total", "vat_total")
 ORDER_BELOW_VAT = ("payment_method", "iban", "reference_number", "category")
+# where a value was not read but told in a form that needs no guessing
+SOURCES = {"barcode": "bank barcode", "qr": "QR code", "e-invoice": "e-invoice", "ai": "AI", "person": "a person"}
 SEVERITIES = {"info": ("i", "cyan"), "warning": ("!", "yellow"), "error": ("x", "red")}
 WIDE = 116
 WIDE_FIXED = 81  # what the columns of a wide summary take beside the document's and the vendor's names
@@ -137,7 +139,7 @@ def _field_table(scan: Scan) -> Table:
     _add_fields(table, fields, ORDER)
     for line in scan.get("vat_lines", ()):
         text = Text(f"net {_number(line.get('net'))} + VAT {_number(line.get('vat'))} = {_number(line.get('gross'))}")
-        table.add_row(f"VAT {plain(line['rate'])} %", text, confidence_text(line["confidence"]))
+        table.add_row(f"VAT {plain(line['rate'])} %", text + _source(line), confidence_text(line["confidence"]))
     _add_fields(table, fields, ORDER_BELOW_VAT)
     return table
 
@@ -154,11 +156,16 @@ def _add_fields(table: Table, fields: Mapping[str, Any], names: Sequence[str]) -
         if extra and fields.get(extra):
             before = " " if extra == "time" else " ****"
             value = value + Text(before) + Text(plain(fields[extra]["value"])[:5])
-        table.add_row(EXPECTED.get(name) or ALSO[name], value, confidence_text(found["confidence"]))
+        table.add_row(EXPECTED.get(name) or ALSO[name], value + _source(found), confidence_text(found["confidence"]))
 
 
 def _value(found: Mapping[str, Any] | None, *, style: str = "") -> Text:
     return NOTHING if found is None else Text(plain(found["value"]), style=style)
+
+
+def _source(found: Mapping[str, Any]) -> Text:
+    name = SOURCES.get(found.get("source", ""))
+    return Text(f"  {name}", style="dim") if name else Text()
 
 
 def _number(amount: object) -> str:

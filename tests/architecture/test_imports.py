@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.architecture.source import PROGRAM, ROOT, module_name, python_files
 
-HEAVY = {"litellm", "stripe", "cv2", "onnxruntime", "opentelemetry.sdk"}
+HEAVY = {"litellm", "stripe", "cv2", "onnxruntime", "opentelemetry.sdk", "zxingcpp"}
 
 # Imports the modules named on the command line in an empty process, and prints which of them did something, and what.
 WATCH = """

@@ -126,3 +126,15 @@ def test_wide_summary_shows_vat_by_rate_and_the_business_id() -> None:
 )
 def test_word_of_a_confidence(confidence: float, word: str) -> None:
     assert level(confidence).word == word
+
+
+def test_document_says_what_was_told_by_a_barcode_and_by_an_e_invoice() -> None:
+    told = scan()
+    told["fields"]["iban"] = {**found("FI2112345600000785", 0.99), "source": "barcode"}
+    told["vat_lines"][0]["source"] = "e-invoice"
+
+    lines = shown(document(told, title="a.pdf", width=80), width=80)
+
+    assert "FI2112345600000785  bank barcode" in line_with("IBAN", lines)
+    assert "= 8.48  e-invoice" in line_with("VAT 25.5 %", lines)
+    assert "bank barcode" not in line_with("Total", lines)
