@@ -26,7 +26,7 @@ from converto.ocr.references import (
     find_reference_number,
     find_time,
 )
-from converto.ocr.totals import TotalCandidate, derived_total, total_candidates
+from converto.ocr.totals import Part, TotalCandidate, derived_total, parts_of_total, total_candidates
 from converto.ocr.vat_table import VatTable, read_vat_table, vat_lines, vat_total_line
 from converto.ocr.vendor import Name, find_address, find_vendor
 from converto.ocr.words import Line, Page, box_of
@@ -118,11 +118,19 @@ def _business_id(document: _Document) -> Any:
 def _sums(document: _Document, unit: str) -> dict[str, Any]:
     candidates = total_candidates(document.money, vat_sums=document.table.totals(), item_sum=sum_of(document.items))
     best = candidates[0] if candidates and candidates[0].score >= _LEAST_SCORE else None
+    parts = parts_of_total(document.money, best.value) if best is not None else None
     return {
         "total": _total(best, candidates, document, unit),
-        "net_total": _from_table(document, "net", unit),
-        "vat_total": _from_table(document, "vat", unit),
+        "net_total": _from_table(document, "net", unit) or _part(parts, 0, unit),
+        "vat_total": _from_table(document, "vat", unit, parts),
     }
+
+
+def _part(parts: tuple[Part, Part] | None, which: int, unit: str) -> Any:
+    if parts is None:
+        return None
+    part = parts[which]
+    return _at(Money(amount=part.value, currency=unit), part.line, (part.start, part.end), 0.9)
 
 
 def _total(best: TotalCandidate | None, candidates: Sequence[TotalCandidate], document: _Document, unit: str) -> Any:
@@ -135,7 +143,7 @@ def _total(best: TotalCandidate | None, candidates: Sequence[TotalCandidate], do
     return _at(Money(amount=best.value, currency=unit), best.line, (best.start, best.end), confidence)
 
 
-def _from_table(document: _Document, part: str, unit: str) -> Any:
+def _from_table(document: _Document, part: str, unit: str, made_of: tuple[Part, Part] | None = None) -> Any:
     """Return the net or VAT sum as printed: the table's sum row, its only row, or a line that states it."""
     table = document.table
     row = table.sums if table.sums is not None else table.rows[0] if len(table.rows) == 1 else None
@@ -144,6 +152,8 @@ def _from_table(document: _Document, part: str, unit: str) -> Any:
         return Found[Money](
             value=Money(amount=value, currency=unit), confidence=0.9 if row.checked else 0.6, page=row.line.page, box=row.line.box()
         )
+    if made_of is not None:
+        return _part(made_of, 1, unit)
     stated = vat_total_line(document.money) if part == "vat" else None
     if stated is not None:
         amount = stated.amounts[-1]

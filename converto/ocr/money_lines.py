@@ -41,11 +41,16 @@ class MoneyLine:
         return self.amounts[-1].value
 
 
-_TAX_WORD = r"(?:gst|gsi|sst|vat|alv|arvonlisavero|moms|mva|mwst|ust|mehrwertsteuer|steuer|tax|vero|btw|tva)"
+_TAX_WORD = (
+    r"(?:gst|gsi|sst|vat|alv|arvonlisavero|moms|mva|mwst|ust|mehrwertsteuer|umsatzsteuer|steuerbetrag|steuer|taxe?s?|vero|btw|tva|iva"
+    r"|versicherungs?teuer)"
+)
 _VAT_HEADER = re.compile(
     rf"\b{_TAX_WORD}\b.*\b(summary|sumary|summy|analysis|breakdown|veroton|verollinen|netto|brutto|amount|amt|net|excl|spec)"
     r"|\bveroton\b.*\bvero|\b(gst|vat|tax) ?summary|\bnetto\b.*\b(brutto"
     r"|umsatz)|\bmoms ?%|alv ?%|tax code|gstsummary|vatsummary|sumary amount"
+    r"|\b(basisbetrag|bemessungsgrundlage|nettobetrag)\b.*\b(ust|mwst|steuersatz|steuerbetrag)\b|\b(taxe?s?|tva|vat) (base|de base)\b"
+    r"|\bbase (ht|hors)\b.*\btva\b"
 )
 # The head of a table of items may name the tax too.
 _ITEM_HEADER = re.compile(r"\b(tuote|maara|hinta|kpl|description|qty|quantity|item|price|artikel|antal|pris|menge|preis|tyo)\b")
@@ -55,6 +60,7 @@ _STRONG = re.compile(
     r"|maksettava|loppusumma|zu zahlen|zu bezahlen|att betala|gesamtbetrag"
     r"|gesamtsumme|endbetrag|rechnungsbetrag|balance due|jumlah (besar|bayaran"
     r"|perlu)|total facture|total rm incl|bill total|total bill|total rnd"
+    r"|bruttosumme|bruttobetrag|zahlbetrag|rechnungsbeitrag|total ttc|montant ttc|(?:total )?net a payer|due payable|total incl\b"
 )
 _PLAIN = re.compile(
     r"\btotal\b|\byhteensa\b|\byht\b|\bsumma\b|\bsumme\b|\btotalt\b|\bjumlah\b"
@@ -62,15 +68,17 @@ _PLAIN = re.compile(
 )
 _WEAK = re.compile(r"\b(amount|amt|betrag|balance|nett?|maara|belopp)\b")
 _SUBTOTAL = re.compile(
-    r"\bsub ?- ?tot|\bsub ?total|\bsubt|\bvalisumma|\bdelsumma|\bzwischensumme"
+    r"\btotal ht\b|\bmontant ht\b|\bpositionssumme\b|\bsumme netto\b|\bnettosumme\b|\bnettobetrag\b|\bsumme ohne\b|\bveroton yhteensa\b"
+    r"|\bsub ?- ?tot|\bsub ?total|\bsubt|\bvalisumma|\bdelsumma|\bzwischensumme"
     r"|\bzw ?- ?summe|\bgross (amount|amt)|\btotal before|\bb ?/ ?f\b"
 )
-_EXCLUDED = re.compile(r"\bexc|\bexl|\bbefore\b|\bwithout\b|\bw ?/ ?o\b|\bveroton|\bnetto\b|\bexkl|\bnet of")
+_EXCLUDED = re.compile(r"\bohne\b|\bhors\b|\bht\b|\bexc|\bexl|\bbefore\b|\bwithout\b|\bw ?/ ?o\b|\bveroton|\bnetto\b|\bexkl|\bnet of")
 _INCLUDED = re.compile(r"\binc|\binl\b|\bwith\b|\bafter\b|\bsis\b|\bsisalt|\binkl")
 _COUNT = re.compile(r"\b(qty|quantity|quantities|items?|item ?count|pcs|pieces|points?|pisteet|artikel|anzahl|kpl|count|supplies|member)\b")
 _ASIDE = re.compile(
     r"\bsaving|\bsaved\b|\bsave\b|\bpoints?\b|\bbonus|\bsaast|\bgespart|\bersparnis"
     r"|\bloyalty|\bkirjattu|\bsaldo\b|\bprev|\bdeposit paid|\bdonation|\bpayback"
+    r"|\bgesamtbetrag der (?:zu|ab)schlage|\bau capital|\bstammkapital|\bosakepaaoma|\banzahlung|\bacompte"
     r"|\bvoucher value|\bvalued|\bcredit limit|\boutstanding"
 )
 _DISCOUNT = re.compile(r"\bdisc|\balennus|\brabatt|\bale\b|\bnachlass|\bplussa|\bs ?- ?etu|\bkampanja")
@@ -92,6 +100,7 @@ _TAX_INSIDE = re.compile(
 )
 _LETTERS = re.compile(r"[^\W\d_]")
 _ZONE_LINES = 9
+_HEAD_LINES = 4
 
 
 def money_lines(lines: Sequence[Line]) -> list[MoneyLine]:
@@ -134,7 +143,7 @@ def label_of(folded: str) -> tuple[Label, float]:
     if strength:
         return Label.TOTAL, strength
     if _TAXED.search(folded):
-        return Label.TAX, 0.0
+        return Label.SUBTOTAL if re.search(r"\bohne\b|\bhors\b", folded) else Label.TAX, 0.0
     return Label.OTHER, 0.0
 
 
@@ -175,10 +184,14 @@ def vat_table_lines(lines: Sequence[Line]) -> frozenset[int]:
     """Return where the VAT tables stand: the lines below each header, as far as they bear amounts."""
     inside: set[int] = set()
     for header in vat_headers(lines):
-        empty = 0
+        empty, begun = 0, False
         for at in range(header + 1, min(len(lines), header + 1 + _ZONE_LINES)):
+            if _is_what_to_pay(lines[at]):
+                break
             empty = 0 if _bears_amount(lines[at]) else empty + 1
-            if empty > 1:
+            begun = begun or not empty
+            # A header may go on for some lines, and so may the reason why the first row bears no tax.
+            if empty > (1 if begun else _HEAD_LINES):
                 break
             inside.add(at)
     return frozenset(inside)
@@ -194,6 +207,11 @@ def vat_headers(lines: Sequence[Line]) -> Iterator[int]:
             and "invoice" not in line.folded
         ):
             yield at
+
+
+def _is_what_to_pay(line: Line) -> bool:
+    """Tell whether a line is the document's total: a table's own sums are several on a line."""
+    return bool(_STRONG.search(line.folded)) and len(amounts_of(line)) == 1
 
 
 def _bears_amount(line: Line) -> bool:

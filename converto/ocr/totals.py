@@ -48,6 +48,16 @@ class TotalCandidate:
             self.score += weight
 
 
+@dataclass(frozen=True)
+class Part:
+    """An amount that is part of the total, and where it stands."""
+
+    value: Decimal
+    line: Line
+    start: int
+    end: int
+
+
 def total_candidates(
     money: Sequence[MoneyLine], *, vat_sums: Iterable[Decimal] = (), item_sum: Decimal | None = None
 ) -> list[TotalCandidate]:
@@ -164,6 +174,27 @@ def derived_total(money: Sequence[MoneyLine]) -> Decimal | None:
     change = [abs(row.last) for row in money if row.label is Label.CHANGE]
     kept = {first - second for first in paid for second in change if first > second}
     return kept.pop() if len(kept) == 1 else None
+
+
+def parts_of_total(money: Sequence[MoneyLine], total: Decimal) -> tuple[Part, Part] | None:
+    """Return the net amount and the VAT that a document states line by line and that make its total; None where several pairs do.
+
+    The VAT's line says that it is tax, or the net amount's that it is without; a total without any VAT has its zero stated.
+    """
+    taxes = [row for row in money if row.label is Label.TAX]
+    nets = [row for row in money if row.label in (Label.SUBTOTAL, Label.TOTAL)]
+    pairs: dict[tuple[Decimal, Decimal], tuple[Part, Part]] = {}
+    for tax in taxes:
+        for net in nets:
+            fits = net.last + tax.last == total and abs(net.last) >= abs(tax.last) and net.last * tax.last >= ZERO
+            if net is not tax and fits and (tax.last != ZERO or net.label is Label.SUBTOTAL):
+                pairs[net.last, tax.last] = (_part(net), _part(tax))
+    return next(iter(pairs.values())) if len(pairs) == 1 else None
+
+
+def _part(row: MoneyLine) -> Part:
+    amount = row.amounts[-1]
+    return Part(amount.value, row.line, amount.start, amount.end)
 
 
 def _join_misreadings(candidates: dict[Decimal, TotalCandidate]) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from itertools import permutations
 
-from converto.ocr.amounts import digits_apart, find_amounts
+from converto.ocr.amounts import FoundAmount, digits_apart, find_amounts
 from converto.ocr.interface import VatLine
 from converto.ocr.money_lines import Label, MoneyLine, label_of, vat_headers, vat_table_lines
 from converto.ocr.words import Line
@@ -19,14 +19,16 @@ _RATE = re.compile(r"(?<![\d.,])(?P<rate>\d{1,2}(?:[.,;]\d{1,2})?) ?(?:%|°/[o0]
 # 24.008, 24.002 and 24,00X are 24.00 % with a misread sign.
 _MISREAD_RATE = re.compile(r"(?<![\d.,])(?P<rate>\d{1,2}[.,;]\d)[\w°/]{0,3}(?= )")
 _POINT = str.maketrans(",;", "..")
+_ANY_RATE = re.compile(r"(?<![\d.,-])(?P<rate>\d{1,2}(?:[.,]\d{1,2})?)(?= ?%?(?: |$))")
+_CENT = Decimal("0.01")
 _BARE_RATE = re.compile(r"(?<![\d.,])(?P<rate>\d{1,2})(?= )")
 _CODE = re.compile(r"^\W*(?P<code>[A-Z]|\d)\b(?!\s*[.,]\d)")
-_TAX_WORD = re.compile(r"\b(gst|sst|vat|alv|arvonlisavero|moms|mwst|ust|mehrwertsteuer|steuer)\b")
+_TAX_WORD = re.compile(r"\b(gst|sst|vat|alv|arvonlisavero|moms|mwst|ust|mehrwertsteuer|umsatzsteuer|steuer|tva|versicherungs?teuer)\b")
 _NET_WORD = re.compile(r"\b(veroton|netto|net|exkl|skattefritt|excl)\b")
 _COLUMNS = (
-    ("net", re.compile(r"\b(veroton|netto|net|skattefritt|excl|nettobetrag|taxable|exkl)\b")),
+    ("net", re.compile(r"\b(basisbetrag|base|veroton|netto|net|skattefritt|excl|nettobetrag|taxable|exkl)\b")),
     ("gross", re.compile(r"\b(verollinen|brutto|gross|incl|skattepliktigt|inkl|yhteensa|total)\b")),
-    ("vat", re.compile(r"\b(vero|alv|vat|moms|skatt|steuer|tax|gst|mwst|ust)\b")),
+    ("vat", re.compile(r"\b(steuerbetrag|montant|vero|alv|vat|moms|skatt|steuer|tax|gst|mwst|ust)\b")),
 )
 
 
@@ -82,9 +84,21 @@ def read_vat_table(lines: Sequence[Line]) -> VatTable:
                 table.rows.append(row)
         elif inside and table.rows and table.sums is None:
             table.sums = _sum_row(line, table.rows)
+    sure = {row.rate for row in table.rows if row.checked}
+    # Discounts and charges name the rate that they are taxed at: no rows of a table that has that rate.
+    table.rows = [row for row in table.rows if row.checked or row.net is not None or row.rate not in sure]
+    largest = max((abs(amount.value) for line in lines for amount in find_amounts(line.columns)), default=HUNDRED)
+    table.rows = [row for row in table.rows if _can_be(row, largest)]
     if len(table.rows) == 1:
         table.rows = [_completed(table.rows[0], lines)]
     return table
+
+
+def _can_be(row: VatRow, largest: Decimal) -> bool:
+    """Tell whether a lone VAT can be part of the largest amount on the document: "220.00 including 19 %" tells no VAT of 220.00."""
+    if row.rate is None or row.vat is None or row.net is not None or row.gross is not None:
+        return True
+    return abs(row.vat) <= largest * row.rate / (HUNDRED + row.rate) + _TOLERANCE
 
 
 def _completed(row: VatRow, lines: Sequence[Line]) -> VatRow:
@@ -120,7 +134,20 @@ def _read_row(line: Line, order: Sequence[str], *, inside: bool) -> VatRow | Non
         if checked:
             return row
         unsure = unsure or row
-    return unsure
+    return (_rate_between(line, found) if inside else None) or unsure
+
+
+def _rate_between(line: Line, amounts: Sequence[FoundAmount]) -> VatRow | None:
+    """Return a row whose rate stands between its net amount and its VAT, as arithmetic alone tells."""
+    for match in _ANY_RATE.finditer(line.columns):
+        rate = _percent(match["rate"])
+        before = [amount.value for amount in amounts if amount.end <= match.start()]
+        after = [amount.value for amount in amounts if amount.start >= match.end()]
+        if rate is None or not before or not after or abs(before[-1] * rate / HUNDRED - after[0]) > _CENT:
+            continue
+        gross = after[1] if len(after) > 1 and after[1] == before[-1] + after[0] else None
+        return VatRow(line, rate, before[-1], after[0], gross, checked=True)
+    return None
 
 
 def vat_lines(table: VatTable) -> tuple[VatLine, ...]:
@@ -149,9 +176,16 @@ def _rates(text: str, *, inside: bool) -> Iterator[tuple[Decimal, int, bool]]:
     """Yield the numbers that may be a row's rate, where each ends, and whether a percent sign says so."""
     for pattern, plain in ((_RATE, True), (_MISREAD_RATE, False), (_BARE_RATE, False)):
         for match in pattern.finditer(text) if plain or inside else ():
-            rate = Decimal(match["rate"].translate(_POINT))
-            if rate <= _HIGHEST_RATE:
-                yield (rate.quantize(Decimal(1)) if rate == rate.to_integral_value() else rate.normalize()), match.end(), plain
+            rate = _percent(match["rate"])
+            if rate is not None:
+                yield rate, match.end(), plain
+
+
+def _percent(text: str) -> Decimal | None:
+    rate = Decimal(text.translate(_POINT))
+    if rate > _HIGHEST_RATE:
+        return None
+    return rate.quantize(Decimal(1)) if rate == rate.to_integral_value() else rate.normalize()
 
 
 def _roles(rate: Decimal, values: Sequence[Decimal], order: Sequence[str]) -> tuple[dict[str, Decimal] | None, bool, bool]:
@@ -190,7 +224,7 @@ def _holds(rate: Decimal, parts: dict[str, Decimal]) -> bool:
         vat = gross - net
     if net is None or vat is None or (gross is not None and net + vat != gross):
         return False
-    return net >= vat and tolerance_holds(rate, net, vat)
+    return abs(net) >= abs(vat) and net * vat >= 0 and tolerance_holds(rate, net, vat)
 
 
 def _column_order(lines: Sequence[Line]) -> tuple[str, ...]:

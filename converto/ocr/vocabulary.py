@@ -15,6 +15,7 @@ _KEYWORDS = """
     laskun numero laskunumero viitenumero tilinumero saaja maksaja kuitti kuittinro tunnus bonukseen kirjattu pantti palautus tuote
     totalt summa betala delsumma rabatt avrundning kontant tillbaka vaxel moms momsbelopp skattefritt forfallodag fakturanummer kvitto
     gesamt gesamtbetrag gesamtsumme summe zwischensumme betrag netto brutto mehrwertsteuer steuer ruckgeld zuruck gegeben bargeld
+    rechnungssumme bruttosumme nettosumme positionssumme zahlbetrag steuerbetrag steuersatz basisbetrag umsatzsteuer montant
     rechnung rechnungsnummer rechnungsdatum datum zahlen endbetrag kartenzahlung girocard uhrzeit
 """
 KEYWORDS = frozenset(_KEYWORDS.split())
