@@ -21,8 +21,10 @@ from converto.ocr.words import Line, Word, is_noise, lines_by_place
 
 # Lines are looked for on a picture whose longer side has so many pixels, or on a larger one where the letters would be too low there.
 _SIDE_PIXELS = 1280
+_LEAST_SIDE_PIXELS = 480
 _LEAST_LINE_PIXELS = 20.0
-_MOST_SOUGHT_PIXELS = 4_000_000
+_WORTH_ANOTHER_LOOK = 1.1
+_MOST_SOUGHT_PIXELS = 3_000_000
 _MOST_PIXELS = 12_000_000
 _SURE_LINE = 0.5
 # A line is written upwards or downwards when it is so much higher than wide, and higher than the others.
@@ -90,6 +92,8 @@ def _models() -> Any:
                 # Named, so that nothing is ever fetched from the network.
                 "Det.model_path": _shipped("det"),
                 "Rec.model_path": file.name,
+                # Short lines are not filled up to twice as much: a fifth less time, and equally right.
+                "Rec.rec_img_shape": [3, 48, 160],
                 "Det.limit_type": "max",
                 "Det.limit_side_len": _SIDE_PIXELS,
             }
@@ -132,17 +136,17 @@ def _read(rapid: Any, pixels: Any) -> list[Word]:
 def _lines(rapid: Any, pixels: Any) -> list[Any]:
     """Return the four corners of each line of text, from the upper left one clockwise."""
     height, width = pixels.shape[:2]
-    rapid.text_det.limit_side_len = _SIDE_PIXELS
+    most = min(1.0, math.sqrt(_MOST_SOUGHT_PIXELS / (height * width)))
+    scale = min(most, max(_SIDE_PIXELS / max(height, width), _LEAST_SIDE_PIXELS / min(height, width)))
+    boxes = _sought(rapid, pixels, scale)
+    low = statistics.median(_sides(box)[1] for box in boxes) * scale if boxes else _LEAST_LINE_PIXELS / 2
+    wanted = min(most, scale * _LEAST_LINE_PIXELS / low)
+    return _sought(rapid, pixels, wanted) if wanted > scale * _WORTH_ANOTHER_LOOK else boxes
+
+
+def _sought(rapid: Any, pixels: Any, scale: float) -> list[Any]:
+    rapid.text_det.limit_side_len = round(max(pixels.shape[:2]) * scale)
     boxes = rapid.text_det(pixels).boxes
-    scale = min(1.0, _SIDE_PIXELS / max(height, width))
-    if boxes is None or scale == 1:
-        return [] if boxes is None else list(boxes)
-    low = statistics.median(_sides(box)[1] for box in boxes) * scale
-    if low < _LEAST_LINE_PIXELS:
-        wanted = min(1.0, scale * _LEAST_LINE_PIXELS / low, math.sqrt(_MOST_SOUGHT_PIXELS / (height * width)))
-        if wanted > scale * 1.1:
-            rapid.text_det.limit_side_len = round(max(height, width) * wanted)
-            boxes = rapid.text_det(pixels).boxes
     return [] if boxes is None else list(boxes)
 
 

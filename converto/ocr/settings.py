@@ -27,5 +27,5 @@ class OcrSettings(ModuleSettings):
     """How many documents are read at once in a process; the default is one per core."""
     timeout_s: float = Field(default=300, gt=0)
     """A document that takes longer fails, and its worker is ended."""
-    worker_max_bytes: int = Field(default=2_000_000_000, ge=500_000_000)
+    worker_max_bytes: int = Field(default=2_500_000_000, ge=500_000_000)
     """The most memory that one worker may take; a document that needs more fails."""

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from converto.ocr.identifiers import find_business_ids
 from converto.ocr.money_lines import amounts_of
@@ -62,7 +62,10 @@ _HEADING = re.compile(r"(?<=\w)\s+(?:lasku|invoice|faktura|rechnung|kuitti|kvitt
 _AFTER_FORM = re.compile(
     r"(?<=\b(?:bhd|S/B|oyj|Ltd|mbH))[.,]?\s+\W*(?=[^\s]*\d|co\b|no\b|ca\b|reg).*$|(?<=\bbhd)\W+\w{1,2}\W*$", re.IGNORECASE
 )
+_STROKE = re.compile(r"(?<=[A-Z])[!|](?=[A-Z])")
 _SURE_LETTERS = 3
+_SPECK_LETTERS = 2
+_SURE_SPECK = 0.85
 _HEAD_LINES = 14
 _COMPLETE_NAME_WORDS = 2
 
@@ -87,13 +90,20 @@ def find_vendor(lines: Sequence[Line]) -> Name | None:
     if best <= 0:
         return None
     names = _continued(head, at)
-    value = clean_name(" ".join(clean_name(line.text) for line in names))
+    value = clean_name(" ".join(clean_name(_without_speck(line).text) for line in names))
     if sum(char.isalpha() for char in value) < _SURE_LETTERS:
         return None
     words = [word.confidence for line in names for word in line.words]
     # One letter wrong makes the name wrong: the least sure word counts beside the average.
     letters = min(words) * sum(words) / len(words)
     return Name(value, names, round(min(0.95, 0.1 + 0.05 * min(7.0, best) + 0.5 * letters), 3))
+
+
+def _without_speck(line: Line) -> Line:
+    """Return a line without a letter or two before its capitals that the recogniser is not sure of."""
+    first, *rest = line.words
+    is_speck = len(first.text) <= _SPECK_LETTERS and first.text.isalpha() and first.confidence < _SURE_SPECK
+    return replace(line, words=tuple(rest)) if is_speck and rest and re.match(r"[A-Z]{3}", rest[0].text) else line
 
 
 def clean_name(text: str) -> str:
@@ -107,7 +117,7 @@ def clean_name(text: str) -> str:
         if not re.search(r"\bsdn\.? ?bhd\b", text, re.IGNORECASE)
         else text
     )
-    return re.sub(r"^[^\W\d_]{1,2} (?=[A-Z]{3})", "", text).strip(" ,;:-")
+    return _STROKE.sub("I", text).strip(" ,;:-")
 
 
 def _name_score(line: Line, at: int, height: float, head: Sequence[Line]) -> float:

@@ -38,7 +38,7 @@ class Worker:
     @classmethod
     async def start(cls, folder: Path, *, max_memory_bytes: int) -> Self:
         """Start a process in a group of its own, so that its Tesseract can be ended with it."""
-        environment = {**os.environ, "TMPDIR": str(folder), "OMP_THREAD_LIMIT": "1"}
+        environment = {**os.environ, "TMPDIR": str(folder), "OMP_THREAD_LIMIT": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
