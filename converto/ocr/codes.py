@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from PIL import Image, ImageFilter, ImageOps
+from PIL import Image, ImageChops, ImageFilter, ImageOps
 
 from converto.ocr.document import Box
 from converto.ocr.words import Word, box_of
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 # What a glance looks at: about an A4 page at 200 dots an inch, where a bank barcode's narrowest bar has two and a half pixels.
 _GLANCE_SIDE_PIXELS = 2400
 _MOST_SIDE_PIXELS = 5000
+# A bank barcode at its smallest covers some forty such places, leaning and faded still a dozen; a page of text hardly one.
+_PLACE_PIXELS = 32
+_MUCH_MORE_ACROSS = 21
+_LEAST_PLACES = 8
 _LEANINGS_DEGREES = (-8, 8)
 _SOFTENED_PIXELS = 0.8
 
@@ -34,6 +38,19 @@ def glance(picture: Image.Image, *, page: int) -> list[Code]:
     shown = picture.convert("L")
     shown.thumbnail((_GLANCE_SIDE_PIXELS, _GLANCE_SIDE_PIXELS))
     return _read(shown, page)
+
+
+def has_bars(picture: Image.Image) -> bool:
+    """Tell whether there may be an upright barcode: places where lightness changes across, again and again, and hardly downwards."""
+    grey = picture.convert("L")
+    grey.thumbnail((_GLANCE_SIDE_PIXELS, _GLANCE_SIDE_PIXELS))
+    grey = ImageOps.autocontrast(grey, cutoff=0.3)
+    places = (max(1, grey.width // _PLACE_PIXELS), max(1, grey.height // _PLACE_PIXELS))
+    across, down = (
+        ImageChops.difference(grey, ImageChops.offset(grey, *step)).resize(places, Image.Resampling.BOX) for step in ((1, 0), (0, 1))
+    )
+    barred = ImageChops.subtract(across, ImageChops.add(down, down)).histogram()
+    return sum(barred[_MUCH_MORE_ACROSS:]) >= _LEAST_PLACES
 
 
 def search(picture: Image.Image, *, page: int) -> Iterator[list[Code]]:

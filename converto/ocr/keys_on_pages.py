@@ -58,7 +58,8 @@ def _invoice(attached: Sequence[bytes]) -> tuple[EInvoice | None, str | None]:
 def _searched(pages: Pages, numbers: Sequence[int]) -> list[Payment]:
     """Return the payments on the first page on which a search finds any; it ends with the first look that does."""
     for number in numbers:
-        for found in codes.search(pages.shown(number), page=number):
+        shown = pages.shown(number)
+        for found in codes.search(shown, page=number) if codes.has_bars(shown) else ():
             payments = _payments(found)
             if payments:
                 return payments
