@@ -23,7 +23,7 @@ _PAGE_TIMEOUT_S = 120.0
 # The accurate engine takes seconds a page: of a longer document it reads the first and the last pages, where names and totals stand.
 _FIRST_PAGES, _LAST_PAGES = 5, 5
 _SURE_DATE = 0.8
-_SURE_VENDOR = 0.9
+_SURE_VENDOR = 0.87
 _SURE_TOTAL = 0.9
 _SURE_WORDS = 0.85
 _FORGIVEN = ("seller_id_several", "currency_missing")

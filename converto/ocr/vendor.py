@@ -13,6 +13,8 @@ _FORM = re.compile(
     r"\b(oyj?|o y|ab|abp|ky|tmi|osk|ry|gmbh|mbh|kg|ohg|e ?\. ?k|ag|ug|ltd|limited|llc|inc|plc|pte|as|a ?/ ?s|aps|kft|sarl|bv|s ?/ ?b"
     r"|s[do][nhwi]\.? ?\.? b[hi][do]?|sdn|s[do]n|bhd|enterprise|enterprises|company|corporation|corp|holdings?|co)\b"
 )
+# A form of its own may still follow these.
+_WORDY_FORM = re.compile(r"enterprises?|company|corporation|holdings?|co")
 _BUSINESS = re.compile(
     r"\b(restoran|restaurant|ravintola|kahvila|cafe|kedai|pasar|syarikat|perniagaan"
     r"|trading|hardware|stationery|stationers?|pharmacy|apteekki|bakery|bakeries"
@@ -150,7 +152,7 @@ def _continued(head: Sequence[Line], at: int) -> tuple[Line, ...]:
     named = [word for word in words if not _FORM.fullmatch(word) and not _BUSINESS.fullmatch(word)]
     if at and words and (not named or _FORM.fullmatch(words[0])) and _may_join(head[at - 1]):
         first -= 1
-    if at + 1 < len(head) and not _FORM.search(head[at].folded):
+    if at + 1 < len(head) and all(_WORDY_FORM.fullmatch(form[0]) for form in _FORM.finditer(head[at].folded)):
         following = re.findall(r"[a-z&]+", head[at + 1].folded)
         form_follows = following and all(_FORM.fullmatch(word) or word in {"sdn", "bhd", "b"} for word in following)
         bracket_open = "(" in head[at].text and ")" not in head[at].text and ")" in head[at + 1].text

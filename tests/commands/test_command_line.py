@@ -147,3 +147,10 @@ def test_serve_answers_until_it_is_told_to_stop_and_ends_well(data_dir: Path, st
 
     assert answer.json()["status"] == "ok"
     assert ended_with == 0
+
+
+def test_scan_with_an_engine_that_there_is_not_is_wrong_usage(data_dir: Path) -> None:
+    done = converto("scan", "--engine", "crystal-ball", str(RECEIPT), data_dir=data_dir)
+
+    assert done.returncode == 2
+    assert "rapidocr" in done.stderr
