@@ -89,7 +89,7 @@ def _fields(document: _Document, kind: Kind, today: datetime.date) -> Fields:
         vendor=_named(name),
         address=_named(find_address(lines, name)),
         business_id=_business_id(document),
-        vat_id=_placed(find_number(lines, find_vat_ids)),
+        vat_id=_holding(find_number(lines, find_vat_ids)),
         date=_placed(date),
         time=_placed(find_time(lines, date)),
         due_date=_placed(find_due_date(lines)),
@@ -111,7 +111,11 @@ def _business_id(document: _Document) -> Any:
         return Found[str](value=block.business_id, confidence=0.85, page=block.line.page, box=block.line.box())
     if placed is not None and block is not None and placed.value == block.business_id:
         return _placed(Placed(placed.value, placed.line, placed.start, placed.end, 0.99))
-    # A number whose check digit fails is misread or no business id at all: a finding, never a value.
+    return _holding(placed)
+
+
+def _holding(placed: Placed | None) -> Any:
+    """Return a number whose check digit holds: one whose fails is misread or another number, a finding and never a value."""
     return _placed(placed) if placed is not None and placed.confidence > 0.5 else None
 
 

@@ -19,6 +19,8 @@ _MASKED_CARD = re.compile(r"(?:[*xX•\u00b7#.]{2,4}[ -]?){1,5}(?P<last4>\d{4})(
 _REFERENCE = re.compile(r"(?<![\dA-Z])(?P<reference>RF\d{2}(?: ?[0-9A-Z]{4}){0,5}(?: ?[0-9A-Z]{1,4})?|\d(?: ?\d){3,19})(?!\d)")
 _WEIGHTS = (7, 3, 1)
 _FULL_LENGTH = 8
+_FI_IBAN_LENGTH = 18
+_MISREAD = str.maketrans("OQDIlZSBG", "000112586")
 
 
 @dataclass(frozen=True)
@@ -73,10 +75,15 @@ def find_vat_ids(text: str) -> list[FoundNumber]:
 
 
 def find_ibans(text: str) -> list[FoundNumber]:
-    """Return the IBANs in a line without spaces; one whose check digits fail is not an IBAN."""
+    """Return the IBANs in a line without spaces; one whose check digits fail is not an IBAN.
+
+    A letter among a Finnish one's digits is a misread digit, where the check digits hold with that.
+    """
     found = []
     for match in _IBAN.finditer(text):
         value = match["iban"].replace(" ", "")
+        if value.startswith("FI") and not is_iban(value[:_FI_IBAN_LENGTH]):
+            value = value[:2] + value[2:_FI_IBAN_LENGTH].translate(_MISREAD)
         # The word that follows an IBAN (a BIC, say) may look like more of it: the longest valid beginning counts.
         for end in range(len(value), 14, -1):
             if is_iban(value[:end]):
@@ -87,7 +94,11 @@ def find_ibans(text: str) -> list[FoundNumber]:
 
 def is_iban(value: str) -> bool:
     """Tell whether an IBAN's check digits hold, and for a Finnish one also its bank's own check digit."""
-    return value.isascii() and bool(_stdnum("iban").is_valid(value)) and (not value.startswith("FI") or bool(_stdnum("luhn").is_valid(value[4:])))
+    return (
+        value.isascii()
+        and bool(_stdnum("iban").is_valid(value))
+        and (not value.startswith("FI") or bool(_stdnum("luhn").is_valid(value[4:])))
+    )
 
 
 def find_references(text: str) -> list[FoundNumber]:

@@ -294,3 +294,9 @@ def test_the_fields_of_the_second_page_say_so() -> None:
 
     assert extracted.fields.total is not None
     assert (extracted.fields.vendor.page if extracted.fields.vendor else None, extracted.fields.total.page) == (1, 2)
+
+
+def test_a_vat_number_whose_check_digit_fails_is_no_value() -> None:
+    found = extract([page((*INVOICE, "ALV-tunnus FI20774741"))], kind=Kind.AUTO, today=TODAY)
+
+    assert found.fields.vat_id is None

@@ -58,6 +58,16 @@ def test_an_iban_ends_where_its_check_digits_hold() -> None:
     assert find_ibans("FI22 1234 5600 0007 85") == []
 
 
+def test_a_finnish_iban_whose_banks_own_digit_fails_is_none() -> None:
+    # It passes the international check.
+    assert find_ibans("FI59 1234 5600 0007 80") == []
+
+
+def test_a_letter_among_the_digits_of_a_finnish_iban_is_a_misread_digit() -> None:
+    assert [found.value for found in find_ibans("FI21 1Z34 56OO 0007 8S")] == ["FI2112345600000785"]
+    assert find_ibans("FI21 1234 56OO 0007 86") == []
+
+
 @pytest.mark.parametrize("number", ["1234561", "1511890656", "559582243294671", "01030100067175800018", "RF18539007547034"])
 def test_a_right_reference_number_holds(number: str) -> None:
     assert is_reference(number)
