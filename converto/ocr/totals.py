@@ -22,6 +22,7 @@ _SUM_OF_ITEMS = 1.0
 _LARGEST = 0.8
 _GUESSED = -1.0
 _AFTER_ROUNDING = 2.2
+_ROUNDING_STATED = 1.5
 _CLEAR_WORD = 1.0
 _LESS_THAN_AN_ITEM = -2.5
 _ROUNDING_UP_TO = Decimal("0.05")
@@ -135,7 +136,7 @@ def _weigh_payments(money: Sequence[MoneyLine], candidates: dict[Decimal, TotalC
             by_cash = "cash" in row.line.folded
             candidates[row.last].add(_PAID if by_cash else _PAID_BY_CARD, "paid" if by_cash else "paid by card")
         for returned in change:
-            kept = row.last - returned
+            kept = abs(row.last) - returned  # some tills print what was paid as taken away: -50.00
             if kept in candidates and returned > ZERO:
                 candidates[kept].add(_PAID_LESS_CHANGE, "paid less change")
 
@@ -151,11 +152,14 @@ def _weigh_sums(money: Sequence[MoneyLine], candidates: dict[Decimal, TotalCandi
 def _weigh_rounding(money: Sequence[MoneyLine], candidates: dict[Decimal, TotalCandidate]) -> None:
     """Prefer the total after rounding to the one before it: both are labelled, a few cents apart, the later one is due."""
     labelled = [row for row in money if row.label in (Label.TOTAL, Label.SUBTOTAL) and not row.in_vat_table]
+    rounding = {abs(row.last) for row in money if row.label is Label.ROUNDING}
     for before in labelled:
         for after in labelled:
             apart = abs(before.last - after.last)
             if before.at < after.at and ZERO < apart <= _ROUNDING_UP_TO and after.strength >= 3.0:
                 candidates[after.last].add(_AFTER_ROUNDING, "rounded")
+                if apart in rounding:
+                    candidates[after.last].add(_ROUNDING_STATED, "rounding stated")
 
 
 def _weigh_size(money: Sequence[MoneyLine], candidates: dict[Decimal, TotalCandidate]) -> None:
@@ -170,7 +174,7 @@ def _weigh_size(money: Sequence[MoneyLine], candidates: dict[Decimal, TotalCandi
 
 def derived_total(money: Sequence[MoneyLine]) -> Decimal | None:
     """Return what was paid less what was given back, where exactly one such amount makes sense."""
-    paid = [row.last for row in money if row.label is Label.PAID]
+    paid = [abs(row.last) for row in money if row.label is Label.PAID]
     change = [abs(row.last) for row in money if row.label is Label.CHANGE]
     kept = {first - second for first in paid for second in change if first > second}
     return kept.pop() if len(kept) == 1 else None
