@@ -6,11 +6,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 
-import pytesseract
-
+from converto.kernel.unloaded import unloaded
 from converto.ocr.pages import Picture
 from converto.ocr.refusals import ReaderFailed, ReaderMissing, UnknownLanguage
 from converto.ocr.words import Line, Word, is_noise
+
+with unloaded("numpy"):  # which it takes where it finds it, to tell arrays from pictures: 25 MB, and no array comes here
+    import pytesseract
 
 # One block of lines from edge to edge: receipts have no columns that are read one after another. Tried with 3 and 4 on real
 # receipts: 6 finds more totals and dates.

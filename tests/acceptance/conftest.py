@@ -35,10 +35,10 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Ask each question of one of the two applications in turn; of the other, and of processes, it is asked by `make trials`."""
     for item in items:
-        called = item.callspec.params.get("deployment") if isinstance(item, pytest.Function) and hasattr(item, "callspec") else None
-        if called is None or item.get_closest_marker("in_processes") is not None:
+        if not isinstance(item, pytest.Function) or not hasattr(item, "callspec") or item.get_closest_marker("in_processes") is not None:
             continue
-        if called != IN_TURN[crc32(item.originalname.encode()) % 2]:
+        turn = IN_TURN[crc32(item.originalname.encode()) % 2]
+        if item.callspec.params.get("deployment", turn) != turn:
             item.add_marker(pytest.mark.trials)
 
 
