@@ -229,6 +229,7 @@ async def test_a_document_is_read_anew_in_place(aino: Person) -> None:
         ({"languages": "fin+../../etc"}, "ocr.unknown_language"),
         ({"languages": "fin" * 50}, "invalid_request"),
         ({"kind": "poem"}, "invalid_request"),
+        ({"engine": "crystal-ball"}, "invalid_request"),
     ],
 )
 async def test_a_wrong_choice_answers_422(aino: Person, form: dict[str, Any], code: str) -> None:
