@@ -86,6 +86,8 @@ TABLE: Final[Mapping[str, Access]] = MappingProxyType(
         "DELETE /auth/service-accounts/{account_id}": Access("auth:write", READ),
         # ocr
         "POST /ocr/scans": Access("ocr:write", BULK, creates=True, waits=True),
+        "POST /ocr/scans/batch": Access("ocr:write", BULK, creates=True),
+        "GET /ocr/batches/{batch_id}": Access("ocr:read", READ),
         "GET /ocr/scans": Access("ocr:read", READ),
         "GET /ocr/scans/export": Access("ocr:read", BULK),
         "GET /ocr/scans/{scan_id}": Access("ocr:read", READ),

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, File, Form, Header, Path, Query, Request, Response, UploadFile
 from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
+from pydantic import BaseModel, Field
 
 from converto.kernel.errors import Unavailable
 from converto.kernel.paging import BadCursor, Page
@@ -18,6 +19,9 @@ from converto.ocr.interface import (
     FINISHED,
     AlreadyFinished,
     BadCorrection,
+    Batch,
+    BatchFile,
+    BatchUpload,
     EngineChoice,
     FieldChange,
     KeyReused,
@@ -30,12 +34,13 @@ from converto.ocr.interface import (
     ScanSummary,
     Status,
     StillReading,
+    UnknownBatch,
     UnknownPage,
     UnknownScan,
     Upload,
 )
 from converto.ocr.live import frames, standings
-from converto.ocr.refusals import REFUSALS
+from converto.ocr.refusals import BATCH_REFUSALS, REFUSALS
 
 router = APIRouter(prefix="/ocr", tags=["ocr"])
 
@@ -69,6 +74,16 @@ async def wishes_of_form(
     return Wishes(languages, kind, engine)
 
 
+class BatchForm(BaseModel):
+    """Several documents, under either name, and how they are read."""
+
+    file: list[UploadFile] = Field(default=[], description="Documents, or one ZIP archive with them.")
+    files: list[UploadFile] = Field(default=[], description="The same.")
+    languages: str = Field(default="", max_length=50)
+    kind: Kind = Kind.AUTO
+    engine: EngineChoice | None = None
+
+
 @router.post("/scans", status_code=202, response_model=Scan, responses={200: {"model": Scan}, **problems(KeyReused, *REFUSALS)})
 async def submit(
     ocr: TheOcr,
@@ -100,6 +115,32 @@ async def submit(
         headers["preference-applied"] = f"wait={wait_s}"
     is_done = scan.status in FINISHED and wanted is not None
     return JSONResponse(scan.model_dump(mode="json"), status_code=200 if is_done else 202, headers=headers)
+
+
+@router.post("/scans/batch", status_code=202, responses=problems(KeyReused, *BATCH_REFUSALS))
+async def submit_batch(
+    ocr: TheOcr,
+    actor: CurrentActor,
+    request: Request,
+    response: Response,
+    *,
+    wanted: Annotated[BatchForm, Form()],
+    idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255)] = None,
+) -> Batch:
+    """Keep several documents, or those in a ZIP archive, and have them read: what cannot be read is listed with its reason."""
+    files = [BatchFile(content=await file.read(), filename=_plain(file.filename or "")) for file in (*wanted.file, *wanted.files)]
+    upload = BatchUpload(
+        files=tuple(files), languages=wanted.languages, kind=wanted.kind, engine=wanted.engine, idempotency_key=idempotency_key
+    )
+    batch = await ocr.submit_batch(actor, upload)
+    response.headers["location"] = str(request.app.url_path_for("batch", batch_id=batch.batch_id))
+    return batch
+
+
+@router.get("/batches/{batch_id}", responses=problems(UnknownBatch))
+async def batch(ocr: TheOcr, actor: CurrentActor, batch_id: Annotated[UUID, Path(description="The batch.")]) -> Batch:
+    """Return how far the documents of a batch are."""
+    return await ocr.batch(actor, batch_id)
 
 
 @router.get("/scans", responses=problems(BadCursor))

@@ -39,6 +39,25 @@ class EngineUse(Value):
     pages: int
 
 
+class Status(StrEnum):
+    """Where a scan stands."""
+
+    QUEUED = "queued"
+    STARTED = "started"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+FINISHED = (Status.COMPLETED, Status.FAILED)
+
+
+class Failure(Value):
+    """Why a scan failed."""
+
+    code: str
+    detail: str
+
+
 class Source(StrEnum):
     """Where a value comes from."""
 

@@ -2,7 +2,6 @@
 
 import datetime
 from collections.abc import AsyncIterator
-from enum import StrEnum
 from typing import Any, Literal, Protocol
 from uuid import UUID
 
@@ -14,10 +13,12 @@ from converto.kernel.interface import Interface, Value, command, query, stream
 from converto.kernel.money import Money
 from converto.kernel.paging import Page
 from converto.ocr.document import (
+    FINISHED,
     Box,
     Correction,
     EngineChoice,
     EngineUse,
+    Failure,
     FieldChange,
     Fields,
     Finding,
@@ -28,14 +29,26 @@ from converto.ocr.document import (
     Reading,
     Share,
     Source,
+    Status,
     VatLine,
 )
+from converto.ocr.several import Batch, BatchCounts, BatchFile, BatchScan, BatchUpload, ExportPage, ExportRow, RefusedFile
 
-__all__ = [  # what is on a document is part of what is asked, though it has a file of its own
+# what is on a document, and what several are, is part of what is asked, though it has files of its own
+__all__ = [
+    "FINISHED",
+    "Batch",
+    "BatchCounts",
+    "BatchFile",
+    "BatchScan",
+    "BatchUpload",
     "Box",
     "Correction",
     "EngineChoice",
     "EngineUse",
+    "ExportPage",
+    "ExportRow",
+    "Failure",
     "FieldChange",
     "Fields",
     "Finding",
@@ -44,32 +57,15 @@ __all__ = [  # what is on a document is part of what is asked, though it has a f
     "LineItem",
     "PaymentMethod",
     "Reading",
+    "RefusedFile",
     "Share",
     "Source",
+    "Status",
     "VatLine",
 ]
 
 CANCELLED = "ocr.cancelled"
 """The code of the `error` of a scan that was cancelled, which counts as failed."""
-
-
-class Status(StrEnum):
-    """Where a scan stands."""
-
-    QUEUED = "queued"
-    STARTED = "started"
-    COMPLETED = "completed"
-    FAILED = "failed"
-
-
-FINISHED = (Status.COMPLETED, Status.FAILED)
-
-
-class Failure(Value):
-    """Why a scan failed."""
-
-    code: str
-    detail: str
 
 
 class Scan(Value):
@@ -102,6 +98,8 @@ class Scan(Value):
     text: str | None = None
     duplicate_of: UUID | None = None
     """An earlier scan of the very same bytes."""
+    batch_id: UUID | None = None
+    """The batch that it came in."""
     fields: Fields | None = None
     vat_lines: tuple[VatLine, ...] = ()
     line_items: tuple[LineItem, ...] = ()
@@ -139,44 +137,6 @@ class ScanSummary(Value):
     total: Money | None = None
     duplicate_of: UUID | None = None
     error: Failure | None = None
-
-
-class ExportRow(Value):
-    """A scan as a table shows it; the columns stand in this order."""
-
-    id: UUID
-    created_at: datetime.datetime
-    filename: str
-    status: Status
-    kind: Kind
-    vendor: str | None = None
-    business_id: str | None = None
-    vat_id: str | None = None
-    date: datetime.date | None = None
-    time: datetime.time | None = None
-    due_date: datetime.date | None = None
-    receipt_number: str | None = None
-    reference_number: str | None = None
-    iban: str | None = None
-    currency: str | None = None
-    total: Money | None = None
-    net_total: Money | None = None
-    vat_total: Money | None = None
-    vat_lines: tuple[VatLine, ...] = ()
-    payment_method: str | None = None
-    card_last4: str | None = None
-    address: str | None = None
-    category: str | None = None
-    confidence: Share | None = None
-    duplicate_of: UUID | None = None
-    error: str | None = None
-    """The code of why it failed."""
-
-
-class ExportPage(Value):
-    """Some rows of an export, which go together on their way."""
-
-    rows: tuple[ExportRow, ...]
 
 
 class Upload(Value):
@@ -234,6 +194,13 @@ class UnknownScan(NotFound):
     message = "There is no scan {scan_id}."
 
 
+class UnknownBatch(NotFound):
+    """There is no such batch, or it belongs to another company."""
+
+    code = "ocr.unknown_batch"
+    message = "There is no batch {batch_id}."
+
+
 class UnknownPage(NotFound):
     """The document has no such page."""
 
@@ -286,6 +253,20 @@ class Ocr(Interface, Protocol):
         What can be refused at once is: an empty file, one that is too large, of an unknown type, encrypted, or with too many pages.
         What only reading can find makes the scan fail, with the reason in its `error`.
         """
+        ...
+
+    @command(timeout_s=300)
+    async def submit_batch(self, actor: Actor, upload: BatchUpload) -> Batch:
+        """Keep several documents and have them read; what cannot be is listed in `refused`, each with its reason.
+
+        All that are taken are taken together; the same idempotency key with the same bytes gives the same batch.
+        Raises KeyReused, UnknownLanguage, NothingToRead, TooManyFiles, ArchiveTooLarge, and DamagedFile for the archive itself.
+        """
+        ...
+
+    @query
+    async def batch(self, actor: Actor, batch_id: UUID) -> Batch:
+        """Return how far the documents of a batch are. Raises UnknownBatch."""
         ...
 
     @query

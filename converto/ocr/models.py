@@ -25,6 +25,7 @@ class ScanRow(Base):
         UniqueConstraint("tenant_id", "idempotency_key", name="scan_idempotency_key"),
         Index("scan_content", "tenant_id", "sha256"),
         Index("scan_status", "status"),
+        Index("scan_batch", "tenant_id", "batch_id"),
     )
 
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -42,6 +43,7 @@ class ScanRow(Base):
     sha256: Mapped[str] = mapped_column(String(64))
     idempotency_key: Mapped[str | None] = mapped_column(String(255))
     duplicate_of: Mapped[UUID | None]
+    batch_id: Mapped[UUID | None]
     created_at: Mapped[datetime] = mapped_column(Moment)
     started_at: Mapped[datetime | None] = mapped_column(Moment)
     finished_at: Mapped[datetime | None] = mapped_column(Moment)
@@ -107,3 +109,19 @@ class SearchRow(Base):
     number: Mapped[int] = mapped_column(BigInteger)
     """By which the index knows it: the random bits of the scan's id."""
     words: Mapped[str] = mapped_column(Text().with_variant(TSVECTOR(), "postgresql"))
+
+
+class BatchRow(Base):
+    """Several documents that came at once."""
+
+    __tablename__ = "batch"
+    __table_args__ = (UniqueConstraint("tenant_id", "idempotency_key", name="batch_idempotency_key"),)
+
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    created_at: Mapped[datetime] = mapped_column(Moment)
+    idempotency_key: Mapped[str | None] = mapped_column(String(255))
+    sha256: Mapped[str] = mapped_column(String(64))
+    """Of all that came, by which a key is seen to be used for something else."""
+    taken: Mapped[int]
+    refused: Mapped[list[dict[str, Any]]] = mapped_column(JSON)

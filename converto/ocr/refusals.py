@@ -108,6 +108,69 @@ class TooMuchMemory(Invalid):
     message = "The document needs more memory than one reading may take; save its pictures smaller."
 
 
+class EncryptedMember(Invalid):
+    """A file in an archive that asks for a password."""
+
+    code = "ocr.encrypted_member"
+    message = "The file is protected by a password; pack it without one."
+
+
+class NestedArchive(Invalid):
+    """An archive in an archive."""
+
+    code = "ocr.nested_archive"
+    message = "This is an archive within an archive; unpack it first."
+
+
+class TooCompressed(Invalid):
+    """A file that grows more than any document does."""
+
+    code = "ocr.too_compressed"
+    message = "The file is {ratio} times as large as in the archive, and at most {max_ratio} times is taken; send it by itself."
+
+
+class UnsafePath(Invalid):
+    """A name in an archive that leads out of it, or a link."""
+
+    code = "ocr.unsafe_path"
+    message = "The name leads out of the archive, or is a link; pack the file itself."
+
+
+class Folder(Invalid):
+    """A folder in an archive, which has nothing to read: passed over."""
+
+    code = "ocr.folder"
+    message = "A folder is passed over; the files in it are not."
+
+
+class HiddenFile(Invalid):
+    """What systems leave in folders for themselves: passed over."""
+
+    code = "ocr.hidden_file"
+    message = "A hidden file is passed over."
+
+
+class TooManyFiles(Invalid):
+    """More files than are taken at once."""
+
+    code = "ocr.too_many_files"
+    message = "There are more than {max_files} files; send them in several batches."
+
+
+class ArchiveTooLarge(TooLarge):
+    """More bytes than are taken at once, once they are unpacked."""
+
+    code = "ocr.archive_too_large"
+    message = "Unpacked there are more than {max_bytes} bytes; send them in several batches."
+
+
+class NothingToRead(Invalid):
+    """Several files of which none can be read; `refused` says why."""
+
+    code = "ocr.nothing_to_read"
+    message = "None of the {count} files can be read; `refused` says why."
+
+
 class ReaderStopped(Internal):
     """The process that read a document ended without an answer."""
 
@@ -130,3 +193,6 @@ REFUSALS: tuple[type[Error], ...] = (
     ReaderMissing,
 )
 """What an upload may be refused with."""
+
+BATCH_REFUSALS: tuple[type[Error], ...] = (NothingToRead, TooManyFiles, ArchiveTooLarge, DamagedFile, UnknownLanguage, ReaderMissing)
+"""What several files may be refused with as a whole."""

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from converto.kernel.database import Database, changed, insert_into
 from converto.ocr.interface import ScanFilter
-from converto.ocr.models import FieldChangeRow, ScanRow, SearchRow, SellerHintRow
+from converto.ocr.models import BatchRow, FieldChangeRow, ScanRow, SearchRow, SellerHintRow
 from converto.ocr.search import terms, texts_of, word_of_tenant, words_of
 
 _RANDOM_BITS = 2**62 - 1
@@ -108,6 +108,47 @@ class Scans:
     async def count(self, status: str) -> int:
         """Return how many scans of all tenants stand like this."""
         return await self._session.scalar(select(func.count()).select_from(ScanRow).where(ScanRow.status == status)) or 0
+
+
+class BatchMember(NamedTuple):
+    """A scan of a batch, and how far it is."""
+
+    id: UUID
+    filename: str
+    status: str
+    error_code: str | None
+    error_detail: str | None
+
+
+class Batches:
+    """The batches of a tenant."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def add(self, row: BatchRow) -> bool:
+        """Keep a new batch; False when its idempotency key is taken."""
+        try:
+            async with self._session.begin_nested():
+                self._session.add(row)
+        except IntegrityError:
+            return False
+        return True
+
+    async def get(self, tenant_id: UUID, batch_id: UUID) -> BatchRow | None:
+        """Return one batch."""
+        return await self._session.get(BatchRow, (tenant_id, batch_id))
+
+    async def with_key(self, tenant_id: UUID, idempotency_key: str) -> BatchRow | None:
+        """Return the batch that was made under an idempotency key."""
+        wanted = select(BatchRow).where(BatchRow.tenant_id == tenant_id, BatchRow.idempotency_key == idempotency_key)
+        return await self._session.scalar(wanted)
+
+    async def scans(self, tenant_id: UUID, batch_id: UUID) -> Sequence[BatchMember]:
+        """Return the scans of a batch, in the order in which they came."""
+        wanted = select(*(getattr(ScanRow, name) for name in BatchMember._fields))
+        wanted = wanted.where(ScanRow.tenant_id == tenant_id, ScanRow.batch_id == batch_id).order_by(ScanRow.id)
+        return [BatchMember._make(row) for row in await self._session.execute(wanted)]
 
 
 class Search:

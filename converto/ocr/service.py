@@ -1,7 +1,6 @@
 """The reader: takes documents in, has them read in the background, and keeps what was found."""
 
 import asyncio
-import hashlib
 import time
 from collections.abc import AsyncIterator
 from typing import Any
@@ -11,18 +10,22 @@ from converto.events.inbox import Inbox
 from converto.events.outbox import publish
 from converto.kernel.actor import Actor
 from converto.kernel.blobs import BlobStore
-from converto.kernel.clock import new_id, now
+from converto.kernel.clock import now
 from converto.kernel.database import Database
 from converto.kernel.drain import Drain
 from converto.kernel.errors import Unavailable
 from converto.kernel.paging import Page, after
+from converto.ocr.batching import Batching
 from converto.ocr.bells import Bells
 from converto.ocr.correcting import Correcting
 from converto.ocr.events import ScanCancelled, ScanRequested
+from converto.ocr.intake import Intake
 from converto.ocr.interface import (
     CANCELLED,
     FINISHED,
     AlreadyFinished,
+    Batch,
+    BatchUpload,
     ExportPage,
     FieldChange,
     KeyReused,
@@ -71,42 +74,32 @@ class OcrService(Ocr):
         self._settings = settings
         self._drain = drain
         self._bells = Bells()
+        self._intake = Intake(database, blobs, readers, settings=settings)
+        self._batching = Batching(self._intake)
         self._correcting = Correcting(database)
         self.jobs = Jobs(database, blobs, readers, bells=self._bells)
 
     async def submit(self, actor: Actor, upload: Upload) -> Scan:
         """See `Ocr.submit`."""
         actor.require("ocr:write")
-        languages = self._readers.languages(upload.languages or self._settings.languages)
-        engine = self._readers.choice(upload.engine or self._settings.engine)
-        document = await self._readers.inspect(upload.content)
-        sha256 = await asyncio.to_thread(lambda: hashlib.sha256(upload.content).hexdigest())
-        row = ScanRow(
-            tenant_id=actor.tenant_id,
-            id=new_id(),
-            status=Status.QUEUED,
-            kind=upload.kind,
-            languages="+".join(languages),
-            engine=engine,
-            read_as=self._readers.reads_as(upload.kind, engine),
-            filename=upload.filename,
-            media_type=document.media_type,
-            bytes=len(upload.content),
-            pages=document.pages,
-            pages_read=0,
-            revision=1,
-            sha256=sha256,
-            idempotency_key=upload.idempotency_key,
-            created_at=now(),
-        )
-        await self._blobs.put(blob_key(row), upload.content)
+        row = await self._intake.store(actor, upload)
         known = await self._enqueue(row, priority=WAITED_FOR if upload.waited_for else 0)
         if known is None:
             return scan_of(row)
-        await self._blobs.delete(blob_key(row))
-        if known.sha256 != sha256:
+        await self._intake.forget(row)
+        if known.sha256 != row.sha256:
             raise KeyReused
         return scan_of(known)
+
+    async def submit_batch(self, actor: Actor, upload: BatchUpload) -> Batch:
+        """See `Ocr.submit_batch`."""
+        actor.require("ocr:write")
+        return await self._batching.submit(actor, upload)
+
+    async def batch(self, actor: Actor, batch_id: UUID) -> Batch:
+        """See `Ocr.batch`."""
+        actor.require("ocr:read")
+        return await self._batching.batch(actor, batch_id)
 
     async def scan(self, actor: Actor, scan_id: UUID) -> Scan:
         """See `Ocr.scan`."""
@@ -267,16 +260,10 @@ class OcrService(Ocr):
 
     async def _enqueue(self, row: ScanRow, *, priority: int) -> ScanRow | None:
         """Keep a scan and have it read; returns the one that has its idempotency key already, if there is one."""
-        requested = ScanRequested(tenant_id=row.tenant_id, scan_id=row.id)
-        row.job_id = requested.id
         async with self._database.writing() as session:
-            scans = Scans(session)
-            row.duplicate_of = await scans.first_with_content(row.tenant_id, row.sha256)
-            if await scans.add(row):
-                await Search(session).take_in(row)
-                await publish(session, requested, priority=priority)
+            if await self._intake.keep(session, row, priority=priority):
                 return None
-            return await scans.with_key(row.tenant_id, row.idempotency_key or "")
+            return await Scans(session).with_key(row.tenant_id, row.idempotency_key or "")
 
 
 async def _locked(scans: Scans, actor: Actor, scan_id: UUID) -> ScanRow:

@@ -29,3 +29,7 @@ class OcrSettings(ModuleSettings):
     """A document that takes longer fails, and its worker is ended."""
     worker_max_bytes: int = Field(default=2_500_000_000, ge=500_000_000)
     """The most memory that one worker may take; a document that needs more fails."""
+    batch_max_files: int = Field(default=1000, ge=1, le=10_000)
+    """More files at once are refused, in an archive or by themselves."""
+    batch_max_bytes: int = Field(default=200_000_000, ge=1)
+    """More bytes at once are refused, counted as they are unpacked."""

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from converto.ocr.corrections import corrected, shown
 from converto.ocr.interface import ExportPage, ExportRow, Failure, Fields, Kind, Reading, Scan, ScanSummary, Status
 from converto.ocr.models import ScanRow
-from converto.ocr.repository import Standing
+from converto.ocr.repository import BatchMember, Standing
 
 
-def failure_of(row: ScanRow | Standing) -> Failure | None:
+def failure_of(row: ScanRow | Standing | BatchMember) -> Failure | None:
     """Return why a scan failed, if it did."""
     return Failure(code=row.error_code, detail=row.error_detail or "") if row.error_code else None
 
@@ -19,7 +19,9 @@ def scan_of(row: ScanRow) -> Scan:
     read = reading.model_dump(exclude={"kind", "languages", "fields"}) if reading else {}
     return Scan.model_validate(
         {
-            **{name: getattr(row, name) for name in ("id", "status", "kind", "filename", "media_type", "bytes", "duplicate_of")},
+            **{
+                name: getattr(row, name) for name in ("id", "status", "kind", "filename", "media_type", "bytes", "duplicate_of", "batch_id")
+            },
             **{name: getattr(row, name) for name in ("created_at", "started_at", "finished_at", "duration_ms")},
             "languages": tuple(row.languages.split("+")),
             "requested_engine": row.engine,

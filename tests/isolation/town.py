@@ -187,6 +187,7 @@ async def _furnish(town: Town) -> None:
     things["passkey_id"] = str(await _passkey(town))
     files = {"file": (f"{CANARY}.png", picture())}
     things["scan_id"] = (await made("/ocr/scans", files=files, headers={"prefer": "wait=40"}))["id"]
+    things["batch_id"] = (await made("/ocr/scans/batch", files=files))["batch_id"]
     things["page"] = "1"
     things["webhook_id"] = (await made("/events/webhooks", json={"url": "https://hooks.example.com/in", "description": CANARY}))["id"]
     things["delivery_id"] = (await made(f"/events/webhooks/{things['webhook_id']}/test"))["id"]
