@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.architecture.source import PROGRAM, ROOT, module_name, python_files
 
-HEAVY = {"litellm", "stripe", "cv2", "onnxruntime", "opentelemetry.sdk", "zxingcpp"}
+HEAVY = {"numpy", "litellm", "stripe", "cv2", "onnxruntime", "opentelemetry.sdk", "zxingcpp"}
 
 # Imports the modules named on the command line in an empty process, and prints which of them did something, and what.
 WATCH = """
@@ -18,6 +18,8 @@ WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 DEEDS = ("socket.", "subprocess.", "os.system", "os.fork", "os.mkdir", "os.remove", "os.rename", "os.putenv", "os.unsetenv",
          "shutil.", "sqlite3.connect", "tempfile.", "urllib.", "http.")
 def watch(event, arguments):
+    if arguments and arguments[0] == b"OPENBLAS_MAIN_FREE":  # numpy's own, of every process that loads it
+        return
     if event == "open" and isinstance(arguments[0], (str, bytes)) and arguments[2] & WRITING or event.startswith(DEEDS):
         done.append([current, event, repr(arguments)[:200]])
 sys.addaudithook(watch)
