@@ -7,6 +7,7 @@ from converto.kernel.actor import Actor
 from converto.kernel.clock import new_id, now
 from converto.kernel.database import Database, Transaction
 from converto.kernel.paging import Page, after
+from converto.ocr import duplicates
 from converto.ocr.corrections import checked, corrected, entry, said_by_people, text_of, value_of
 from converto.ocr.events import ScanCorrected
 from converto.ocr.hints import learned, lessons, signs
@@ -38,6 +39,7 @@ class Correcting:
                 return row
             row.corrections, row.revision = kept, row.revision + 1
             after_it = corrected(machine, kept)
+            duplicates.note(row, after_it)
             await self._record(session, actor, row, before=before, after=after_it, names=tuple(said))
             await self._learn(session, row, machine=machine, fields=after_it, names=tuple(said))
             await Search(session).take_in(row)

@@ -154,6 +154,8 @@ class Finding(Value):
     severity: Literal["info", "warning", "error"]
     field: str | None = None
     detail: str
+    scan_id: UUID | None = None
+    """The other scan, where it is about two."""
     page: int | None = None
     """The page that it is about, where it is not about the whole document."""
     boxes: tuple[Box, ...] = ()

@@ -14,6 +14,7 @@ from converto.kernel.clock import now
 from converto.kernel.database import Database
 from converto.kernel.errors import Error, Internal, Unavailable
 from converto.kernel.event import Event
+from converto.ocr import duplicates
 from converto.ocr.bells import Bells
 from converto.ocr.correcting import remember
 from converto.ocr.corrections import corrected
@@ -166,7 +167,7 @@ class Jobs:
             if result is None or row.reader_id != begun.reader_id:
                 raise TakenOver
             if isinstance(result, Reading):
-                await remember(session, row, result.fields)
+                duplicates.note(row, await remember(session, row, result.fields))
             told = _kept(row, result, duration_ms=duration_ms)
             await Search(session).take_in(row)
             await publish(session, told)

@@ -3,6 +3,7 @@
 import io
 import struct
 import threading
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -33,6 +34,14 @@ _HEAD_BYTES = 64
 _TAIL_BYTES = 66_000
 # A progressive JPEG is gone through once for each of its scans, of which a few bytes suffice: a hundred of them on the largest picture.
 _MAX_SCANNED_PIXELS = 100 * MAX_PIXELS
+# A PDF's table of its objects is unpacked as soon as it is opened, at whatever length it says: a few kB may be a GB of it.
+_MAX_TABLE_BYTES = 100_000_000
+_MOST_STREAMS = 20_000
+_HEAD_OF_STREAM_BYTES = 4096
+_PIECE_BYTES = 65_536
+_STREAM, _OBJECT = b"stream", b"obj"
+# A name may be written with its letters as numbers behind a hash sign.
+_TABLES = (b"/XRef", b"/ObjStm", b"#")
 _PROGRESSIVE, _SCAN = b"\xff\xc2", b"\xff\xda"
 _EICAR = b"EICAR-STANDARD-ANTIVIRUS-TEST-FILE"
 # What a decoder raises on bytes that are not what they say; Pillow's plugins do not agree on one class.
@@ -209,8 +218,49 @@ def _let_pillow_read_heic() -> None:
 
 
 def _inspect_pdf(content: bytes) -> Inspected:
+    _refuse_packed_tables(content)
     with opened_pdf(content) as document:
         return Inspected(MediaType.PDF, len(document))
+
+
+def _refuse_packed_tables(content: bytes) -> None:
+    """Refuse a PDF whose tables of objects unpack to more than any document's. Raises HarmfulFile."""
+    if content.count(_STREAM) > 2 * _MOST_STREAMS:  # each of them has an end
+        raise HarmfulFile(kind=MediaType.PDF.name, found=f"more than {_MOST_STREAMS} streams")
+    at = content.find(_STREAM)
+    while at >= 0:
+        if _is_immense_table(content, at):
+            raise HarmfulFile(kind=MediaType.PDF.name, found="a table of objects of immense length")
+        at = content.find(_STREAM, at + len(_STREAM))
+
+
+def _is_immense_table(content: bytes, at: int) -> bool:
+    """Tell whether what is packed behind the word `stream` at a place may be a table of objects, and too long a one."""
+    head = content[max(0, at - _HEAD_OF_STREAM_BYTES) : at]
+    if head.endswith(b"end"):
+        return False
+    object_at = head.rfind(_OBJECT)
+    if object_at >= 0 and head.rstrip().endswith(b">>"):
+        entries = head[object_at:]
+        if not any(name in entries for name in _TABLES):
+            return False
+        if entries.count(b"/Fl") > 1:  # packed twice: a thousandth of a thousandth is enough
+            return True
+    return _unpacks_to_more(content, at + len(_STREAM))
+
+
+def _unpacks_to_more(content: bytes, at: int) -> bool:
+    """Tell whether what begins at a place unpacks to more bytes than a table of objects may have."""
+    while content[at : at + 1] in (b"\r", b"\n"):
+        at += 1
+    unpacking, unpacked_bytes = zlib.decompressobj(), 0
+    try:
+        while at < len(content) and not unpacking.eof and unpacked_bytes <= _MAX_TABLE_BYTES:
+            unpacked_bytes += len(unpacking.decompress(content[at : at + _PIECE_BYTES]))
+            at += _PIECE_BYTES
+    except zlib.error:
+        return False
+    return unpacked_bytes > _MAX_TABLE_BYTES
 
 
 def _inspect_picture(content: bytes, media_type: MediaType, *, max_pages: int) -> Inspected:

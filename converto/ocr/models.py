@@ -1,6 +1,6 @@
 """The reader's tables."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -26,6 +26,7 @@ class ScanRow(Base):
         Index("scan_content", "tenant_id", "sha256"),
         Index("scan_status", "status"),
         Index("scan_batch", "tenant_id", "batch_id"),
+        Index("scan_total", "tenant_id", "document_date", "total_cents"),
     )
 
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -43,6 +44,12 @@ class ScanRow(Base):
     sha256: Mapped[str] = mapped_column(String(64))
     idempotency_key: Mapped[str | None] = mapped_column(String(255))
     duplicate_of: Mapped[UUID | None]
+    seller_id: Mapped[str | None] = mapped_column(String(20))
+    """By this and the four below it is compared with others, to find a purchase that came twice."""
+    seller_name: Mapped[str | None] = mapped_column(String(200))
+    document_date: Mapped[date | None]
+    total_cents: Mapped[int | None] = mapped_column(BigInteger)
+    total_currency: Mapped[str | None] = mapped_column(String(3))
     batch_id: Mapped[UUID | None]
     created_at: Mapped[datetime] = mapped_column(Moment)
     started_at: Mapped[datetime | None] = mapped_column(Moment)

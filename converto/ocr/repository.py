@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Select, cast, column, delete, false, func, select, table, text, update
+from sqlalchemy import BigInteger, Select, and_, cast, column, delete, false, func, literal, or_, select, table, text, update
 from sqlalchemy.dialects.postgresql import TSQUERY
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -79,6 +79,22 @@ class Scans:
         """Return what was read from the same bytes in the same way for the same tenant."""
         same = (getattr(ScanRow, name) == getattr(row, name) for name in ("tenant_id", "sha256", "languages", "read_as"))
         wanted = select(ScanRow.reading).where(*same, ScanRow.id != row.id, ScanRow.reading.is_not(None))
+        return await self._session.scalar(wanted.order_by(ScanRow.id).limit(1))
+
+    async def near(self, row: ScanRow, *, cents: int, time: timedelta) -> UUID | None:
+        """Return the earliest scan before this one, of other bytes, with its seller, and with nearly its total and day."""
+        if row.document_date is None or row.total_cents is None:
+            return None
+        is_of_seller = and_(ScanRow.seller_name == row.seller_name, or_(ScanRow.seller_id.is_(None), literal(row.seller_id is None)))
+        wanted = select(ScanRow.id).where(
+            ScanRow.tenant_id == row.tenant_id,
+            ScanRow.document_date.between(row.document_date - time, row.document_date + time),
+            ScanRow.total_cents.between(row.total_cents - cents, row.total_cents + cents),
+            ScanRow.total_currency == row.total_currency,
+            or_(ScanRow.seller_id == row.seller_id, is_of_seller),
+            ScanRow.sha256 != row.sha256,
+            ScanRow.id < row.id,
+        )
         return await self._session.scalar(wanted.order_by(ScanRow.id).limit(1))
 
     async def page(self, tenant_id: UUID, wanted: ScanFilter, *, limit: int, after: UUID | None) -> Sequence[ScanRow]:

@@ -15,6 +15,7 @@ from converto.kernel.database import Database
 from converto.kernel.drain import Drain
 from converto.kernel.errors import Unavailable
 from converto.kernel.paging import Page, after
+from converto.ocr import duplicates
 from converto.ocr.batching import Batching
 from converto.ocr.bells import Bells
 from converto.ocr.correcting import Correcting
@@ -28,6 +29,7 @@ from converto.ocr.interface import (
     BatchUpload,
     ExportPage,
     FieldChange,
+    Fields,
     KeyReused,
     NotReadYet,
     Ocr,
@@ -89,7 +91,7 @@ class OcrService(Ocr):
         await self._intake.forget(row)
         if known.sha256 != row.sha256:
             raise KeyReused
-        return scan_of(known)
+        return await self._shown(known)
 
     async def submit_batch(self, actor: Actor, upload: BatchUpload) -> Batch:
         """See `Ocr.submit_batch`."""
@@ -104,7 +106,7 @@ class OcrService(Ocr):
     async def scan(self, actor: Actor, scan_id: UUID) -> Scan:
         """See `Ocr.scan`."""
         actor.require("ocr:read")
-        return scan_of(await self._row(actor, scan_id))
+        return await self._shown(await self._row(actor, scan_id))
 
     async def finished(self, actor: Actor, scan_id: UUID, *, wait_s: float) -> Scan:
         """See `Ocr.finished`."""
@@ -116,7 +118,7 @@ class OcrService(Ocr):
             row = await self._row(actor, scan_id)
             left_s = until - time.monotonic()
             if row.status in FINISHED or left_s <= 0 or self._drain.has_begun:
-                return scan_of(row)
+                return await self._shown(row)
             await self._drain.or_done(bell.beyond(seen, timeout_s=min(left_s, LOOK_AGAIN_S)))
 
     async def progress(self, actor: Actor, scan_id: UUID) -> AsyncIterator[ScanProgress]:
@@ -196,6 +198,7 @@ class OcrService(Ocr):
             row.reading = row.error_code = row.error_detail = row.duration_ms = row.reader_id = None
             row.job_id, row.pages_read, row.revision = requested.id, 0, row.revision + 1
             row.read_as = None  # whoever asks for another reading wants no earlier one
+            duplicates.note(row, Fields())
             await Search(session).take_in(row)
             await publish(session, requested)
         self._bells.ring(scan_id)
@@ -204,7 +207,7 @@ class OcrService(Ocr):
     async def correct(self, actor: Actor, scan_id: UUID, *, changes: dict[str, Any]) -> Scan:
         """See `Ocr.correct`."""
         actor.require("ocr:write")
-        return scan_of(await self._correcting.correct(actor, scan_id, changes))
+        return await self._shown(await self._correcting.correct(actor, scan_id, changes))
 
     async def changes(self, actor: Actor, scan_id: UUID, *, limit: int = 50, cursor: str | None = None) -> Page[FieldChange]:
         """See `Ocr.changes`."""
@@ -257,6 +260,10 @@ class OcrService(Ocr):
         if row is None:
             raise UnknownScan(scan_id=str(scan_id))
         return row
+
+    async def _shown(self, row: ScanRow) -> Scan:
+        async with self._database.reading(row.tenant_id) as session:
+            return scan_of(row, near=await duplicates.near_to(session, row))
 
     async def _enqueue(self, row: ScanRow, *, priority: int) -> ScanRow | None:
         """Keep a scan and have it read; returns the one that has its idempotency key already, if there is one."""

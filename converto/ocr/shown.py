@@ -1,8 +1,10 @@
 """A scan's row as callers see it: what the machine read, with what people said instead."""
 
 from collections.abc import Sequence
+from uuid import UUID
 
 from converto.ocr.corrections import corrected, shown
+from converto.ocr.duplicates import finding_of
 from converto.ocr.interface import ExportPage, ExportRow, Failure, Fields, Kind, Reading, Scan, ScanSummary, Status
 from converto.ocr.models import ScanRow
 from converto.ocr.repository import BatchMember, Standing
@@ -13,10 +15,10 @@ def failure_of(row: ScanRow | Standing | BatchMember) -> Failure | None:
     return Failure(code=row.error_code, detail=row.error_detail or "") if row.error_code else None
 
 
-def scan_of(row: ScanRow) -> Scan:
-    """Return a scan with all that was found."""
+def scan_of(row: ScanRow, *, near: UUID | None = None) -> Scan:
+    """Return a scan with all that was found, and with the other one that is likely of the same purchase."""
     reading = Reading.model_validate(row.reading) if row.reading else None
-    read = reading.model_dump(exclude={"kind", "languages", "fields"}) if reading else {}
+    read = reading.model_dump(exclude={"kind", "languages", "fields", "findings"}) if reading else {}
     return Scan.model_validate(
         {
             **{
@@ -28,6 +30,7 @@ def scan_of(row: ScanRow) -> Scan:
             "error": failure_of(row),
             "fields": corrected(reading.fields, row.corrections) if reading else None,
             "corrections": shown(row.corrections, reading.fields) if reading else {},
+            "findings": (*reading.findings, *finding_of(near)) if reading else (),
             **read,
         }
     )

@@ -25,6 +25,15 @@ def _stream(body: bytes, entries: bytes = b"") -> bytes:
     return b"<< /Length %d %b >>\nstream\n%b\nendstream" % (len(body), entries, body)
 
 
+def _zeros(megabytes: int) -> bytes:
+    """Return so many megabytes of zeros, packed: one of them is packed and repeated, with the checksum of them all."""
+    packing = zlib.compressobj(9)
+    first = packing.compress(bytes(MEGABYTE)) + packing.flush(zlib.Z_FULL_FLUSH)
+    again = packing.compress(bytes(MEGABYTE)) + packing.flush(zlib.Z_FULL_FLUSH)
+    checksum = (megabytes * MEGABYTE % 65_521 << 16) + 1
+    return first + again * (megabytes - 1) + packing.flush()[:-4] + checksum.to_bytes(4, "big")
+
+
 def _trees() -> dict[str, bytes]:
     page = b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 300 420] >>"
     depth = 3000
@@ -119,7 +128,7 @@ def _streams() -> dict[str, bytes]:
     wrapped = b"BT /F 10 Tf 20 300 Td (KUITTI) Tj ET"
     for _ in range(60):
         wrapped = zlib.compress(wrapped)
-    bomb = zlib.compress(bytes(900 * MEGABYTE), 9)
+    bomb = _zeros(900)
     page = b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 300 420] /Contents 4 0 R >>"
     flate = b"/Filter /FlateDecode"
     streams = {
@@ -242,7 +251,7 @@ def _images() -> dict[str, bytes]:
 
     size = b"/Width 60 /Height 60 /BitsPerComponent 8 /ColorSpace %b "
     junk = b"\x5a" * 4000
-    bomb = zlib.compress(bytes(450 * MEGABYTE), 9)
+    bomb = _zeros(450)
     grey = size % b"/DeviceGray"
     return {
         "a picture of 60,000 x 60,000": of(

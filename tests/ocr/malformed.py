@@ -33,7 +33,7 @@ class Malformed:
 
 def malformed() -> list[Malformed]:
     """Return all of them."""
-    return [*_nothing(), *_foreign(), *_two_in_one(), *_jpeg(), *_png(), *_webp_and_tiff(), *_pdf()]
+    return [*_nothing(), *_foreign(), *_two_in_one(), *_jpeg(), *_png(), *_webp_tiff_and_heic(), *_pdf()]
 
 
 def _picture(width: int = 320, height: int = 480) -> Image.Image:
@@ -68,7 +68,7 @@ def _nothing() -> Iterator[Malformed]:
 
 
 def _foreign() -> Iterator[Malformed]:
-    heic = b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00heicmif1" + bytes(200)
+    avif = b"\x00\x00\x00\x18ftypavif\x00\x00\x00\x00avifmif1" + bytes(200)
     foreign = {
         "ZIP named jpg": _zip(),
         "Word document": _zip("word/document.xml", b"<w:document/>"),
@@ -86,7 +86,7 @@ def _foreign() -> Iterator[Malformed]:
         "Windows program": b"MZ\x90\x00" + bytes(300),
         "Linux program": b"\x7fELF\x02\x01\x01" + bytes(300),
         "script": b"#!/bin/sh\necho receipt\n",
-        "HEIC": heic,
+        "AVIF": avif,
         "film": b"\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00mp42isom" + bytes(200),
         "RAR": b"Rar!\x1a\x07\x01\x00" + bytes(200),
         "7z": b"7z\xbc\xaf\x27\x1c\x00\x04" + bytes(200),
@@ -163,7 +163,7 @@ def _png_of(width: int, height: int, packed: bytes) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + data + _chunk(b"IEND", b"")
 
 
-def _webp_and_tiff() -> Iterator[Malformed]:
+def _webp_tiff_and_heic() -> Iterator[Malformed]:
     webp, tiff = _saved("WEBP"), _saved("TIFF", compression="tiff_lzw")
     yield Malformed("WebP of twelve bytes", webp[:12], "ocr.damaged_file", "r.webp")
     yield Malformed("WebP cut in half", webp[: len(webp) // 2], "ocr.damaged_file", "r.webp")
@@ -171,6 +171,9 @@ def _webp_and_tiff() -> Iterator[Malformed]:
     yield Malformed("TIFF of four bytes", b"II*\x00", "ocr.damaged_file", "r.tiff")
     yield Malformed("TIFF of noise", b"MM\x00*" + random.Random(4).randbytes(500), "ocr.damaged_file", "r.tiff")  # noqa: S311
     yield Malformed("TIFF cut at 60 %", tiff[: len(tiff) * 6 // 10], "ocr.damaged_file", "r.tiff")
+    heic = b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00heicmif1"
+    yield Malformed("HEIC of nothing", heic + bytes(200), "ocr.damaged_file", "r.heic")
+    yield Malformed("HEIC of noise", heic + random.Random(6).randbytes(500), "ocr.damaged_file", "r.heic")  # noqa: S311
     frames = [Image.new("1", (40, 40)) for _ in range(60)]
     many = _saved("TIFF", frames[0], save_all=True, append_images=frames[1:])
     yield Malformed("TIFF of 60 pages", many, "ocr.too_many_pages", "r.tiff")

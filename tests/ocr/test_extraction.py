@@ -297,6 +297,6 @@ def test_the_fields_of_the_second_page_say_so() -> None:
 
 
 def test_a_vat_number_whose_check_digit_fails_is_no_value() -> None:
-    found = extract([page((*INVOICE, "ALV-tunnus FI20774741"))], kind=Kind.AUTO, today=TODAY)
+    found = extract([page((*INVOICE[:-1], "ALV-tunnus FI20774741"))], kind=Kind.AUTO, today=TODAY)
 
     assert found.fields.vat_id is None

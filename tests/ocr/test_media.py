@@ -10,7 +10,11 @@ from converto.kernel.errors import Error
 from converto.ocr.document import EngineChoice
 from converto.ocr.media import Inspected, MediaType, inspect
 from converto.ocr.reading import read
+from converto.ocr.refusals import HarmfulFile
+from tests.ocr.damaged import heic
+from tests.ocr.damaged_pdfs import hostile_pdfs
 from tests.ocr.malformed import MAX_BYTES, Malformed, malformed
+from tests.ocr.odd_pictures import odd_pictures
 from tests.ocr.pdfs import pdf_of_text
 
 CASES = malformed()
@@ -48,12 +52,38 @@ def test_the_corpus_holds_at_least_sixty_files_of_different_names() -> None:
     assert len({case.name for case in CASES}) == len(CASES) >= 60
 
 
-@pytest.mark.parametrize("kind", [kind for kind in MediaType if kind is not MediaType.PDF])
+@pytest.mark.parametrize("kind", [kind for kind in MediaType if kind not in (MediaType.PDF, MediaType.HEIC)])
 def test_a_picture_is_known_by_its_bytes(kind: MediaType) -> None:
     file = io.BytesIO()
     Image.new("L", (40, 60), 255).save(file, kind.name)
 
     assert inspect(file.getvalue()) == Inspected(kind, 1, 40, 60)
+
+
+def test_a_picture_of_an_iphone_is_known_by_its_bytes() -> None:
+    assert inspect(heic(Image.new("RGB", (40, 60)))) == Inspected(MediaType.HEIC, 1, 40, 60)
+
+
+def test_a_picture_that_would_be_gone_through_for_minutes_is_refused_before() -> None:
+    with pytest.raises(HarmfulFile, match="scans"):
+        inspect(odd_pictures()["JPEG of 8,000 x 9,000 and 3,000 scans"])
+
+
+def test_a_table_that_unpacks_to_a_gigabyte_is_refused_before_it_does() -> None:
+    with pytest.raises(HarmfulFile, match="immense"):
+        inspect(hostile_pdfs()["a table of objects of 900 MB"])
+
+
+def test_a_pdf_of_more_streams_than_can_be_looked_at_is_refused() -> None:
+    with pytest.raises(HarmfulFile, match="streams"):
+        inspect(b"%PDF-1.7\n" + b"stream\n" * 2_000_000)
+
+
+def test_a_tiff_of_empty_pages_without_end_is_counted_only_as_far_as_matters() -> None:
+    with pytest.raises(Error) as refusal:
+        inspect(odd_pictures()["TIFF of a page and 500,000 empty ones"])
+
+    assert refusal.value.code in {"ocr.too_many_pages", "ocr.damaged_file"}
 
 
 def test_a_pdf_of_fifty_pages_is_taken() -> None:

@@ -163,7 +163,7 @@ def test_a_blank_page_is_a_reading_without_text() -> None:
     found = reading(saved(Image.new("L", (600, 800), 255)))
 
     assert found.text == ""
-    assert [finding.code for finding in found.findings] == ["no_text"]
+    assert [finding.code for finding in found.findings] == ["blank_page", "no_text"]
 
 
 def test_a_page_that_was_turned_to_be_read_is_shown_turned() -> None:
