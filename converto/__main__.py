@@ -47,6 +47,28 @@ def migrate() -> None:
 
 
 @program.command()
+def backup(
+    archive: Annotated[Path, typer.Argument(dir_okay=False, help="The file to write, such as converto-2026-11-23.tar.")],
+) -> None:
+    """Write databases, documents and secrets into one archive, as of one moment, while the server goes on."""
+    from converto.commands.backup import backup as run
+
+    run(_settings(), archive)
+
+
+@program.command()
+def restore(
+    archive: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="What `converto backup` has written.")],
+    *,
+    replace: Annotated[bool, typer.Option("--replace", help="Move aside what lies in the data folder.")] = False,
+) -> None:
+    """Bring back what a backup holds, if every byte of it is as it was written."""
+    from converto.commands.backup import restore as run
+
+    run(_settings(), archive, replaces=replace)
+
+
+@program.command()
 def modules() -> None:
     """Show which modules there are, where each lives, and whether it answers; ends with 1 where one does not."""
     from converto.commands.modules import modules as show
