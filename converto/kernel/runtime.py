@@ -47,7 +47,7 @@ class Runtime:
         transport: httpx2.AsyncBaseTransport | None = None,
         companions: Mapping[str, Companion] | None = None,
     ) -> None:
-        self.settings = settings
+        self.settings = _without_own(settings)
         self.known = {module.name: module for module in modules}
         self.metrics = metrics
         self.drain = Drain()
@@ -59,7 +59,7 @@ class Runtime:
         self._check()
         self.here = [module for module in modules if not settings.modules or module.name in settings.modules]
         self.replicas = {
-            name: Replicas(name, [url.strip() for url in urls.split(",") if url.strip()]) for name, urls in settings.remote.items()
+            name: Replicas(name, [url.strip() for url in urls.split(",") if url.strip()]) for name, urls in self.settings.remote.items()
         }
 
     @property
@@ -182,7 +182,7 @@ class Runtime:
         here = set(settings.modules or self.known)
         for name in sorted(here & set(settings.remote)):
             where = f"CONVERTO_REMOTE__{name.upper()}"
-            _refuse(f"The module {name} is both here and elsewhere: leave it out of CONVERTO_MODULES, or unset {where}.")
+            _refuse(f"The module {name} is both here and elsewhere: say by CONVERTO_MODULES what lives here, or unset {where}.")
         self._check_needs(here)
         for name, urls in settings.remote.items():
             _addresses(name, urls)
@@ -203,6 +203,12 @@ class Runtime:
                 if other not in here and other not in self.settings.remote:
                     where = f"CONVERTO_REMOTE__{other.upper()}"
                     _refuse(f"The module {name} needs {other}: add it to CONVERTO_MODULES, or say where it lives by {where}.")
+
+
+def _without_own(settings: Settings) -> Settings:
+    """Return the settings without where the modules live that are named to live here: so all processes may have the same settings but that."""
+    others = {name: urls for name, urls in settings.remote.items() if name not in settings.modules}
+    return settings.model_copy(update={"remote": others})
 
 
 def _refuse(reason: str) -> NoReturn:

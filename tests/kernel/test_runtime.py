@@ -75,7 +75,7 @@ REFUSALS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "a module here and elsewhere": (
         REMOTE_ECHO | {"modules": ""},
-        "The module echo is both here and elsewhere: leave it out of CONVERTO_MODULES, or unset CONVERTO_REMOTE__ECHO.",
+        "The module echo is both here and elsewhere: say by CONVERTO_MODULES what lives here, or unset CONVERTO_REMOTE__ECHO.",
     ),
     "a needed module nowhere": (
         {"modules": "asker"},
@@ -119,6 +119,15 @@ def test_what_cannot_work_is_refused_in_one_sentence_that_names_the_setting(what
 @pytest.mark.parametrize("right", [{}, {"modules": "echo"}, REMOTE_ECHO, REMOTE_ECHO | {"environment": Environment.PRODUCTION}])
 def test_what_can_work_is_not_refused(right: dict[str, Any]) -> None:
     runtime(Settings(**right))
+
+
+def test_all_processes_may_have_the_same_settings_but_for_what_lives_there() -> None:
+    everywhere = REMOTE_ECHO | {"remote": {"asker": "http://asker:8001", "echo": "http://echo:8002"}}
+
+    here = runtime(Settings(**everywhere | {"modules": "asker"}))
+
+    assert set(here.replicas) == {"echo"}
+    assert [module.name for module in here.here] == ["asker"]
 
 
 async def test_modules_that_need_one_another_in_a_circle_are_refused(data_dir: Path) -> None:
