@@ -4,6 +4,7 @@ Run as a program it does what the JSON of its one argument says, and prints what
 """
 
 import asyncio
+import gc
 import itertools
 import json
 import sys
@@ -107,6 +108,7 @@ class Loop:
 
 async def main(told: Mapping[str, Any]) -> None:
     """Do what is told, and print it."""
+    gc.disable()  # its own breaks would be told as the server's
     loop = Loop(told["port"], {kind: request.encode() for kind, request in told["requests"].items()})
     if "rate" in told:
         await loop.at_rate(told["kinds"], told["rate"], told["seconds"])

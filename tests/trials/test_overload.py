@@ -1,7 +1,9 @@
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,6 +15,8 @@ from bench.measuring.program import Program
 pytestmark = [pytest.mark.trials, pytest.mark.timeout(300)]
 
 SECONDS = 60.0
+SERVER, CLIENT = min(os.sched_getaffinity(0)), max(os.sched_getaffinity(0))
+"""The processors of the two, so that he who asks takes nothing from her who answers."""
 TIMES = 10
 GENEROUS = "9000000"
 KINDS = ["read"] * 45 + ["bulk"] * 4 + ["money"]
@@ -37,8 +41,8 @@ def till(tmp_path: Path) -> Iterator[Program]:
         "CONVERTO_LOG_LEVEL": "error",
         "PYTHONPATH": str(Path(__file__).parents[2]),
     }
-    command = [sys.executable, str(Path(__file__).with_name("till_process.py")), "{port}"]
-    with Program(tmp_path, limits, command=command) as running:
+    command = [*_on(SERVER), sys.executable, str(Path(__file__).with_name("till_process.py")), "{port}"]
+    with Program(tmp_path, limits, command=command) as running, _never_idle(CLIENT):
         yield running
 
 
@@ -84,9 +88,24 @@ def _requests(till: Program) -> Mapping[str, str]:
 
 def _ask(till: Program, requests: Mapping[str, str], **how: Any) -> Sequence[Asked]:
     told = json.dumps({"port": till.port, "requests": requests, "kinds": KINDS, **how})
-    command = [sys.executable, str(Path(__file__).with_name("open_loop.py")), told]
+    command = [*_on(CLIENT), sys.executable, str(Path(__file__).with_name("open_loop.py")), told]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     return [Asked(*one) for one in json.loads(done.stdout)]
+
+
+def _on(core: int) -> Sequence[str]:
+    return ("taskset", "--cpu-list", str(core))
+
+
+@contextmanager
+def _never_idle(core: int) -> Iterator[None]:
+    """Keep a processor busy whenever nothing else is done on it: one may slow down the other, and shall do so at rest as under load."""
+    command = [*_on(core), "nice", "-n", "19", sys.executable, "-c", "while True: pass"]
+    with subprocess.Popen(command) as spinning:
+        try:
+            yield
+        finally:
+            spinning.kill()
 
 
 def _good(many: Sequence[Asked]) -> Sequence[Asked]:
