@@ -86,8 +86,8 @@ class Settings(FromOutside):
     modules: Annotated[tuple[str, ...], NoDecode] = ()
     """The modules that live in this process, with commas; empty means all of them."""
     remote: dict[str, str] = Field(default_factory=dict)
-    """Where a module lives that is not here: CONVERTO_REMOTE__OCR=http://ocr:8002 (several with commas, or a name of several addresses). What
-    CONVERTO_MODULES names is here all the same, so that all processes may have these in common."""
+    """Where a module lives that is not here: CONVERTO_REMOTE__OCR=http://ocr:8002 (several with commas, or a name of several addresses).
+    What CONVERTO_MODULES names is here all the same, so that all processes may have these in common."""
     discovery_every_s: float = Field(default=5.0, gt=0, le=300)
     """The seconds between two looks at which addresses the names of CONVERTO_REMOTE__... have."""
     rpc_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = ()

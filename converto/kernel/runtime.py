@@ -206,7 +206,7 @@ class Runtime:
 
 
 def _without_own(settings: Settings) -> Settings:
-    """Return the settings without where the modules live that are named to live here: so all processes may have the same settings but that."""
+    """Return the settings without the addresses of what is named to live here: all processes may have the same settings but that."""
     others = {name: urls for name, urls in settings.remote.items() if name not in settings.modules}
     return settings.model_copy(update={"remote": others})
 
