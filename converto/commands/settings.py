@@ -16,7 +16,8 @@ from converto.kernel.manifest import Module
 
 HEAD = """\
 # Every setting of Converto with its default: made by `make env.example`, so change the settings classes, not this file.
-# Copy it to .env and uncomment what you change; the environment wins over the file.
+# Copy it to .env and uncomment what you change; the environment wins over the file. A setting may also
+# be a file by its name in the folder that CONVERTO_SECRETS_DIR names, /run/secrets by default.
 """
 OTHER_NAMES = {
     "CONVERTO_ENVIRONMENT": "ENVIRONMENT",

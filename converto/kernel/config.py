@@ -1,12 +1,13 @@
 """Settings: `CONVERTO_...` in the environment or in a file `.env`, typed and bounded."""
 
+import os
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
 
 from pydantic import Field, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SecretsSettingsSource, SettingsConfigDict
 
 
 class CannotStart(Exception):
@@ -21,10 +22,31 @@ class Environment(StrEnum):
     PRODUCTION = "production"
 
 
-class FromOutside(BaseSettings):
-    """Settings that are read from the environment and a file `.env`, and then stay."""
+SECRETS_DIR = "CONVERTO_SECRETS_DIR"
+"""The environment variable that names the folder of secrets."""
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
+
+class FromOutside(BaseSettings):
+    """Settings that are read from the environment, a file `.env` and a folder of secrets, in this order, and then stay.
+
+    A secret is a file by the name of the setting, as Docker and Kubernetes put it into /run/secrets. What is there but empty is not set.
+    """
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - it would warn of a folder that is not there
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Add the folder of secrets, where there is one."""
+        folder = Path(os.environ.get(SECRETS_DIR) or "/run/secrets")
+        files = (SecretsSettingsSource(settings_cls, secrets_dir=folder),) if folder.is_dir() else ()
+        return (init_settings, env_settings, dotenv_settings, *files)
 
 
 class ModuleSettings(FromOutside):

@@ -36,6 +36,30 @@ def test_without_any_setting_everything_lives_here_in_a_folder() -> None:
     assert (settings.modules, settings.remote, settings.rpc_secrets) == ((), {}, ())
 
 
+def test_what_is_there_but_empty_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = settings_with(monkeypatch, CONVERTO_DATABASE_URL="", CONVERTO_EVENTS_LEASE_S="", CONVERTO_MAIL_URL="")
+
+    assert (settings.database_url, settings.events_lease_s, settings.mail_url) == (None, 15, None)
+
+
+@pytest.mark.parametrize("name", ["converto_metrics_token", "CONVERTO_METRICS_TOKEN"])
+def test_a_secret_may_be_a_file_by_the_name_of_the_setting(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("from a file\n")
+    monkeypatch.setenv("CONVERTO_SECRETS_DIR", str(tmp_path))
+
+    token = Settings().metrics_token
+
+    assert token is not None
+    assert token.get_secret_value() == "from a file"
+
+
+def test_the_environment_wins_over_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "converto_log_level").write_text("debug")
+    monkeypatch.setenv("CONVERTO_SECRETS_DIR", str(tmp_path))
+
+    assert settings_with(monkeypatch, CONVERTO_LOG_LEVEL="error").log_level == "error"
+
+
 def test_a_redis_by_its_host_carries_the_events(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings_with(monkeypatch, REDIS_HOST="redis").events == "redis://redis:6379/0"
     assert settings_with(monkeypatch, REDIS_PORT="6380").events == "redis://redis:6380/0"
