@@ -17,7 +17,7 @@ secret() {
   head --bytes 36 /dev/urandom | base64 --wrap 0 | tr '+/' '-_'
 }
 
-command -v docker >/dev/null || fail "docker is not installed: your system has it as docker.io or docker-ce"
+command -v docker >/dev/null || fail "docker is not installed: take the engine that your system packages"
 docker compose version >/dev/null 2>&1 || fail "docker has no compose plugin: install docker-compose-plugin"
 docker info >/dev/null 2>&1 || fail "the Docker Engine does not answer: start it, or join the group docker"
 
