@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from converto.events.backend import Backend, Following, Subscriber
+from converto.events.backlog import Backlog
 from converto.events.delivery import LEASE_S, Consumer
 from converto.events.in_process import InProcess
 from converto.events.inbox import Inbox
@@ -24,6 +25,7 @@ RESTART_S = 1.0
 KEEP = timedelta(days=7)
 PURGE_EVERY_S = 600.0
 PURGE_SLICE = 1000
+LOOK_EVERY_S = 10.0
 
 
 def open_backend(settings: Settings) -> Backend:
@@ -44,6 +46,7 @@ class Traffic:
         self._figures = figures
         self._lease_s = lease_s
         self._keep_for = keep
+        self._backlog = Backlog(figures)
         self._crashed: set[str] = set()
 
     @property
@@ -60,6 +63,7 @@ class Traffic:
         loops |= {f"consumer of {s.name}": Consumer(s, self._figures, lease_s=self._lease_s).run for s in subscribers}
         loops |= {f"relay of {d.module}": Relay(d, self._backend, self._figures).run for d in databases}
         loops["purge"] = lambda: self._purge(databases)
+        loops["backlog"] = lambda: self._look(databases)
         tasks = [asyncio.create_task(self._keep(name, loop), name=name) for name, loop in loops.items()]
         try:
             yield
@@ -80,6 +84,12 @@ class Traffic:
                 return
             await asyncio.sleep(RESTART_S)
             self._crashed.discard(name)
+
+    async def _look(self, databases: Sequence[Database]) -> None:
+        """Count what waits, now and then: what is shown is so old at most."""
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            await self._backlog.look(databases)
 
     async def _purge(self, databases: Sequence[Database]) -> None:
         """Forget what is older than events are kept, in slices, so that nobody waits long for the database."""

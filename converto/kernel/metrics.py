@@ -1,6 +1,6 @@
 """Figures for Prometheus: one registry per process, and the figures that the kernel itself keeps."""
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, PlatformCollector, ProcessCollector
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector
 
 LATENCY_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
@@ -28,4 +28,14 @@ class EventFigures:
             ["subscriber"],
             buckets=LATENCY_BUCKETS_S,
             registry=registry,
+        )
+        self.queue = Gauge(
+            "converto_event_queue", "Events before a subscriber: waiting, leased or dead", ["subscriber", "state"], registry=registry
+        )
+        self.queue_oldest = Gauge(
+            "converto_event_queue_oldest_seconds", "Age of the oldest event before a subscriber", ["subscriber"], registry=registry
+        )
+        self.outbox = Gauge("converto_outbox", "Events told: waiting to be sent, leased or dead", ["module", "state"], registry=registry)
+        self.outbox_oldest = Gauge(
+            "converto_outbox_oldest_seconds", "Age of the oldest event that is not sent yet", ["module"], registry=registry
         )
