@@ -99,6 +99,7 @@ TABLE: Final[Mapping[str, Access]] = MappingProxyType(
         "POST /ocr/scans/{scan_id}/retry": Access("ocr:write", BULK),
         "GET /ocr/scans/{scan_id}/original": Access("ocr:read", BULK),
         "GET /ocr/scans/{scan_id}/pages/{page}.png": Access("ocr:read", BULK),
+        "GET /ocr/scans/{scan_id}/pdf": Access("ocr:read", BULK),
         "GET /ocr/scans/{scan_id}/text": Access("ocr:read", READ),
         "GET /ocr/health": Access(PUBLIC, HEALTH),
         # events

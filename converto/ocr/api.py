@@ -34,10 +34,12 @@ from converto.ocr.interface import (
     ScanSummary,
     Status,
     StillReading,
+    StoredDocument,
     UnknownBatch,
     UnknownPage,
     UnknownScan,
     Upload,
+    WordsUnknown,
 )
 from converto.ocr.live import frames, standings
 from converto.ocr.refusals import BATCH_REFUSALS, REFUSALS
@@ -244,15 +246,19 @@ async def delete(ocr: TheOcr, actor: CurrentActor, scan_id: ScanId) -> None:
 @router.get("/scans/{scan_id}/original", response_class=Response, responses=problems(UnknownScan))
 async def original(ocr: TheOcr, actor: CurrentActor, scan_id: ScanId) -> Response:
     """Return the document as it was uploaded."""
-    document = await ocr.original(actor, scan_id)
-    disposition = f"attachment; filename*=UTF-8''{quote(document.filename or str(scan_id))}"
-    return Response(document.content, media_type=document.media_type, headers={"content-disposition": disposition})
+    return _file(await ocr.original(actor, scan_id), scan_id)
 
 
 @router.get("/scans/{scan_id}/pages/{page}.png", response_class=Response, responses=problems(UnknownScan, UnknownPage, NotReadYet))
 async def page_picture(ocr: TheOcr, actor: CurrentActor, scan_id: ScanId, page: Annotated[int, Path(ge=1, le=1000)]) -> Response:
     """Return a page as the reader sees it, upright: the boxes of the fields are shares of this picture."""
     return Response(await ocr.page_picture(actor, scan_id, page), media_type="image/png")
+
+
+@router.get("/scans/{scan_id}/pdf", response_class=Response, responses=problems(UnknownScan, NotReadYet, WordsUnknown))
+async def searchable_pdf(ocr: TheOcr, actor: CurrentActor, scan_id: ScanId) -> Response:
+    """Return the document as a PDF whose text can be found and copied: the pages as they are, upright, with the words that were read."""
+    return _file(await ocr.searchable_pdf(actor, scan_id), scan_id)
 
 
 @router.get("/scans/{scan_id}/text", response_class=PlainTextResponse, responses=problems(UnknownScan, NotReadYet))
@@ -268,6 +274,11 @@ async def text(ocr: TheOcr, actor: CurrentActor, scan_id: ScanId) -> str:
 async def health(ocr: TheOcr) -> OcrHealth:
     """Return whether the reader can read, and how busy it is."""
     return await ocr.health()
+
+
+def _file(document: StoredDocument, scan_id: UUID) -> Response:
+    disposition = f"attachment; filename*=UTF-8''{quote(document.filename or str(scan_id))}"
+    return Response(document.content, media_type=document.media_type, headers={"content-disposition": disposition})
 
 
 def _plain(filename: str) -> str:

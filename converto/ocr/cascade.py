@@ -38,6 +38,8 @@ class Understood:
     engines: tuple[EngineUse, ...]
     picture_findings: tuple[Finding, ...] = ()
     """Why another picture should be taken."""
+    pictures: tuple[int, ...] = ()
+    """The numbers of the pages that have no text of their own."""
 
     @property
     def engine(self) -> str:
@@ -117,7 +119,7 @@ class Cascade:
 
     def _understood(self, pages: Sequence[Page], extracted: Extracted) -> Understood:
         of_pictures = tuple(finding for number in sorted(self._picture_findings) for finding in self._picture_findings[number])
-        return Understood(tuple(pages), extracted, tuple(self._used.values()), of_pictures)
+        return Understood(tuple(pages), extracted, tuple(self._used.values()), of_pictures, tuple(sorted(self._picture_findings)))
 
     def _use(self, name: str, version: str) -> None:
         before = self._used.get(name)

@@ -189,6 +189,13 @@ class FieldChange(Value):
     api_key_id: UUID | None = None
 
 
+class PageWords(Value):
+    """The words that were read on a picture of a page: each with its left edge, top, width and height, in shares of the page upright."""
+
+    page: int = Bounded(ge=1)
+    words: tuple[tuple[str, float, float, float, float], ...] = ()
+
+
 class Reading(Value):
     """What was read from one document."""
 
@@ -207,3 +214,5 @@ class Reading(Value):
     vat_lines: tuple[VatLine, ...] = ()
     line_items: tuple[LineItem, ...] = ()
     findings: tuple[Finding, ...] = ()
+    words: tuple[PageWords, ...] = ()
+    """Of the pages that are pictures; kept beside the rest."""

@@ -215,6 +215,13 @@ class NotReadYet(Conflict):
     message = "The scan is {status}; ask again once it is completed."
 
 
+class WordsUnknown(Conflict):
+    """A scan that was read before the places of its words were kept."""
+
+    code = "ocr.words_unknown"
+    message = "Where the words of this scan stand was not kept when it was read; have it read anew."
+
+
 class StillReading(Conflict):
     """A scan that is on its way cannot be read anew."""
 
@@ -334,6 +341,11 @@ class Ocr(Interface, Protocol):
     @query(timeout_s=60)
     async def page_picture(self, actor: Actor, scan_id: UUID, page: int) -> bytes:
         """Return a page as the reader sees it, upright, as PNG. Raises UnknownScan, UnknownPage."""
+        ...
+
+    @query(timeout_s=120)
+    async def searchable_pdf(self, actor: Actor, scan_id: UUID) -> StoredDocument:
+        """Return the document as a PDF whose text can be found and copied. Raises UnknownScan, NotReadYet, WordsUnknown."""
         ...
 
     @query

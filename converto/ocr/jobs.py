@@ -21,6 +21,7 @@ from converto.ocr.corrections import corrected
 from converto.ocr.events import ScanCompleted, ScanFailed, ScanRequested, ScanStarted
 from converto.ocr.interface import FINISHED, EngineChoice, Failure, Kind, Reading, Status
 from converto.ocr.models import ScanRow
+from converto.ocr.packing import packed, unpacked
 from converto.ocr.readers import Readers
 from converto.ocr.refusals import ReaderStopped
 from converto.ocr.repository import Scans, Search
@@ -109,8 +110,12 @@ class Jobs:
             return None
         async with self._database.reading(row.tenant_id) as session:
             earlier = await Scans(session).earlier_reading(row)
-        reading = None if earlier is None else Reading.model_validate(earlier)
-        return None if reading is None or any(finding.code in _PASSING for finding in reading.findings) else reading
+        if earlier is None:
+            return None
+        reading = Reading.model_validate(earlier[0])
+        if any(finding.code in _PASSING for finding in reading.findings):
+            return None
+        return reading.model_copy(update={"words": await asyncio.to_thread(unpacked, earlier[1])})
 
     async def _reading(self, row: ScanRow) -> Reading:
         earlier = await self._earlier(row)
@@ -159,6 +164,7 @@ class Jobs:
 
     async def _finish(self, begun: ScanRow, result: Reading | Failure | None, *, duration_ms: int) -> None:
         """Keep a result, if its reader is the one that counts. Raises TakenOver where another process reads the same."""
+        words = await asyncio.to_thread(packed, result.words) if isinstance(result, Reading) else b""
         async with self._database.writing(begun.tenant_id) as session:
             row = await Scans(session).lock(begun.tenant_id, begun.id)
             if row is None or row.status in FINISHED or row.job_id != begun.job_id:
@@ -167,6 +173,7 @@ class Jobs:
             if result is None or row.reader_id != begun.reader_id:
                 raise TakenOver
             if isinstance(result, Reading):
+                await Scans(session).keep_words(row.tenant_id, row.id, words)
                 duplicates.note(row, await remember(session, row, result.fields))
             told = _kept(row, result, duration_ms=duration_ms)
             await Search(session).take_in(row)
@@ -190,7 +197,7 @@ def _kept(row: ScanRow, result: Reading | Failure, *, duration_ms: int) -> Event
     if isinstance(result, Failure):
         row.status, row.error_code, row.error_detail = Status.FAILED, result.code, result.detail
         return ScanFailed(tenant_id=row.tenant_id, scan_id=row.id, error=result)
-    row.status, row.kind, row.reading = Status.COMPLETED, result.kind, result.model_dump(mode="json")
+    row.status, row.kind, row.reading = Status.COMPLETED, result.kind, result.model_dump(mode="json", exclude={"words"})
     row.pages = row.pages_read = result.pages
     fields = corrected(result.fields, row.corrections)
     vendor, total = fields.vendor, fields.total

@@ -28,6 +28,8 @@ from converto.ocr.refusals import (
 
 MAX_BYTES = 20 * 1024 * 1024
 MAX_PAGES = 50
+MOST_PAGES = 1000
+"""So many may be allowed by a setting."""
 MAX_PIXELS = 80_000_000
 MIN_SIDE_PIXELS = 24
 _HEAD_BYTES = 64

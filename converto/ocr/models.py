@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import JSON, BigInteger, Index, MetaData, String, Text, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, Index, LargeBinary, MetaData, String, Text, UniqueConstraint
 from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -116,6 +116,16 @@ class SearchRow(Base):
     number: Mapped[int] = mapped_column(BigInteger)
     """By which the index knows it: the random bits of the scan's id."""
     words: Mapped[str] = mapped_column(Text().with_variant(TSVECTOR(), "postgresql"))
+
+
+class PageWordsRow(Base):
+    """Where the words of a scan's pictures stand, packed: only a searchable PDF needs them."""
+
+    __tablename__ = "scan_words"
+
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
+    scan_id: Mapped[UUID] = mapped_column(primary_key=True)
+    words: Mapped[bytes] = mapped_column(LargeBinary)
 
 
 class BatchRow(Base):

@@ -86,7 +86,7 @@ class Pages:
             shown = self.shown(number)
             return save(shown, self._folder / f"page{number}.pgm", paper=find_paper(shown))
         with opened_picture(self._content, media_type) as picture:
-            if _fits(picture, media_type) and not self._turns.get(number):
+            if fits(picture, media_type) and not self._turns.get(number):
                 width, height = picture.size
                 if find_paper(_coarse(picture)) is None:
                     path = self._folder / f"page{number}.{media_type.name.lower()}"
@@ -142,7 +142,7 @@ def save(picture: Image.Image, path: Path, *, paper: Paper | None = None) -> Pic
     return Picture(path, grey.width, grey.height, paper.sheets if paper is not None else ())
 
 
-def _fits(picture: Image.Image, media_type: MediaType) -> bool:
+def fits(picture: Image.Image, media_type: MediaType) -> bool:
     """Tell whether Tesseract reads the file as we would show it."""
     return (
         media_type in (MediaType.JPEG, MediaType.PNG)

@@ -1,6 +1,7 @@
 """The reader as the service uses it: what can be refused at once is refused here, the reading is done by worker processes."""
 
 import asyncio
+import base64
 import datetime
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -97,6 +98,11 @@ class Readers:
     async def page_png(self, content: bytes, number: int, *, turns: Sequence[int] = ()) -> bytes:
         """Return a page as PNG, upright; numbers begin with 1, `turns` are those of its reading."""
         return await self._workers.ask(content, {"call": "page_png", "number": number, "turns": list(turns)})
+
+    async def searchable_pdf(self, content: bytes, words: bytes, *, turns: Sequence[int] = ()) -> bytes:
+        """Return a document as a PDF with its words in it; they and `turns` are of its reading."""
+        job = {"call": "searchable_pdf", "words": base64.b64encode(words).decode(), "turns": list(turns)}
+        return await self._workers.ask(content, job)
 
 
 def _engine() -> Engine:

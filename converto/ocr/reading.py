@@ -10,9 +10,10 @@ from converto.ocr.answer_keys.applied import with_answer_keys
 from converto.ocr.cascade import Cascade
 from converto.ocr.document import EngineChoice, Kind, Reading
 from converto.ocr.keys_on_pages import keys_on_pages
-from converto.ocr.media import MAX_BYTES, MAX_PAGES, inspect
+from converto.ocr.media import MAX_BYTES, MAX_PAGES, MOST_PAGES, inspect
 from converto.ocr.pages import Pages, png
 from converto.ocr.refusals import DamagedFile
+from converto.ocr.searchable import words_of
 from converto.ocr.timings import Timings
 
 
@@ -57,12 +58,13 @@ def read(
         vat_lines=extracted.vat_lines,
         line_items=extracted.line_items,
         findings=(*understood.picture_findings, *extracted.findings),
+        words=words_of(understood.pages, understood.pictures),
     )
 
 
 def page_png(content: bytes, number: int, *, turns: Sequence[int] = ()) -> bytes:
     """Return a page as PNG, upright as it was read; numbers begin with 1, `turns` are its reading's. Raises what `refusals` lists."""
-    inspected = inspect(content)
+    inspected = inspect(content, max_bytes=len(content), max_pages=MOST_PAGES)  # it was taken in
     if not 1 <= number <= inspected.pages:
         raise DamagedFile(kind=inspected.media_type.name)
     with tempfile.TemporaryDirectory(prefix="converto-") as folder:

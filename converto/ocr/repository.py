@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from converto.kernel.database import Database, changed, insert_into
 from converto.ocr.interface import ScanFilter
-from converto.ocr.models import BatchRow, FieldChangeRow, ScanRow, SearchRow, SellerHintRow
+from converto.ocr.models import BatchRow, FieldChangeRow, PageWordsRow, ScanRow, SearchRow, SellerHintRow
 from converto.ocr.search import terms, texts_of, word_of_tenant, words_of
 
 _RANDOM_BITS = 2**62 - 1
@@ -75,11 +75,24 @@ class Scans:
         wanted = select(ScanRow.id).where(ScanRow.tenant_id == tenant_id, ScanRow.sha256 == sha256)
         return await self._session.scalar(wanted.order_by(ScanRow.id).limit(1))
 
-    async def earlier_reading(self, row: ScanRow) -> dict[str, Any] | None:
-        """Return what was read from the same bytes in the same way for the same tenant."""
+    async def earlier_reading(self, row: ScanRow) -> tuple[dict[str, Any], bytes] | None:
+        """Return what was read from the same bytes in the same way for the same tenant, and its words."""
         same = (getattr(ScanRow, name) == getattr(row, name) for name in ("tenant_id", "sha256", "languages", "read_as"))
-        wanted = select(ScanRow.reading).where(*same, ScanRow.id != row.id, ScanRow.reading.is_not(None))
-        return await self._session.scalar(wanted.order_by(ScanRow.id).limit(1))
+        its_own = and_(PageWordsRow.tenant_id == ScanRow.tenant_id, PageWordsRow.scan_id == ScanRow.id)
+        wanted = select(ScanRow.reading, PageWordsRow.words).join(PageWordsRow, its_own)
+        wanted = wanted.where(*same, ScanRow.id != row.id, ScanRow.reading.is_not(None))
+        found = (await self._session.execute(wanted.order_by(ScanRow.id).limit(1))).one_or_none()
+        return None if found is None or found.reading is None else (found.reading, found.words)
+
+    async def keep_words(self, tenant_id: UUID, scan_id: UUID, words: bytes) -> None:
+        """Keep the words of a reading, in place of those of the one before."""
+        new = insert_into(self._session, PageWordsRow).values(tenant_id=tenant_id, scan_id=scan_id, words=words)
+        await self._session.execute(new.on_conflict_do_update(index_elements=["tenant_id", "scan_id"], set_={"words": words}))
+
+    async def words(self, tenant_id: UUID, scan_id: UUID) -> bytes | None:
+        """Return the words of a reading; None where it is older than they are."""
+        row = await self._session.get(PageWordsRow, (tenant_id, scan_id))
+        return None if row is None else row.words
 
     async def near(self, row: ScanRow, *, cents: int, time: timedelta) -> UUID | None:
         """Return the earliest scan before this one, of other bytes, with its seller, and with nearly its total and day."""
@@ -119,6 +132,7 @@ class Scans:
     async def remove(self, tenant_id: UUID, scan_id: UUID) -> None:
         """Forget a scan, and how its fields were changed; what was learned of it stays."""
         await self._session.execute(delete(FieldChangeRow).where(FieldChangeRow.tenant_id == tenant_id, FieldChangeRow.scan_id == scan_id))
+        await self._session.execute(delete(PageWordsRow).where(PageWordsRow.tenant_id == tenant_id, PageWordsRow.scan_id == scan_id))
         await self._session.execute(delete(ScanRow).where(ScanRow.tenant_id == tenant_id, ScanRow.id == scan_id))
 
     async def count(self, status: str) -> int:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from pathlib import PurePath
 from typing import Any
 from uuid import UUID
 
@@ -45,6 +46,7 @@ from converto.ocr.interface import (
     UnknownPage,
     UnknownScan,
     Upload,
+    WordsUnknown,
 )
 from converto.ocr.jobs import Jobs, blob_key
 from converto.ocr.models import ScanRow
@@ -243,6 +245,19 @@ class OcrService(Ocr):
         if not 1 <= page <= reading.pages:
             raise UnknownPage(page=page, pages=reading.pages)
         return await self._readers.page_png(await self._blobs.get(blob_key(row)), page, turns=reading.turns)
+
+    async def searchable_pdf(self, actor: Actor, scan_id: UUID) -> StoredDocument:
+        """See `Ocr.searchable_pdf`."""
+        actor.require("ocr:read")
+        row = await self._row(actor, scan_id)
+        if row.status != Status.COMPLETED or row.reading is None:
+            raise NotReadYet(status=row.status)
+        async with self._database.reading() as session:
+            words = await Scans(session).words(actor.tenant_id, scan_id)
+        if words is None:
+            raise WordsUnknown
+        content = await self._readers.searchable_pdf(await self._blobs.get(blob_key(row)), words, turns=row.reading["turns"])
+        return StoredDocument(content=content, media_type="application/pdf", filename=f"{PurePath(row.filename).stem or scan_id}.pdf")
 
     async def health(self) -> OcrHealth:
         """See `Ocr.health`."""

@@ -18,7 +18,7 @@ def failure_of(row: ScanRow | Standing | BatchMember) -> Failure | None:
 def scan_of(row: ScanRow, *, near: UUID | None = None) -> Scan:
     """Return a scan with all that was found, and with the other one that is likely of the same purchase."""
     reading = Reading.model_validate(row.reading) if row.reading else None
-    read = reading.model_dump(exclude={"kind", "languages", "fields", "findings"}) if reading else {}
+    read = reading.model_dump(exclude={"kind", "languages", "fields", "findings", "words"}) if reading else {}
     return Scan.model_validate(
         {
             **{

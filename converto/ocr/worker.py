@@ -1,9 +1,10 @@
 """One reading process: `python -m converto.ocr.worker PARENT_PID MAX_MEMORY_BYTES`, jobs on standard input, answers on standard output.
 
-A job is a line of JSON: `{"call": "read" | "page_png", "path": ..., ...}`. What comes back is five bytes, its length and its kind, and its
-body: how many pages are done, as often as that changes, and in the end the answer.
+A job is a line of JSON: `{"call": "read" | "page_png" | "searchable_pdf", "path": ..., ...}`. What comes back is five bytes, its length and
+its kind, and its body: how many pages are done, as often as that changes, and in the end the answer.
 """
 
+import base64
 import contextlib
 import ctypes
 import datetime
@@ -19,8 +20,10 @@ from typing import Any, BinaryIO
 from converto.kernel.errors import Error, to_wire
 from converto.ocr.answers import DONE, FAILED, HEADER, UNDER_WAY
 from converto.ocr.document import EngineChoice, Kind
+from converto.ocr.packing import unpacked
 from converto.ocr.reading import page_png, read
 from converto.ocr.refusals import ReaderStopped, TooMuchMemory
+from converto.ocr.searchable import searchable_pdf
 
 # The server answers first, whatever is being read.
 NICENESS = 10
@@ -59,6 +62,8 @@ def _call(job: dict[str, Any], answers: BinaryIO) -> bytes:
     content = Path(job["path"]).read_bytes()
     if job["call"] == "page_png":
         return page_png(content, job["number"], turns=job["turns"])
+    if job["call"] == "searchable_pdf":
+        return searchable_pdf(content, unpacked(base64.b64decode(job["words"])), turns=job["turns"])
     reading = read(
         content,
         languages=job["languages"],
