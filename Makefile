@@ -1,6 +1,6 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test check lint format trials bench audit lock env.example clean
+.PHONY: help setup demo run test test-deploy check lint format trials bench audit lock env.example clean
 BIN := .venv/bin
 # what is compiled once need not be compiled by each of some hundred processes
 unexport PYTHONDONTWRITEBYTECODE
@@ -32,6 +32,9 @@ check: lint test ## lint and test: what has to be green before a commit
 format: setup ## put the code in the house's format
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
+
+test-deploy: setup ## try the image and the compose files with the Docker Engine that answers here
+	$(BIN)/pytest -m deploy -s tests/deploy
 
 trials: setup ## kill, flood and measure for longer than a test may take
 	$(BIN)/pytest -m trials -s
