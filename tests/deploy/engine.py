@@ -85,9 +85,9 @@ class Stack:
 
     def left(self) -> Sequence[str]:
         """Return what is still there of it: containers, volumes and networks."""
-        label = f"label=com.docker.compose.project={self._name}"
+        named = f"name={self._name}"
         kinds: Mapping[str, Sequence[str]] = {"ps": ("--all",), "volume": ("ls",), "network": ("ls",)}
-        return [line for kind, more in kinds.items() for line in docker(kind, *more, "--quiet", "--filter", label).split()]
+        return [line for kind, more in kinds.items() for line in docker(kind, *more, "--quiet", "--filter", named).split()]
 
 
 _SECRETS = ("POSTGRES_PASSWORD", "CONVERTO_RPC_SECRETS", "CONVERTO_AUTH_SECRET_KEY", "CONVERTO_METRICS_TOKEN")
