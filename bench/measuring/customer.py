@@ -1,6 +1,7 @@
 """A company that signs up and uploads: the REST API as a customer's program uses it."""
 
 import secrets
+import threading
 import time
 from collections.abc import Mapping
 from typing import Any, Self
@@ -22,6 +23,7 @@ class Customer:
         self._http = httpx2.Client(base_url=url, timeout=90, trust_env=False)
         self._refresh_token = ""
         self._signed_in_at = 0.0
+        self._renewing = threading.Lock()
 
     def __enter__(self) -> Self:
         company = f"Kokeilu {secrets.token_hex(4)} Oy"
@@ -32,10 +34,21 @@ class Customer:
     def __exit__(self, *_: object) -> None:
         self._http.close()
 
-    def upload(self, name: str, content: bytes, *, wait_s: int = 0, languages: str = "") -> httpx2.Response:
+    def upload(self, name: str, content: bytes, *, wait_s: int = 0, languages: str = "", engine: str = "") -> httpx2.Response:
         """Send a document and return the answer, whatever it is."""
         headers = {"prefer": f"wait={wait_s}"} if wait_s else {}
-        return self._http.post("/ocr/scans", files={"file": (name, content)}, data={"languages": languages}, headers=headers)
+        wishes = {"languages": languages, **({"engine": engine} if engine else {})}
+        return self._http.post("/ocr/scans", files={"file": (name, content)}, data=wishes, headers=headers)
+
+    def upload_batch(self, archive: bytes) -> str:
+        """Send a ZIP archive of documents and return the number of their batch."""
+        answer = self._http.post("/ocr/scans/batch", files={"file": ("many.zip", archive)}).raise_for_status().json()
+        return str(answer["batch_id"])
+
+    def batch(self, batch_id: str) -> Mapping[str, Any]:
+        """Return how far a batch is."""
+        found: Mapping[str, Any] = self._http.get(f"/ocr/batches/{batch_id}").raise_for_status().json()
+        return found
 
     def read(self, name: str, content: bytes, *, languages: str = "") -> Scan:
         """Send a document and return its finished scan."""
@@ -62,8 +75,9 @@ class Customer:
 
     def renew(self) -> None:
         """Take a new access token before the old one ends; call it where a run may take longer than that."""
-        if time.monotonic() - self._signed_in_at > RENEW_AFTER_S:
-            self._keep(self._http.post("/auth/refresh", json={"refresh_token": self._refresh_token}))
+        with self._renewing:
+            if time.monotonic() - self._signed_in_at > RENEW_AFTER_S:
+                self._keep(self._http.post("/auth/refresh", json={"refresh_token": self._refresh_token}))
 
     def _keep(self, answer: httpx2.Response) -> None:
         told = answer.raise_for_status().json()

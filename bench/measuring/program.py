@@ -80,6 +80,10 @@ class Program:
         """Return the memory that the process and all that it started hold."""
         return sum(_resident_bytes(pid) for pid in tree(self.pid))
 
+    def own_bytes(self) -> int:
+        """Return the memory that the process holds, without what it started."""
+        return _resident_bytes(self.pid)
+
     def processor_s(self) -> float:
         """Return the seconds of processor time that the process and all that it started have taken, also those that have ended."""
         return sum(_processor_s(pid) for pid in tree(self.pid))

@@ -129,6 +129,7 @@ class Jobs:
             kind=Kind(row.kind),
             engine=EngineChoice(row.engine),
             today=now().date(),
+            company=row.tenant_id,
         )
         try:
             return await read(pages_read=self._noting(row))

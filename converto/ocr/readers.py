@@ -6,6 +6,7 @@ import datetime
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
+from uuid import UUID
 
 from converto import __version__
 from converto.ocr import engines, tesseract
@@ -80,8 +81,12 @@ class Readers:
         engine: EngineChoice,
         today: datetime.date,
         pages_read: PagesRead | None = None,
+        company: UUID | None = None,
     ) -> Reading:
-        """Return what a document says; `pages_read` is told how far it is, and may end it. Raises what `refusals` lists."""
+        """Return what a document says, when it is its company's turn; `pages_read` is told how far it is, and may end it.
+
+        Raises what `refusals` lists.
+        """
         job = {
             "call": "read",
             "languages": list(languages),
@@ -90,19 +95,19 @@ class Readers:
             "today": today.isoformat(),
         }
         limits = {"max_bytes": self._settings.max_bytes, "max_pages": self._settings.max_pages}
-        answer = await self._workers.ask(content, {**job, **limits}, pages_read)
+        answer = await self._workers.ask(content, {**job, **limits}, pages_read, company=company)
         if len(answer) > _LONG_ANSWER_BYTES:
             return await asyncio.to_thread(Reading.model_validate_json, answer)
         return Reading.model_validate_json(answer)
 
     async def page_png(self, content: bytes, number: int, *, turns: Sequence[int] = ()) -> bytes:
         """Return a page as PNG, upright; numbers begin with 1, `turns` are those of its reading."""
-        return await self._workers.ask(content, {"call": "page_png", "number": number, "turns": list(turns)})
+        return await self._workers.ask(content, {"call": "page_png", "number": number, "turns": list(turns)}, is_urgent=True)
 
     async def searchable_pdf(self, content: bytes, words: bytes, *, turns: Sequence[int] = ()) -> bytes:
         """Return a document as a PDF with its words in it; they and `turns` are of its reading."""
         job = {"call": "searchable_pdf", "words": base64.b64encode(words).decode(), "turns": list(turns)}
-        return await self._workers.ask(content, job)
+        return await self._workers.ask(content, job, is_urgent=True)
 
 
 def _engine() -> Engine:

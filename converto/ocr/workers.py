@@ -9,7 +9,7 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -17,6 +17,7 @@ from typing import Any, Self
 from converto.kernel.errors import WireError, from_wire
 from converto.ocr.answers import DONE, HEADER, UNDER_WAY
 from converto.ocr.refusals import ReaderStopped, TookTooLong
+from converto.ocr.turns import Turns
 
 _FOLDER_PREFIX = "converto-reading-"
 _LOCK = "lock"
@@ -109,7 +110,7 @@ class Workers:
     """At most `size` workers; `idle_s` after its last job a worker is ended."""
 
     def __init__(self, *, size: int, timeout_s: float, max_memory_bytes: int, idle_s: float = 20.0) -> None:
-        self._slots = asyncio.Semaphore(size)
+        self._turns = Turns(size)
         self._timeout_s = timeout_s
         self._max_memory_bytes = max_memory_bytes
         self._idle_s = idle_s
@@ -135,12 +136,20 @@ class Workers:
         """Give the numbers of the processes that run, working or idle."""
         return tuple(worker.pid for worker in (*self._idle, *self._working))
 
-    async def ask(self, content: bytes, job: dict[str, Any], pages_read: PagesRead | None = None) -> bytes:
+    async def ask(
+        self,
+        content: bytes,
+        job: dict[str, Any],
+        pages_read: PagesRead | None = None,
+        *,
+        company: Hashable = None,
+        is_urgent: bool = False,
+    ) -> bytes:
         """Return the answer to a job on a document. Raises what the job or `pages_read` raised, TookTooLong or ReaderStopped.
 
         A caller that gives up ends the worker that it waits for; the others go on.
         """
-        async with self._slots, self._worker() as (worker, folder):
+        async with self._turns.turn(company, is_urgent=is_urgent), self._worker() as (worker, folder):
             document = folder / "document"
             await asyncio.to_thread(document.write_bytes, content)
             try:

@@ -17,7 +17,6 @@ pytestmark = [pytest.mark.trials, pytest.mark.timeout(1800)]
 
 ANSWERED_S = 20.0
 AT_ONCE = 4
-BATCH = 40
 # what a server may hold more than before the first of them: caches of its libraries
 GROWTH_BYTES = 60_000_000
 # workers end 20 s after their last document
@@ -75,15 +74,12 @@ def test_no_upload_harms_the_server_whatever_it_is(program: Program, customer: C
 
 
 def _outcomes(customer: Customer, uploads: Sequence[Damaged | Malformed]) -> list[Outcome]:
-    found: list[Outcome] = []
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        for start in range(0, len(uploads), BATCH):
-            customer.renew()
-            found += pool.map(lambda upload: _outcome(customer, upload), uploads[start : start + BATCH])
-    return found
+        return list(pool.map(lambda upload: _outcome(customer, upload), uploads))
 
 
 def _outcome(customer: Customer, upload: Damaged | Malformed) -> Outcome:
+    customer.renew()
     begun = time.monotonic()
     answer = customer.upload(upload.filename, upload.content)
     answered_s = time.monotonic() - begun
