@@ -81,6 +81,12 @@ class Work:
     at_once: int = 0
     short_until: float = 0.0
     """Until when there are more requests than places: in any class, for all of them share one processor."""
+    clock: Callable[[], float] = monotonic
+
+    @property
+    def is_short(self) -> bool:
+        """Whether there were more requests than places a moment ago."""
+        return self.short_until > self.clock()
 
 
 class Lane:
@@ -226,7 +232,7 @@ class Admission:
     """The lanes of every class, and of those who wait for something to happen."""
 
     def __init__(self, *, most_waiting: int, clock: Callable[[], float] = monotonic) -> None:
-        self.work = Work()
+        self.work = Work(clock=clock)
         self.lanes = {name: Lane(bounds, self.work, clock=clock) for name, bounds in BOUNDS.items()}
         waiting = Bounds(least=most_waiting, start=most_waiting, most=most_waiting, line_s=0.0)
         self.waiting = Lane(waiting, Work(), clock=clock)

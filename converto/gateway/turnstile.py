@@ -31,26 +31,40 @@ class Turnstile:
     def __init__(self, routes: Routes, admission: Admission, figures: RequestFigures) -> None:
         self._routes = routes
         self._lanes = admission.lanes
+        self._work = admission.work
         self._figures = figures
         self._parts = _answer(Busy(retry_after_s=COME_BACK_S))
         self._untold: Counter[str] = Counter()
 
-    def refusal(self, method: str, path: str, headers: Sequence[tuple[bytes, bytes]]) -> tuple[bytes, bytes] | None:
-        """Return the head, open at its end, and the body that a request is turned away with; None where it may go further in.
+    @property
+    def is_shut(self) -> bool:
+        """Whether any class was full a moment ago: otherwise nobody need be looked at here."""
+        return self._work.is_short
 
-        One that brings an id of its own or comes from a page is refused further in, if at all: it has to be told more.
-        """
-        found = self._routes.find(method, path)
-        if found is None or found.access.waits or not found.access.is_counted:
-            return None
-        lane = self._lanes[found.access.admission]
-        if not lane.is_full or any(name in _SPECIAL for name, _ in headers):
-            lane.expect()
+    def refusal(self, method: str, path: str) -> tuple[bytes, bytes] | None:
+        """Return the head, open at its end, and the body that a request is turned away with; None where it may go further in."""
+        found = self._counted(method, path)
+        if found is None or not (lane := self._lanes[found.access.admission]).is_full:
             return None
         self._note(lane, method, found)
         head, before, after = self._parts
         request_id = b"%032x" % random.getrandbits(128)
         return head + request_id + b"\r\n", before + request_id + after
+
+    def expect(self, method: str, path: str) -> None:
+        """Count a request that goes further in."""
+        found = self._counted(method, path)
+        if found is not None:
+            self._lanes[found.access.admission].expect()
+
+    @staticmethod
+    def is_special(headers: Sequence[tuple[bytes, bytes]]) -> bool:
+        """Tell whether a request brings an id of its own or comes from a page: it is refused further in, for it has to be told more."""
+        return any(name in _SPECIAL for name, _ in headers)
+
+    def _counted(self, method: str, path: str) -> Found | None:
+        found = self._routes.find(method, path)
+        return None if found is None or found.access.waits or not found.access.is_counted else found
 
     def _note(self, lane: Lane, method: str, found: Found) -> None:
         """Count it, and tell of all of a second together: a line for each would cost more than the refusals."""

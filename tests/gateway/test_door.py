@@ -37,6 +37,9 @@ class Caller:
         told = [f"{line} HTTP/1.1", "host: edge.test", f"content-length: {len(body)}", *headers]
         self._writer.write("\r\n".join(told).encode() + b"\r\n\r\n" + body)
 
+    def write(self, told: bytes) -> None:
+        self._writer.write(told)
+
     async def answer(self) -> Answer:
         head = (await self._reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
         headers = dict(line.split(": ", 1) for line in head[1:-2])
@@ -101,6 +104,44 @@ async def test_the_body_of_what_is_refused_is_not_taken_for_a_request(app: FastA
     empty(lane)
     taken = await caller.ask("GET /things/7")
     assert (refused.status, taken.status, json.loads(taken.body)["thing_id"]) == (503, 200, 7)
+
+
+async def test_a_body_that_comes_after_the_refusal_is_not_taken_for_a_request(app: FastAPI, caller: Caller) -> None:
+    hidden = b"GET /things/8 HTTP/1.1\r\nhost: edge.test\r\n\r\n"
+    lane = fill(app)
+    caller.write(f"POST /things HTTP/1.1\r\nhost: edge.test\r\ncontent-length: {len(hidden)}\r\n\r\n".encode())
+    refused = await caller.answer()
+    caller.write(hidden)
+    asked = [await caller.ask("GET /things/7") for _ in range(3)]
+    empty(lane)
+    taken = await caller.ask("GET /things/7")
+    assert [answer.status for answer in (refused, *asked, taken)] == [503, 503, 503, 503, 200]
+    assert json.loads(taken.body)["thing_id"] == 7
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET /things/7 HTTP/1.1\r\nhost: edge.test\r\ntransfer-encoding : chunked\r\n\r\n",
+        b"GET /things/7 HTTP/1.1\r\nhost: edge.test\r\ncontent-length: 0\r\ncontent-length: 5\r\n\r\n",
+        b"GET /things/7 HTTP/1.1\r\nhost: edge.test\r\ncontent-length: +5\r\n\r\n",
+        b"GET /things/7 HTTP/1.1\r\nhost: edge.test\r\nx: a\0b\r\n\r\n",
+        b"GET /things/7 HTTP/1.1\r\nhost: edge.test\r\n: nothing\r\n\r\n",
+    ],
+    ids=["a blank before the colon", "two lengths", "a length with a sign", "a zero byte", "no name"],
+)
+async def test_what_is_no_request_is_never_taken_for_a_plain_one(app: FastAPI, caller: Caller, head: bytes) -> None:
+    fill(app)
+    assert (await caller.ask("GET /things/7")).status == 503
+    caller.write(head)
+    assert (await caller.answer()).status == 400
+    assert await caller.is_closed()
+
+
+async def test_two_requests_in_one_packet_get_two_refusals(app: FastAPI, caller: Caller) -> None:
+    fill(app)
+    caller.write(b"GET /things/7 HTTP/1.1\r\nhost: edge.test\r\n\r\n" * 3)
+    assert [(await caller.answer()).status for _ in range(3)] == [503, 503, 503]
 
 
 async def test_what_is_refused_behind_a_request_under_way_is_answered_after_it(app: FastAPI, caller: Caller) -> None:
