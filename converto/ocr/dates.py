@@ -43,6 +43,9 @@ _GUESSES = (
     re.compile(r"(?<!\d)(?P<day>[0-3]\d)[./\-,: ]{1,2}(?P<month>[01]\d)[./\-,: ]{1,2}(?P<year>20\d{2})(?!\d)"),
     re.compile(r"(?<!\d)(?P<day>[0-3]?\d)[./\-,:](?P<month>[01]?\d)[./\-,:](?P<year>(?:20)?\d{2})(?!\d)"),
     re.compile(r"(?<!\d)(?P<day>[0-3]\d)[/17|lI()](?P<month>[01]\d)[/17|lI()](?P<year>20\d{2})(?!\d)"),
+    # a year that runs into the time of day, and a mark that was not seen
+    re.compile(r"(?<!\d)(?P<day>[0-3]?\d)(?P<mark>[./-])(?P<month>[01]?\d)(?P=mark)(?P<year>20\d{2})(?=\d{1,2}:\d\d)"),
+    re.compile(r"(?<![\d./-])(?P<day>[0-3]\d) (?P<month>[01]\d)[./-](?P<year>[12]\d)(?![\d.,/:-])"),
     re.compile(r"(?<!\d)(?P<day>[0-3]\d)[17](?P<month>[01]\d)(?P<year>20\d{2})(?!\d)"),
     re.compile(r"(?<!\d)(?P<year>20\d{2})(?P<month>[01]\d)(?P<day>[0-3]\d)(?!\d)"),
     re.compile(r"(?<!\d)(?P<day>[0-3]\d)(?P<month>[01]\d)(?P<year>20\d{2})(?!\d)"),

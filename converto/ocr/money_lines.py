@@ -55,7 +55,7 @@ _VAT_HEADER = re.compile(
 # The head of a table of items may name the tax too.
 _ITEM_HEADER = re.compile(r"\b(tuote|maara|hinta|kpl|description|qty|quantity|item|price|artikel|antal|pris|menge|preis|tyo)\b")
 _STRONG = re.compile(
-    r"grand total|total (payable|due|to pay|rounded)|amount (payable|due|to pay)|amt (due|payable)|nett? (total|amt|amount)|rounded total"
+    r"grand total|total (payable|due|to pay|rounded)|amount (payable|due|to pay|to be paid)|amt (due|payable)|nett? (total|amt|amount)|rounded total"
     r"|final ?total|finaltotal|total (amount )?after|ttl a[tf][tf]|total aft"
     r"|maksettava|loppusumma|zu zahlen|zu bezahlen|att betala|gesamtbetrag"
     r"|gesamtsumme|endbetrag|rechnungsbetrag|balance due|jumlah (besar|bayaran"
@@ -63,7 +63,7 @@ _STRONG = re.compile(
     r"|bruttosumme|bruttobetrag|zahlbetrag|rechnungsbeitrag|total ttc|montant ttc|(?:total )?net a payer|due payable|total incl\b"
 )
 _PLAIN = re.compile(
-    r"\btotal\b|\byhteensa\b|\byht\b|\bsumma\b|\bsumme\b|\btotalt\b|\bjumlah\b"
+    r"^due\b|\btotal\b|\byhteensa\b|\byht\b|\bsumma\b|\bsumme\b|\btotalt\b|\bjumlah\b"
     r"|\bgesamt\b|\bttl\b|\btota\b|\bosto\b|\btotals\b|\btotal[a-z]{2,8}\b"
 )
 _WEAK = re.compile(r"\b(amount|amt|betrag|balance|nett?|maara|belopp)\b")

@@ -19,7 +19,7 @@ _OTHER_DATE = re.compile(
     r"return|before|from|period|kausi|print(ed)?|birth|refund|exchange)\b"
 )
 _DUE = re.compile(
-    r"\b(erapaiva\w*|erapvm|eraantyy|due date|due|payable by|forfallodag"
+    r"(?<!amount )(?<!change )(?<!balance )(?<!total )\b(erapaiva\w*|erapvm|eraantyy|due date|due|payable by|forfallodag"
     r"|forfallodatum|oss tillhanda|fallig\w*|zahlbar bis|maksettava viimeistaan)\b"
 )
 _RECEIPT_WORD = re.compile(

@@ -17,6 +17,7 @@ _PAID_BY_CARD = 1.5
 _PAID = 1.2
 _PAID_LESS_CHANGE = 2.5
 _SUM_WITH_TAX = 1.5
+_SUM_ROUNDED = 2.5
 _SUM_OF_VAT_TABLE = 2.0
 _SUM_OF_ITEMS = 1.0
 _LARGEST = 0.8
@@ -132,21 +133,25 @@ def _weigh_payments(money: Sequence[MoneyLine], candidates: dict[Decimal, TotalC
     paid = [row for row in money if row.label is Label.PAID]
     change = [abs(row.last) for row in money if row.label is Label.CHANGE]
     for row in paid:
-        if not change or ZERO in change or "cash" not in row.line.folded:
-            by_cash = "cash" in row.line.folded
+        by_cash = "cash" in row.line.folded
+        if not change or ZERO in change or not by_cash:
             candidates[row.last].add(_PAID if by_cash else _PAID_BY_CARD, "paid" if by_cash else "paid by card")
         for returned in change:
             kept = abs(row.last) - returned  # some tills print what was paid as taken away: -50.00
-            if kept in candidates and returned > ZERO:
+            if kept in candidates and (returned > ZERO or by_cash):
                 candidates[kept].add(_PAID_LESS_CHANGE, "paid less change")
 
 
 def _weigh_sums(money: Sequence[MoneyLine], candidates: dict[Decimal, TotalCandidate]) -> None:
     sums = [row.last for row in money if row.label in (Label.SUBTOTAL, Label.TOTAL)]
     taxes = [row.last for row in money if row.label is Label.TAX]
+    rounding = {row.last for row in money if row.label is Label.ROUNDING and ZERO < abs(row.last) <= _ROUNDING_UP_TO}
     for value in {first + second for first in sums for second in taxes if second > ZERO}:
         if value in candidates:
             candidates[value].add(_SUM_WITH_TAX, "net and tax")
+        for rounded in rounding:
+            if value + rounded in candidates:
+                candidates[value + rounded].add(_SUM_ROUNDED, "net, tax and rounding")
 
 
 def _weigh_rounding(money: Sequence[MoneyLine], candidates: dict[Decimal, TotalCandidate]) -> None:

@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 
 from converto.ocr.identifiers import find_business_ids
 from converto.ocr.money_lines import amounts_of
-from converto.ocr.words import Line
+from converto.ocr.vocabulary import fold
+from converto.ocr.words import Line, Word
 
 # Forms of companies: what ends a name.
 _FORM = re.compile(
-    r"\b(oyj?|o y|ab|abp|ky|tmi|osk|ry|gmbh|mbh|kg|ohg|e ?\. ?k|ag|ug|ltd|limited|llc|inc|plc|pte|as|a ?/ ?s|aps|kft|sarl|bv|s ?/ ?b"
+    r"\b(oyj?|o y|ab|abp|ky|tmi|osk|ry|gmbh|mbh|kg(?=\W*$)|ohg|e ?\. ?k|ag|ug|ltd|limited|llc|inc|plc|pte|as|a ?/ ?s|aps|kft|sarl|bv|s ?/ ?b"
     r"|s[do][nhwi]\.? ?\.? b[hi][do]?|sdn|s[do]n|bhd|enterprise|enterprises|company|corporation|corp|holdings?|co)\b"
 )
 # A form of its own may still follow these.
@@ -34,17 +35,17 @@ _NOT_A_NAME = re.compile(
     r"|kundenbeleg|seite|eur|vastaanottaja|toimitusosoite)\b|@|\. ?com|\. ?fi\b|\. ?my\b"
 )
 _ADDRESS = re.compile(
-    r"\b(jalan|jin|jln|jl|lot|lorong|taman|tmn|kampung|kg|seksyen|section|bandar|plaza"
+    r"^jin\b|\b(jalan|jln|jl|lot|lorong|taman|tmn|kampung|kg|seksyen|section|bandar|plaza"
     r"|level|floor|flr|ground|block|blok|blk|unit|wisma|menara|bangunan|building|mall|kawasan"
     r"|persiaran|batu|mukim|lebuh|pusat|selangor|kuala|lumpur|johor|melaka|penang|perak|sarawak"
     r"|sabah|pahang|kelantan|malaysia|petaling|shah alam|klang|street|road|avenue|ave|lane"
     r"|boulevard|drive|highway|square|katu|kuja|polku|tori|puistotie|bulevardi|gatan|vagen|str"
     r"|strasse|strabe|strafe|platz|weg|allee|damm|p ?\. ?o ?\. ?box|pl \d+|po box|autoroute|rue)\b"
     r"|(katu|tie|kuja|polku|kaari|tori|ranta|puisto|vagen|gatan|strasse|strabe|strafe|str"
-    r"|weg|platz|allee|damm|ring) ?\.? \d+|\b\d{5,6} [a-z]{3,}|^no ?\.? ?: ?\d|^no ?\.? ?\d"
+    r"|weg|platz|allee|damm|ring) ?\.? \d+|\b\d{5,6} ?[a-z]{4,}|\b\d{5,6} [a-z]{3}|^no ?\.? ?: ?\d|^no ?\.? ?\d"
 )
 _STREET_END = re.compile(r"(katu|tie|kuja|polku|kaari|tori|ranta|vagen|gatan|strasse|strabe|strafe|str|weg|platz|allee|damm) ?\.?$")
-_POSTCODE = re.compile(r"(?<!\d)\d{5}(?!\d)")
+_POSTCODE = re.compile(r"(?<!\w)\d{5}(?!\w)")
 _POSTCODE_AND_TOWN = re.compile(r"(?<!\d)\d{5} [a-z]{3}")
 _STREET = re.compile(r"[^\W\d_]{3,}.*\d")
 _CONTACT = re.compile(r",? *\b(?:puh|tel|fax|phone|gsm|tlf)\b.*$", re.IGNORECASE)
@@ -53,21 +54,36 @@ _NOT_AN_ADDRESS = re.compile(
 )
 _REGISTRATION = re.compile(
     r"\s*[(\[{<]?\s*(?:(?:co(?:mpany)?|reg(?:istration)?|roc|brn)\W*(?:no|reg"
-    r"|number)?\W*)?[(\[{<]?\s*[A-Z0-9]{0,2}\d{4,9} ?[-\u2013~.:]? ?[A-Z0-9]\s*[)\]}>]?\W*$",
+    r"|number)?\W*)?[(\[{<]?\s*[A-Z0-9]{0,2}\d{4,9} ?[-\u2013~.:\u00b7]? ?[A-Z0-9]\s*[)\]}>]?\W*$",
     re.IGNORECASE,
 )
 _EDGES = re.compile(r"^[^\w(&]+|[^\w).!&*]+$")
 _FINNISH_ID = re.compile(r"\s*\b(?:ALV REK\W*)?(?:Y\W{0,3}(?:tun\w*)?\W{0,3})?\d{6,7} ?- ?\d.*$", re.IGNORECASE)
 # SDN BHD as recognisers read it: SON BHD, SDN BID, Sdn. kbd.
-_MALAY_FORM = re.compile(r"\b[S5][DOE0][NHWI][.,]? ?(?!ltd|inc|oy|ab|co\b)(?:[BbEeHhkK8]\w{1,3}|a[ou])\.?$", re.IGNORECASE)
+_MALAY_FORM = re.compile(r"\b[S5][DOE0][NHWI][.,]? ?(?!ltd|inc|oy|ab|co\b)(?:[BbEeHhkK8]\w{1,3}|D[Hh][DdOo0]|a[ou])\.?$", re.IGNORECASE)
 _HEADING = re.compile(r"(?<=\w)\s+(?:lasku|invoice|faktura|rechnung|kuitti|kvitto|receipt)\b.*$", re.IGNORECASE)
 _AFTER_FORM = re.compile(
     r"(?<=\b(?:bhd|S/B|oyj|Ltd|mbH))[.,]?\s+\W*(?=[^\s]*\d|co\b|no\b|ca\b|reg).*$|(?<=\bbhd)\W+\w{1,2}\W*$", re.IGNORECASE
 )
 _STROKE = re.compile(r"(?<=[A-Z])[!|](?=[A-Z])")
+# WorId: a capital I among small letters is an l.
+_CAPITAL_I = re.compile(r"(?<=[a-z])I(?=[a-z])")
+# S/B, the short form of a Malaysian company, as recognisers read it.
+_SHORT_FORM = re.compile(r"(?<=\w )[S5$]\s?[/I|]\s?[BD8]$")
+_REGISTERED = re.compile(r"[(\[{<] ?(?:[^\W\d_]{2,}\W+)*[A-Z0-9]{0,2}\d{4,9} ?[-\u2013~.:\u00b7]? ?[A-Z0-9]? ?[)\]}>]?\W*$", re.IGNORECASE)
+# What a business calls itself; words long enough that one with a single wrong letter is a misreading of it.
+_TRADES = frozenset(
+    """
+    restaurant restoran ravintola kahvila perniagaan syarikat trading hardware stationery stationers pharmacy apteekki bakery bakeries
+    supermarket hypermarket marketing services station bookstore gallery centre center confectionery clinic electrical petrol industries
+    international resources ventures venture enterprise enterprises company corporation holdings kitchen timber furniture electronics
+    """.split()
+)
+_TRADE_WORD = re.compile(r"[^\W\d_]{6,}")
 _SURE_LETTERS = 3
 _SPECK_LETTERS = 2
 _SURE_SPECK = 0.85
+_SPECK = 0.4
 _HEAD_LINES = 14
 _COMPLETE_NAME_WORDS = 2
 
@@ -87,6 +103,7 @@ def find_vendor(lines: Sequence[Line]) -> Name | None:
     if not head:
         return None
     height = sorted(line.height for line in lines)[len(lines) // 2]
+    head = [_without_edges(line) for line in head]
     scored = [(_name_score(line, at, height, head), at) for at, line in enumerate(head)]
     best, at = max(scored, key=lambda pair: (pair[0], -pair[1]))
     if best <= 0:
@@ -99,6 +116,21 @@ def find_vendor(lines: Sequence[Line]) -> Name | None:
     # One letter wrong makes the name wrong: the least sure word counts beside the average.
     letters = min(words) * sum(words) / len(words)
     return Name(value, names, round(min(0.95, 0.1 + 0.05 * min(7.0, best) + 0.5 * letters), 3))
+
+
+def _without_edges(line: Line) -> Line:
+    """Return a line without the specks at its ends: signs, and a letter or two that the recogniser hardly believes in."""
+    words = list(line.words)
+    while len(words) > 1 and _is_speck(words[0]):
+        del words[0]
+    while len(words) > 1 and _is_speck(words[-1]):
+        del words[-1]
+    return replace(line, words=tuple(words))
+
+
+def _is_speck(word: Word) -> bool:
+    signs = sum(char.isalnum() for char in word.text)
+    return word.text != "&" and (not signs or (signs <= _SPECK_LETTERS and word.confidence < _SPECK))
 
 
 def _without_speck(line: Line) -> Line:
@@ -119,7 +151,21 @@ def clean_name(text: str) -> str:
         if not re.search(r"\bsdn\.? ?bhd\b", text, re.IGNORECASE)
         else text
     )
-    return _STROKE.sub("I", text).strip(" ,;:-")
+    text = _SHORT_FORM.sub("S/B", _CAPITAL_I.sub("l", _STROKE.sub("I", text))).strip(" ,;:-")
+    text = _TRADE_WORD.sub(_mended_trade, text)
+    return text.removeprefix("(") if ")" not in text else text
+
+
+def _mended_trade(match: re.Match[str]) -> str:
+    """Return a word as the name of a trade that it is one letter off, in its own case."""
+    word = match[0]
+    small = fold(word)
+    if small in _TRADES or len(small) != len(word):
+        return word
+    for trade in _TRADES:
+        if len(trade) == len(small) and sum(one != other for one, other in zip(trade, small, strict=True)) == 1:
+            return trade.upper() if word.isupper() else trade.title() if word[0].isupper() else trade
+    return word
 
 
 def _name_score(line: Line, at: int, height: float, head: Sequence[Line]) -> float:
@@ -133,6 +179,8 @@ def _name_score(line: Line, at: int, height: float, head: Sequence[Line]) -> flo
     score += 0.8 if _BUSINESS.search(folded) else 0.0
     score += 0.8 if line.height > 1.25 * height else 0.0
     score += 0.5 if line.text.isupper() and letters > 5 else 0.0
+    # A company's register number stands behind its name, or alone below it.
+    score += 1.2 if _is_registered(line, head[at + 1] if at + 1 < len(head) else None) else 0.0
     # The company behind a shop, with its business id, stands below the shop's own name.
     score -= 4.5 if at and find_business_ids(line.text) else 0.0
     score -= 3.5 if _NOT_A_NAME.search(folded) else 0.0
@@ -141,6 +189,12 @@ def _name_score(line: Line, at: int, height: float, head: Sequence[Line]) -> flo
     # A name that follows the address is the buyer's.
     score -= 3.0 if any(_POSTCODE.search(before.text) for before in head[:at]) else 0.0
     return score
+
+
+def _is_registered(line: Line, below: Line | None) -> bool:
+    if _REGISTERED.search(line.text):
+        return bool(re.search(r"[^\W\d_]{3}", _REGISTERED.sub("", line.text)))
+    return below is not None and _REGISTERED.match(below.text) is not None
 
 
 def _continued(head: Sequence[Line], at: int) -> tuple[Line, ...]:
