@@ -45,7 +45,7 @@ class Tesseract:
     @property
     def version(self) -> str:
         """Give the version of Tesseract."""
-        return tesseract.version()
+        return tesseract.reading_version()
 
     def read(self, picture: Picture, *, page: int) -> tuple[Line, ...]:
         """See `Engine.read`."""

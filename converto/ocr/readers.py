@@ -9,7 +9,7 @@ from typing import Self
 from uuid import UUID
 
 from converto import __version__
-from converto.ocr import engines, tesseract
+from converto.ocr import engines, tesseract, tesseract_library
 from converto.ocr.document import EngineChoice, Kind, Reading
 from converto.ocr.media import Inspected, inspect
 from converto.ocr.refusals import EngineMissing, ReaderMissing
@@ -65,7 +65,7 @@ class Readers:
 
     def reads_as(self, kind: Kind, engine: EngineChoice) -> str:
         """Return what a reading depends on beside the document, its languages and the day: another version may read better."""
-        versions = (__version__, self._engine.version, engines.accurate_version())
+        versions = (__version__, self._engine.version, tesseract_library.package_version(), engines.accurate_version())
         return "|".join((kind.value, engine.value, *versions))
 
     async def inspect(self, content: bytes) -> Inspected:

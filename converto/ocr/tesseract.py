@@ -1,12 +1,14 @@
-"""Tesseract, through pytesseract: words with their places and confidences."""
+"""Tesseract: words with their places and confidences. By tesserocr where that is installed, else by its command, through pytesseract."""
 
 import os
 import re
+import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 
 from converto.kernel.unloaded import unloaded
+from converto.ocr import tesseract_library
 from converto.ocr.pages import Picture
 from converto.ocr.refusals import ReaderFailed, ReaderMissing, UnknownLanguage
 from converto.ocr.words import Line, Word, is_noise
@@ -18,6 +20,7 @@ with unloaded("numpy"):  # which it takes where it finds it, to tell arrays from
 # receipts: 6 finds more totals and dates.
 PAGE_SEGMENTATION = 6
 _LANGUAGE = re.compile(r"[a-z]{3}(?:_[a-z]+)?", re.IGNORECASE)
+_LANGUAGES_IN = re.compile(r'languages in "(?P<folder>[^"]+)"')
 _WORD_LEVEL = 5
 _FIELDS = 12
 _SURE_TURN = 1.0
@@ -34,8 +37,18 @@ def installed_languages() -> tuple[str, ...]:
 
 
 @cache
+def tessdata() -> str:
+    """Return the folder with Tesseract's languages; empty where it cannot be told."""
+    told = subprocess.run(
+        [pytesseract.pytesseract.tesseract_cmd, "--list-langs"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
+    folder = _LANGUAGES_IN.search(told.stdout)
+    return folder["folder"] if folder is not None else ""
+
+
+@cache
 def version() -> str:
-    """Return the version of Tesseract. Raises ReaderMissing."""
+    """Return the version of Tesseract's command. Raises ReaderMissing."""
     try:
         return str(pytesseract.get_tesseract_version())
     except (OSError, SystemExit) as error:
@@ -53,6 +66,12 @@ def check_languages(languages: Sequence[str]) -> tuple[str, ...]:
 
 def read_picture(picture: Picture, *, languages: Sequence[str], page: int, timeout_s: float) -> tuple[Line, ...]:
     """Return the lines on a picture; places are in shares of it. Raises ReaderFailed, ReaderMissing."""
+    size = (picture.width, picture.height)
+    if is_in_process():
+        table = tesseract_library.table(
+            picture, languages=languages, tessdata=tessdata(), segmentation=PAGE_SEGMENTATION, timeout_s=timeout_s
+        )
+        return parse_table(table, size=size, page=page)
     # Without the second try on white-on-black letters a page takes a fourteenth less time, and real receipts read the same.
     config = f"--psm {PAGE_SEGMENTATION} -c tessedit_do_invert=0 -c tessedit_create_tsv=1"
     with _running():
@@ -60,7 +79,17 @@ def read_picture(picture: Picture, *, languages: Sequence[str], page: int, timeo
         table = pytesseract.image_to_data(
             str(picture.path), lang="+".join(languages), config=config, timeout=timeout_s, output_type=pytesseract.Output.STRING
         )
-    return parse_table(table, size=(picture.width, picture.height), page=page)
+    return parse_table(table, size=size, page=page)
+
+
+def is_in_process() -> bool:
+    """Tell whether pages are read within this process."""
+    return tesseract_library.is_installed() and bool(tessdata())
+
+
+def reading_version() -> str:
+    """Return the version of the Tesseract that reads pages. Raises ReaderMissing."""
+    return tesseract_library.version() if is_in_process() else version()
 
 
 def quarter_turns(picture: Picture, *, timeout_s: float) -> int:
@@ -89,7 +118,7 @@ def parse_table(table: str, *, size: tuple[int, int], page: int) -> tuple[Line, 
     """Return the lines of Tesseract's table of words; lines that hold only specks are left out."""
     width, height = size
     rows: dict[tuple[str, str, str], list[Word]] = {}
-    for row in table.splitlines()[1:]:
+    for row in table.splitlines():
         cells = row.split("\t")
         if len(cells) < _FIELDS or cells[0] != str(_WORD_LEVEL) or not cells[11].strip():
             continue
