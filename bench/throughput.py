@@ -6,7 +6,6 @@ Both read as many pictures at once as there are cores, with one thread each, in 
 import argparse
 import os
 import resource
-import shutil
 import statistics
 import subprocess
 import sys
@@ -59,7 +58,6 @@ def main() -> None:
             for costs, way, processor_s in turns if number % 2 else reversed(turns):
                 costs.append(_cost(way, processor_s))
     _print(bare, ours, pictures=len(files))
-    print(f"readings a picture {_readings(files, languages=told.languages) / len(files):6.2f}   of the product; of the command: 1")
 
 
 def _print(bare: Sequence[Cost], ours: Sequence[Cost], *, pictures: int) -> None:
@@ -115,19 +113,6 @@ def _through_product(files: Sequence[Path], customer: Customer, *, languages: st
         states = list(pool.map(read, files))
     if states.count("completed") != len(files):
         sys.exit(f"The product read {states.count('completed')} of {len(files)} pictures.")
-
-
-def _readings(files: Sequence[Path], *, languages: str) -> int:
-    """Count how often the product runs Tesseract on these pictures: a program of that name stands before the real one."""
-    real = shutil.which("tesseract")
-    with tempfile.TemporaryDirectory(prefix="converto-bench-") as folder:
-        calls, counter = Path(folder) / "calls", Path(folder) / "tesseract"
-        counter.write_text(f'#!/bin/sh\ncase "$*" in *tsv*|*osd*|*"psm 0"*) echo "$*" >> {calls} ;; esac\nexec {real} "$@"\n')
-        counter.chmod(0o755)
-        environment = {**ENVIRONMENT, "PATH": f"{folder}:{os.environ['PATH']}"}
-        command = [sys.executable, "-m", "converto", "scan", "--json", "--languages", languages, *map(str, files)]
-        subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
-        return len(calls.read_text().splitlines())
 
 
 if __name__ == "__main__":

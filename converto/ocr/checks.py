@@ -34,7 +34,7 @@ def find_findings(fields: Fields, seen: Evidence) -> tuple[Finding, ...]:
     """Return the findings of one document."""
     if seen.kind is Kind.TEXT:
         return tuple(_missing(seen))
-    return (*_missing(seen), *_sums(fields, seen), *_seller(fields, seen), *_dates(fields, seen), *_doubts(fields, seen))
+    return (*_missing(seen), *_sums(fields, seen), *_seller(fields, seen), *_dates(fields, seen), *_doubts(fields, seen), *unsure(fields))
 
 
 def _missing(seen: Evidence) -> Iterator[Finding]:
@@ -118,12 +118,16 @@ def _doubts(fields: Fields, seen: Evidence) -> Iterator[Finding]:
         yield _finding(
             "total_derived", "info", "total", "The total itself could not be read; it is what was paid less what was given back."
         )
+    if fields.currency is None and fields.total is not None:
+        yield _finding("currency_missing", "info", "currency", "No currency is printed.")
+
+
+def unsure(fields: Fields) -> Iterator[Finding]:
+    """Yield which of the main fields are more likely wrong than right."""
     for name in ("total", "date"):
         found = getattr(fields, name)
         if found is not None and found.confidence < _UNSURE:
             yield _finding("unsure", "info", name, f"The {name} is not sure; compare it with the picture.")
-    if fields.currency is None and fields.total is not None:
-        yield _finding("currency_missing", "info", "currency", "No currency is printed.")
 
 
 def _finding(code: str, severity: str, field: str | None, detail: str) -> Finding:

@@ -55,7 +55,8 @@ _VAT_HEADER = re.compile(
 # The head of a table of items may name the tax too.
 _ITEM_HEADER = re.compile(r"\b(tuote|maara|hinta|kpl|description|qty|quantity|item|price|artikel|antal|pris|menge|preis|tyo)\b")
 _STRONG = re.compile(
-    r"grand total|total (payable|due|to pay|rounded)|amount (payable|due|to pay|to be paid)|amt (due|payable)|nett? (total|amt|amount)|rounded total"
+    r"grand total|total (payable|due|to pay|rounded)|amount (payable|due|to pay|to be paid)|amt (due|payable)|nett? (total|amt|amount)"
+    r"|rounded total"
     r"|final ?total|finaltotal|total (amount )?after|ttl a[tf][tf]|total aft"
     r"|maksettava|loppusumma|zu zahlen|zu bezahlen|att betala|gesamtbetrag"
     r"|gesamtsumme|endbetrag|rechnungsbetrag|balance due|jumlah (besar|bayaran"
@@ -79,7 +80,7 @@ _ASIDE = re.compile(
     r"\bsaving|\bsaved\b|\bsave\b|\bpoints?\b|\bbonus|\bsaast|\bgespart|\bersparnis"
     r"|\bloyalty|\bkirjattu|\bsaldo\b|\bprev|\bdeposit paid|\bdonation|\bpayback"
     r"|\bgesamtbetrag der (?:zu|ab)schlage|\bau capital|\bstammkapital|\bosakepaaoma|\banzahlung|\bacompte"
-    r"|\bvoucher value|\bvalued|\bcredit limit|\boutstanding"
+    r"|\bvoucher value|\bvalued|\bcredit limit|\boutstanding|\bausstehend"
 )
 _DISCOUNT = re.compile(r"\bdisc|\balennus|\brabatt|\bale\b|\bnachlass|\bplussa|\bs ?- ?etu|\bkampanja")
 _ROUNDING = re.compile(r"\bround|\brnd|\broud|\bpyoristys|\bavrundning|\brundung|\bbundaran|\brounaing|\badj\b|\badjustment\b")

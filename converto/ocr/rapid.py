@@ -3,6 +3,7 @@
 import math
 import statistics
 import tempfile
+from collections.abc import Sequence
 from functools import cache
 from importlib.metadata import version as installed_version
 from importlib.resources import files
@@ -30,6 +31,8 @@ _SURE_LINE = 0.5
 # A line is written upwards or downwards when it is so much higher than wide, and higher than the others.
 _UPRIGHT_RATIO = 1.5
 _UPRIGHT_LINES = 2.0
+_LONG_LINE_RATIO = 4.0
+_LONG_LINES = 3
 
 
 class RapidOcr:
@@ -46,14 +49,14 @@ class RapidOcr:
         """Return the lines on a picture; places are in shares of it. Raises ReaderFailed, EngineMissing, MemoryError."""
         pixels = _pixels(picture)
         try:
-            words = _read(_models(), pixels)
+            words, slope = _read(_models(), pixels)
         except (EngineMissing, MemoryError):
             raise
         except Exception as error:  # three libraries raise classes of their own
             if "alloc" in str(error):
                 raise MemoryError from error
             raise ReaderFailed(reason=type(error).__name__) from error
-        return tuple(line for line in lines_by_place(words, page=page) if not is_noise(line.words))
+        return tuple(line for line in lines_by_place(words, page=page, slope=slope) if not is_noise(line.words))
 
 
 def _pixels(picture: Picture) -> Any:
@@ -113,10 +116,11 @@ def _shipped(task: str) -> str:
     return str(files("rapidocr").joinpath("models", found[-1]))
 
 
-def _read(rapid: Any, pixels: Any) -> list[Word]:
+def _read(rapid: Any, pixels: Any) -> tuple[list[Word], float]:
+    """Return the words on a picture, and by how much its lines fall to the right."""
     boxes = _lines(rapid, pixels)
     if not boxes:
-        return []
+        return [], 0.0
     usual = statistics.median(_sides(box)[1] for box in boxes)
     upright = [_stands(box, usual) for box in boxes]
     crops = [_cut_out(pixels, box, stands=stands) for box, stands in zip(boxes, upright, strict=True)]
@@ -130,7 +134,7 @@ def _read(rapid: Any, pixels: Any) -> list[Word]:
                 words.append(
                     Word(piece.text, left / width, top / height, (right - left) / width, (bottom - top) / height, piece.confidence)
                 )
-    return words
+    return words, _slope([box for box, stands in zip(boxes, upright, strict=True) if not stands]) * width / height
 
 
 def _lines(rapid: Any, pixels: Any) -> list[Any]:
@@ -148,6 +152,12 @@ def _sought(rapid: Any, pixels: Any, scale: float) -> list[Any]:
     rapid.text_det.limit_side_len = round(max(pixels.shape[:2]) * scale)
     boxes = rapid.text_det(pixels).boxes
     return [] if boxes is None else list(boxes)
+
+
+def _slope(boxes: Sequence[Any]) -> float:
+    """Return by how much most lines fall to the right, in pixels by pixels; short ones do not tell."""
+    long = [box for box in boxes if _sides(box)[0] > _LONG_LINE_RATIO * _sides(box)[1]]
+    return float(statistics.median((box[1][1] - box[0][1]) / (box[1][0] - box[0][0]) for box in long)) if len(long) >= _LONG_LINES else 0.0
 
 
 def _sides(box: Any) -> tuple[float, float]:

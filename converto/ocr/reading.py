@@ -7,6 +7,7 @@ from pathlib import Path
 
 from converto.ocr import tesseract
 from converto.ocr.answer_keys.applied import with_answer_keys
+from converto.ocr.calibration import calibrated
 from converto.ocr.cascade import Cascade
 from converto.ocr.document import EngineChoice, Kind, Reading
 from converto.ocr.keys_on_pages import keys_on_pages
@@ -17,7 +18,7 @@ from converto.ocr.searchable import words_of
 from converto.ocr.timings import Timings
 
 
-def read(
+def read(  # noqa: PLR0913 - each is a wish of its own
     content: bytes,
     *,
     languages: Sequence[str],
@@ -27,8 +28,11 @@ def read(
     max_bytes: int = MAX_BYTES,
     max_pages: int = MAX_PAGES,
     page_read: Callable[[int], None] = lambda _: None,
+    is_calibrated: bool = True,
 ) -> Reading:
     """Return what a document says, and call `page_read` with how many pages are done after each.
+
+    Without `is_calibrated` confidences are as the rules give them, for whoever measures what they mean.
 
     Raises what `refusals` lists; each says what is wrong with the document and how to mend it.
     """
@@ -44,6 +48,9 @@ def read(
             with timings.step("answer_keys"):
                 keys = keys_on_pages(pages, understood.pages)
             extracted = with_answer_keys(extracted, keys, understood.pages, kind=kind, today=today)
+        if is_calibrated:
+            lines = [line for page in understood.pages for line in page.lines]
+            extracted = calibrated(extracted, [use.name for use in understood.engines], lines)
     return Reading(
         kind=extracted.kind,
         engine=understood.engine,

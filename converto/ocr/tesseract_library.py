@@ -42,7 +42,7 @@ def table(picture: Picture, *, languages: Sequence[str], tessdata: str, segmenta
             raise ReaderFailed(reason="it took too long")
         found: str = reader.GetTSVText(0)
         reader.Clear()
-    except RuntimeError as error:
+    except (RuntimeError, ValueError, OSError, SyntaxError) as error:  # it asks Pillow where it cannot open a file itself
         raise ReaderFailed(reason=type(error).__name__) from error
     return found
 

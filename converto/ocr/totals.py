@@ -1,5 +1,6 @@
 """The total of a document: every amount is a candidate, and labels, payments and arithmetic speak for or against it."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -10,6 +11,9 @@ from converto.ocr.money_lines import Label, MoneyLine
 from converto.ocr.words import Line
 
 ZERO = Decimal("0.00")
+_DEBT = re.compile(
+    r"\bausstehend|\boutstanding|\bprev(?:ious)? (?:balance|amount|bill)|\bbalance b ?/ ?f\b|\bedellinen saldo|\bavoin saldo"
+)
 # How much each kind of evidence weighs, in the unit of a plainly labelled total (3). Set on real receipts.
 _SAME_TOTAL_AGAIN = 0.5
 _LAST_TOTAL = 0.8
@@ -23,6 +27,7 @@ _SUM_OF_ITEMS = 1.0
 _LARGEST = 0.8
 _GUESSED = -1.0
 _AFTER_ROUNDING = 2.2
+_WITHOUT_DEBT = 2.5
 _ROUNDING_STATED = 1.5
 _CLEAR_WORD = 1.0
 _LESS_THAN_AN_ITEM = -2.5
@@ -73,6 +78,7 @@ def total_candidates(
     _weigh_payments(money, candidates)
     _weigh_sums(money, candidates)
     _weigh_rounding(money, candidates)
+    _weigh_debts(money, candidates)
     for value in vat_sums:
         if value in candidates:
             candidates[value].add(_SUM_OF_VAT_TABLE, "sum of the VAT table")
@@ -165,6 +171,17 @@ def _weigh_rounding(money: Sequence[MoneyLine], candidates: dict[Decimal, TotalC
                 candidates[after.last].add(_AFTER_ROUNDING, "rounded")
                 if apart in rounding:
                     candidates[after.last].add(_ROUNDING_STATED, "rounding stated")
+
+
+def _weigh_debts(money: Sequence[MoneyLine], candidates: dict[Decimal, TotalCandidate]) -> None:
+    """Prefer what a document charges to what is to be paid with an earlier debt: the debt stands on a document of its own."""
+    debts = {row.last for row in money if row.label is Label.ASIDE and _DEBT.search(row.line.folded)}
+    charged = {row.last for row in money if row.label in (Label.TOTAL, Label.SUBTOTAL, Label.TAX)}
+    for payable in list(candidates.values()):
+        for debt in debts:
+            if debt > ZERO and payable.value - debt in charged and payable.value - debt in candidates:
+                candidates[payable.value - debt].add(_WITHOUT_DEBT, "without an earlier debt")
+                payable.add(-_WITHOUT_DEBT, "with an earlier debt")
 
 
 def _weigh_size(money: Sequence[MoneyLine], candidates: dict[Decimal, TotalCandidate]) -> None:

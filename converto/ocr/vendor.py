@@ -11,8 +11,8 @@ from converto.ocr.words import Line, Word
 
 # Forms of companies: what ends a name.
 _FORM = re.compile(
-    r"\b(oyj?|o y|ab|abp|ky|tmi|osk|ry|gmbh|mbh|kg(?=\W*$)|ohg|e ?\. ?k|ag|ug|ltd|limited|llc|inc|plc|pte|as|a ?/ ?s|aps|kft|sarl|bv|s ?/ ?b"
-    r"|s[do][nhwi]\.? ?\.? b[hi][do]?|sdn|s[do]n|bhd|enterprise|enterprises|company|corporation|corp|holdings?|co)\b"
+    r"\b(oyj?|o y|ab|abp|ky|tmi|osk|ry|gmbh|mbh|kg(?=\W*$)|ohg|e ?\. ?k|ag|ug|ltd|limited|llc|inc|plc|pte|as|a ?/ ?s|aps|kft|sarl|bv"
+    r"|s ?/ ?b|s[do][nhwi]\.? ?\.? b[hi][do]?|sdn|s[do]n|bhd|enterprise|enterprises|company|corporation|corp|holdings?|co)\b"
 )
 # A form of its own may still follow these.
 _WORDY_FORM = re.compile(r"enterprises?|company|corporation|holdings?|co")
@@ -73,12 +73,15 @@ _SHORT_FORM = re.compile(r"(?<=\w )[S5$]\s?[/I|]\s?[BD8]$")
 _REGISTERED = re.compile(r"[(\[{<] ?(?:[^\W\d_]{2,}\W+)*[A-Z0-9]{0,2}\d{4,9} ?[-\u2013~.:\u00b7]? ?[A-Z0-9]? ?[)\]}>]?\W*$", re.IGNORECASE)
 # What a business calls itself; words long enough that one with a single wrong letter is a misreading of it.
 _TRADES = frozenset(
-    """
-    restaurant restoran ravintola kahvila perniagaan syarikat trading hardware stationery stationers pharmacy apteekki bakery bakeries
-    supermarket hypermarket marketing services station bookstore gallery centre center confectionery clinic electrical petrol industries
-    international resources ventures venture enterprise enterprises company corporation holdings kitchen timber furniture electronics
-    """.split()
-)
+    (
+        "restaurant", "restoran", "ravintola", "kahvila", "perniagaan", "syarikat", "trading", "hardware", "stationery", "stationers",
+        "pharmacy", "apteekki", "bakery", "bakeries", "supermarket", "hypermarket", "marketing", "services", "station", "bookstore",
+        "gallery", "centre", "center", "confectionery", "clinic", "electrical", "petrol", "industries", "international", "resources",
+        "ventures", "venture", "enterprise", "enterprises", "company", "corporation", "holdings", "kitchen", "timber", "furniture",
+        "electronics",
+    )
+)  # fmt: skip
+_CAFE = re.compile(r"\b([Cc]af)6\b")
 _TRADE_WORD = re.compile(r"[^\W\d_]{6,}")
 _SURE_LETTERS = 3
 _SPECK_LETTERS = 2
@@ -152,7 +155,7 @@ def clean_name(text: str) -> str:
         else text
     )
     text = _SHORT_FORM.sub("S/B", _CAPITAL_I.sub("l", _STROKE.sub("I", text))).strip(" ,;:-")
-    text = _TRADE_WORD.sub(_mended_trade, text)
+    text = _CAFE.sub("\\1é", _TRADE_WORD.sub(_mended_trade, text))
     return text.removeprefix("(") if ")" not in text else text
 
 

@@ -149,12 +149,14 @@ def is_noise(words: Iterable[Word]) -> bool:
     return not any(_NOISE.sub("", word.text) for word in words)
 
 
-def lines_by_place(words: Sequence[Word], *, page: int) -> tuple[Line, ...]:
-    """Group words into lines by where they stand: a word joins the line whose middle runs through it."""
+def lines_by_place(words: Sequence[Word], *, page: int, slope: float = 0.0) -> tuple[Line, ...]:
+    """Group words into lines by where they stand: a word joins the line whose middle runs through it.
+
+    `slope` is by how much lines fall to the right, in shares of the page's height by shares of its width.
+    """
     rows: list[list[Word]] = []
-    for word in sorted(words, key=lambda word: (word.y + word.height / 2, word.x)):
-        middle = word.y + word.height / 2
-        row = next((row for row in reversed(rows[-4:]) if _meets(row, word, middle)), None)
+    for word in sorted(words, key=lambda word: (_middle(word, slope), word.x)):
+        row = next((row for row in reversed(rows[-4:]) if _meets(row, word, slope)), None)
         if row is None:
             rows.append([word])
         else:
@@ -162,9 +164,14 @@ def lines_by_place(words: Sequence[Word], *, page: int) -> tuple[Line, ...]:
     return tuple(Line(tuple(sorted(row, key=lambda word: word.x)), page) for row in rows)
 
 
-def _meets(row: Sequence[Word], word: Word, middle: float) -> bool:
+def _middle(word: Word, slope: float) -> float:
+    """Return how high a word would stand at the left edge, were its line to begin there."""
+    return word.y + word.height / 2 - slope * (word.x + word.width / 2)
+
+
+def _meets(row: Sequence[Word], word: Word, slope: float) -> bool:
     # The last word of a row tells its height best: a row may climb a little across a skewed page.
     nearest = min(row, key=lambda other: abs(other.x - word.x))
-    other_middle = nearest.y + nearest.height / 2
+    apart = abs(_middle(word, slope) - _middle(nearest, slope))
     overlaps = any(other.x < word.right - word.letter_width / 2 and word.x < other.right - other.letter_width / 2 for other in row)
-    return not overlaps and abs(middle - other_middle) < 0.45 * min(word.height, nearest.height)
+    return not overlaps and apart < 0.45 * min(word.height, nearest.height)

@@ -10,6 +10,7 @@ from stdnum import iban
 from stdnum.fi import alv, ytunnus
 
 from samples.companies import reference_number
+from samples.degraded import KINDS, degraded
 from samples.generate import documents, generate, main, truth
 from samples.letter import bank_barcode
 from samples.paper import font
@@ -134,3 +135,19 @@ def test_committed_files_are_those_told_and_small() -> None:
 def test_wrong_usage_ends_with_2(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 2
     assert "OUT_DIR" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_page_is_made_worse_and_the_same_way_each_time(kind: str) -> None:
+    with Image.open(COMMITTED / "01-grocery.png") as opened:
+        page = opened.convert("L")
+
+    worse = degraded(page, kind, seed="one")
+
+    assert worse.tobytes() == degraded(page, kind, seed="one").tobytes()
+    assert worse.tobytes() != page.tobytes()
+
+
+def test_only_what_is_known_is_done_to_a_page() -> None:
+    with pytest.raises(ValueError, match="crumpled"):
+        degraded(Image.new("L", (9, 9)), "crumpled", seed="one")
