@@ -91,7 +91,7 @@ async def submit(
     ocr: TheOcr,
     actor: CurrentActor,
     request: Request,
-    file: Annotated[UploadFile, File(description="JPEG, PNG, WebP, TIFF, or PDF.")],
+    file: Annotated[UploadFile, File(description="JPEG, PNG, WebP, TIFF, HEIC, or PDF.")],
     *,
     wishes: Annotated[Wishes, Depends(wishes_of_form)],
     prefer: Annotated[str, Header(max_length=200, description="wait=30: answer once it is read, or after so many seconds.")] = "",

@@ -92,8 +92,7 @@ class Batching:
         async with self._intake.database.writing() as session:
             if not await Batches(session).add(batch):
                 return False
-            for row in rows:
-                await self._intake.keep(session, row)
+            await self._intake.keep_all(session, rows)
         return True
 
 

@@ -5,7 +5,7 @@ import hashlib
 from collections.abc import Sequence
 from uuid import UUID
 
-from converto.events.outbox import publish
+from converto.events.outbox import publish, publish_all
 from converto.kernel.actor import Actor
 from converto.kernel.blobs import BlobStore
 from converto.kernel.clock import new_id, now
@@ -17,6 +17,9 @@ from converto.ocr.models import ScanRow
 from converto.ocr.readers import Readers
 from converto.ocr.repository import Scans, Search
 from converto.ocr.settings import OcrSettings
+
+KEPT_AT_ONCE = 100
+"""So many rows go to the database with one statement."""
 
 
 class Intake:
@@ -70,6 +73,20 @@ class Intake:
         await Search(session).take_in(row)
         await publish(session, requested, priority=priority)
         return True
+
+    async def keep_all(self, session: Transaction, rows: Sequence[ScanRow]) -> None:
+        """Keep scans without idempotency keys of one company, and have them read: in a few statements, for others wait to write."""
+        scans, firsts = Scans(session), dict[str, UUID]()
+        for at in range(0, len(rows), KEPT_AT_ONCE):
+            some = rows[at : at + KEPT_AT_ONCE]
+            requests = [ScanRequested(tenant_id=row.tenant_id, scan_id=row.id) for row in some]
+            firsts = {**await scans.firsts_with_contents(some[0].tenant_id, {row.sha256 for row in some}), **firsts}
+            for row, requested in zip(some, requests, strict=True):
+                row.job_id, row.duplicate_of = requested.id, firsts.get(row.sha256)
+                firsts.setdefault(row.sha256, row.id)
+            await scans.add_all(some)
+            await Search(session).take_in_new(some)
+            await publish_all(session, requests)
 
     async def forget(self, row: ScanRow) -> None:
         """Remove the document of a scan that is not kept after all."""

@@ -1,11 +1,11 @@
 """All SQL of the reader."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Select, and_, cast, column, delete, false, func, literal, or_, select, table, text, update
+from sqlalchemy import BigInteger, Select, and_, cast, column, delete, false, func, insert, literal, or_, select, table, text, update
 from sqlalchemy.dialects.postgresql import TSQUERY
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -74,6 +74,16 @@ class Scans:
         """Return the earliest scan of the same bytes."""
         wanted = select(ScanRow.id).where(ScanRow.tenant_id == tenant_id, ScanRow.sha256 == sha256)
         return await self._session.scalar(wanted.order_by(ScanRow.id).limit(1))
+
+    async def add_all(self, rows: Sequence[ScanRow]) -> None:
+        """Keep new scans, none of which has an idempotency key."""
+        self._session.add_all(rows)
+        await self._session.flush()
+
+    async def firsts_with_contents(self, tenant_id: UUID, sha256s: Collection[str]) -> dict[str, UUID]:
+        """Return the earliest scan of each of these contents that has one."""
+        wanted = select(ScanRow.sha256, ScanRow.id).where(ScanRow.tenant_id == tenant_id, ScanRow.sha256.in_(sha256s))
+        return {row.sha256: row.id for row in await self._session.execute(wanted.order_by(ScanRow.id.desc()))}
 
     async def earlier_reading(self, row: ScanRow) -> tuple[dict[str, Any], bytes] | None:
         """Return what was read from the same bytes in the same way for the same tenant, and its words."""
@@ -190,10 +200,13 @@ class Search:
 
     async def take_in(self, row: ScanRow) -> None:
         """Let a scan be found by what it says now."""
-        words = words_of([word_of_tenant(row.tenant_id), *texts_of(row.filename, row.reading, row.corrections)])
-        values = {"tenant_id": row.tenant_id, "scan_id": row.id, "number": row.id.int & _RANDOM_BITS, "words": words}
+        values = _search_values(row)
         new = insert_into(self._session, SearchRow).values(values)
-        await self._session.execute(new.on_conflict_do_update(index_elements=["tenant_id", "scan_id"], set_={"words": words}))
+        await self._session.execute(new.on_conflict_do_update(index_elements=["tenant_id", "scan_id"], set_={"words": values["words"]}))
+
+    async def take_in_new(self, rows: Sequence[ScanRow]) -> None:
+        """Let scans be found that were not there before."""
+        await self._session.execute(insert(SearchRow), [_search_values(row) for row in rows])
 
     def found(self, tenant_id: UUID, asked: str) -> Select[UUID]:
         """Return a query for the ids of a tenant's scans where every word of what was asked begins a word."""
@@ -237,6 +250,11 @@ class Corrections:
         """Return what was said under these signs."""
         wanted = select(SellerHintRow).where(SellerHintRow.tenant_id == tenant_id, SellerHintRow.key.in_(list(keys)))
         return {row.key: row for row in await self._session.scalars(wanted)}
+
+
+def _search_values(row: ScanRow) -> dict[str, Any]:
+    words = words_of([word_of_tenant(row.tenant_id), *texts_of(row.filename, row.reading, row.corrections)])
+    return {"tenant_id": row.tenant_id, "scan_id": row.id, "number": row.id.int & _RANDOM_BITS, "words": words}
 
 
 def _midnight(day: date) -> datetime:
