@@ -227,6 +227,16 @@ def user_disable(email: Annotated[str, typer.Argument(help="What the person sign
     raise typer.Exit(disable(_settings(), email))
 
 
+@program.command()
+def fake_models(port: Annotated[int, typer.Option(help="The port to listen on.")] = 8099) -> None:
+    """Serve a provider of models that costs nothing and says the same few words, in the dialects of OpenAI, Anthropic and Gemini."""
+    import uvicorn
+
+    from converto.commands.fake_models import FakeModels
+
+    uvicorn.run(FakeModels(), host="127.0.0.1", port=port, log_level="warning")
+
+
 @user.command("enable")
 def user_enable(email: Annotated[str, typer.Argument(help="What the person signs in with.")]) -> None:
     """Let a person in again."""

@@ -14,7 +14,11 @@ import structlog
 from tests.servers import Redis, Servers, ask
 
 SERVERS = pytest.StashKey[Servers]()
-OTHER_NAMES = {"ENVIRONMENT", "JWT_SECRET_KEY", "OPENAI_API_KEY", "STRIPE_SECRET_KEY", "REDIS_HOST", "REDIS_PORT"} | {
+PROVIDER_KEYS = {f"{name}_API_KEY" for name in ("ANTHROPIC", "GEMINI", "GOOGLE", "AZURE", "AZURE_OPENAI", "OPENROUTER")} | {
+    "OLLAMA_BASE_URL",
+    "VLLM_BASE_URL",
+}
+OTHER_NAMES = {"ENVIRONMENT", "JWT_SECRET_KEY", "OPENAI_API_KEY", "STRIPE_SECRET_KEY", *PROVIDER_KEYS, "REDIS_HOST", "REDIS_PORT"} | {
     f"POSTGRES_{part}" for part in ("HOST", "PORT", "USER", "PASSWORD", "DB")
 }
 hypothesis.settings.register_profile("house", deadline=None, print_blob=True)

@@ -44,6 +44,8 @@ class Access:
     """Whether it creates something, and so takes an `Idempotency-Key`."""
     waits: bool = False
     """Whether its caller may ask to wait for something to happen: time that says nothing of how busy we are."""
+    elsewhere: bool = False
+    """Whether most of its time is spent by somebody outside, such as a provider of models: that says nothing of how busy we are either."""
 
     @property
     def needs_actor(self) -> bool:

@@ -84,7 +84,7 @@ class Gate:
 
     async def _work_on(self, found: Found, scope: Scope, receive: Receive, *, send: Send) -> None:
         """Serve a request that takes a place in its class, and learn from it how busy we are."""
-        waits = found.access.waits and _would_wait(scope)
+        waits = found.access.elsewhere or (found.access.waits and _would_wait(scope))
         lane = self._admission.waiting if waits else self._lanes[found.access.admission]
         if not lane.enter():
             await lane.wait()
