@@ -131,8 +131,11 @@ class Notice(msgspec.Struct, frozen=True):
     amount: int
 
 
-def admit(hold: Hold, standings: Mapping[Account, Standing]) -> Refusal | None:
-    """Keep an amount back on every account that it concerns, or on none where one would not hold it."""
+def admit(hold: Hold, standings: Mapping[Account, Standing]) -> Refusal | bool:
+    """Keep an amount back on every account that it concerns, or on none where one would not hold it.
+
+    Returns why not, or whether one of them has reached its soft limit.
+    """
     concerned = [(account, standings[account]) for account in hold.accounts]
     for account, standing in concerned:
         left = standing.left
@@ -140,7 +143,7 @@ def admit(hold: Hold, standings: Mapping[Account, Standing]) -> Refusal | None:
             return Refusal(account, hold.amount, max(0, left))
     for _, standing in concerned:
         standing.reserved += hold.amount
-    return None
+    return any(standing.soft is not None and standing.spent >= standing.soft for _, standing in concerned)
 
 
 def settle(settled: Settled, standings: Mapping[Account, Standing], *, released: int, corrected: int = 0) -> None:

@@ -1,6 +1,6 @@
 """Makes the calls: one model after another until one answers, each reserved, watched and settled, whatever becomes of it."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,6 +19,7 @@ from converto.ai.selection import Choice, Demand, Ranking
 from converto.kernel.actor import Actor
 from converto.kernel.clock import new_id, now
 
+SOFT_REACHED = "soft_budget_reached"
 BYTES_PER_TOKEN = 4
 """What is estimated where a provider does not say what it counted."""
 RETRIED = frozenset(
@@ -60,6 +61,7 @@ class Order:
     began: float = field(default_factory=monotonic)
     attempts: list[Attempt] = field(default_factory=list)
     failures: list[UpstreamFailed] = field(default_factory=list)
+    warnings: set[str] = field(default_factory=set)
 
     @property
     def latency_ms(self) -> int:
@@ -127,7 +129,7 @@ class Executor:
                 return self._answered(order, tried, result)
         raise _failure(order)
 
-    async def stream(self, order: Order) -> AsyncIterator[Delta | Answer]:
+    async def stream(self, order: Order) -> AsyncGenerator[Delta | Answer]:
         """Yield an answer bit by bit, and its end. Another model is asked only as long as nothing has come. Raises what `chat` does."""
         for choice in self._choices(order):
             tried = await self._begun(order, choice)
@@ -187,7 +189,8 @@ class Executor:
             floor_tokens=demand.prompt_tokens,
             streamed=order.streamed,
         )
-        await self._ledger.reserve(hold)
+        if await self._ledger.reserve(hold):
+            order.warnings.add(SOFT_REACHED)
         choice.watch.begun()
         return _Try(choice, hold, prices)
 

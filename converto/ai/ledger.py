@@ -39,7 +39,7 @@ class _Waiting:
 
     def __init__(self, hold: Hold) -> None:
         self.hold = hold
-        self.answer: asyncio.Future[Refusal | None] = asyncio.get_running_loop().create_future()
+        self.answer: asyncio.Future[Refusal | bool] = asyncio.get_running_loop().create_future()
 
 
 class Ledger:
@@ -75,17 +75,20 @@ class Ledger:
             writing.cancel()
             await asyncio.wait([writing])
 
-    async def reserve(self, hold: Hold) -> None:
-        """Keep back what a call may take. Raises BudgetExceeded, or Unavailable where the database has been away for long."""
+    async def reserve(self, hold: Hold) -> bool:
+        """Keep back what a call may take; returns whether a soft limit is reached already.
+
+        Raises BudgetExceeded, or Unavailable where the database has been away for long.
+        """
         if len(self._asked) + len(self._settled) > LONGEST_LINE:
             raise Unavailable(module="ai", retry_after_s=1)
         waiting = _Waiting(hold)
         self._asked.append(waiting)
         self._come.ring()
         refusal = await waiting.answer
-        if refusal is None:
+        if not isinstance(refusal, Refusal):
             self._held[hold.id] = None
-            return
+            return refusal
         raise BudgetExceeded(
             needed_usd=usd(refusal.needed), left_usd=usd(refusal.left), subject=refusal.account.subject, period=refusal.account.period
         )
@@ -134,16 +137,16 @@ class Ledger:
             self._tell(asked, refusals)
             self._written.ring()
 
-    def _tell(self, asked: Sequence[_Waiting], refusals: dict[object, Refusal | None]) -> None:
+    def _tell(self, asked: Sequence[_Waiting], refusals: dict[object, Refusal | bool]) -> None:
         for waiting in asked:
             hold = waiting.hold
             if not waiting.answer.done():
-                waiting.answer.set_result(refusals.get(hold.id))
-            elif hold.id in refusals and refusals[hold.id] is None:
+                waiting.answer.set_result(refusals[hold.id])
+            elif isinstance(refusals.get(hold.id), bool):
                 self.settle(_unmade(hold))  # whoever asked went away meanwhile
 
-    async def _post(self, holds: Sequence[Hold], settled: Sequence[Settled]) -> dict[object, Refusal | None]:
-        """Write reservations and settlements; returns by hold why it was refused, or None."""
+    async def _post(self, holds: Sequence[Hold], settled: Sequence[Settled]) -> dict[object, Refusal | bool]:
+        """Write reservations and settlements; returns by hold why it was refused, or whether a soft limit is reached."""
         wanted = sorted({account for hold in (*holds, *(one.hold for one in settled)) for account in hold.accounts})
         if not wanted:
             return {}
@@ -152,8 +155,8 @@ class Ledger:
             standings = await books.standings(wanted)
             if settled:
                 await self._settle(session, settled, standings)
-            refusals: dict[object, Refusal | None] = {hold.id: admit(hold, standings) for hold in holds}
-            admitted = [hold for hold in holds if refusals[hold.id] is None]
+            refusals: dict[object, Refusal | bool] = {hold.id: admit(hold, standings) for hold in holds}
+            admitted = [hold for hold in holds if isinstance(refusals[hold.id], bool)]
             if admitted:
                 await books.hold(admitted, holder=self._holder, until=now() + self._lease)
             if settled:

@@ -2,6 +2,7 @@
 
 import datetime
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
 from uuid import UUID
 
 from converto.ai import showing
@@ -92,16 +93,17 @@ class AiService(Ai):
             return
         order = await self._order(actor, asked, options, streamed=True)
         told = showing.Told()
-        async for piece in self._executor.stream(order):
-            if isinstance(piece, Answer):
-                completion = showing.completion_of(order, piece, exchange=self._catalogue.exchange, masked=counts, told=told)
-                await self._kept(actor, asked, completion, options=options)
-                if key is not None:
-                    self._cache.keep(key, completion)
-                yield Piece.model_construct(text="", tool_calls=(), completion=completion)
-            elif isinstance(piece, Delta):
-                told.take(piece)
-                yield Piece.model_construct(text=piece.text, tool_calls=piece.tool_calls, completion=None)
+        async with aclosing(self._executor.stream(order)) as pieces:
+            async for piece in pieces:
+                if isinstance(piece, Answer):
+                    completion = showing.completion_of(order, piece, exchange=self._catalogue.exchange, masked=counts, told=told)
+                    await self._kept(actor, asked, completion, options=options)
+                    if key is not None:
+                        self._cache.keep(key, completion)
+                    yield Piece.model_construct(text="", tool_calls=(), completion=completion)
+                elif isinstance(piece, Delta):
+                    told.take(piece)
+                    yield Piece.model_construct(text=piece.text, tool_calls=piece.tool_calls, completion=None)
 
     async def _checked(self, actor: Actor, request: ChatRequest) -> tuple[ChatRequest, Options, Mapping[str, int]]:
         """Return a question as it may be put, how the company wants it put, and what was masked in it."""

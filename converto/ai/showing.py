@@ -71,7 +71,7 @@ def completion_of(order: Order, answer: Answer, *, exchange: Exchange, masked: M
         routing=order.ranking.routing(answer.spec),
         cached=False,
         masked=dict(masked),
-        warnings=(),
+        warnings=tuple(sorted(order.warnings)),
     )
 
 

@@ -1,7 +1,7 @@
 """The way to providers: requests and streams over aiohttp, and what their failures mean."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -49,7 +49,7 @@ class Upstream:
                     raise UpstreamFailed(Outcome.MALFORMED, "the answer does not end", may_be_billed=True)
             return _object(b"".join(parts)), answer.headers
 
-    async def events(self, url: str, body: Any, *, headers: Mapping[str, str]) -> AsyncIterator[bytes]:
+    async def events(self, url: str, body: Any, *, headers: Mapping[str, str]) -> AsyncGenerator[bytes]:
         """Yield the data of each Server-Sent Event that a provider answers with. Raises UpstreamFailed."""
         async with self._answer(url, body, headers) as answer:
             if not answer.headers.get("content-type", "").startswith("text/event-stream"):

@@ -1,8 +1,8 @@
 """Models as others ask them, on a database of the test, and a provider of our own that they are asked of."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -96,10 +96,24 @@ def somebody(**more: Any) -> Actor:
 @asynccontextmanager
 async def serving(fake: FakeModels) -> AsyncIterator[str]:
     """Serve the provider in this process, and return its address."""
-    config = uvicorn.Config(fake, port=0, log_level="critical", lifespan="off", timeout_graceful_shutdown=1)
-    server = uvicorn.Server(config)
-    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
-    running = asyncio.create_task(server.serve())
+    async with running(uvicorn.Config(fake, port=0, log_level="critical", lifespan="off", timeout_graceful_shutdown=1)) as url:
+        yield url
+
+
+class _Quiet(uvicorn.Server):
+    """A server that leaves signals to the tests."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Do nothing."""
+        yield
+
+
+@asynccontextmanager
+async def running(config: uvicorn.Config) -> AsyncIterator[str]:
+    """Serve an application in this process, and return its address."""
+    server = _Quiet(config)
+    serves = asyncio.create_task(server.serve())
     while not server.started:  # noqa: ASYNC110 - uvicorn has no other way to say so
         await asyncio.sleep(0.005)
     port = server.servers[0].sockets[0].getsockname()[1]
@@ -107,7 +121,7 @@ async def serving(fake: FakeModels) -> AsyncIterator[str]:
         yield f"http://127.0.0.1:{port}"
     finally:
         server.should_exit = True
-        await running
+        await serves
 
 
 def environment(url: str) -> dict[str, str]:

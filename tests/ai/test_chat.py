@@ -1,3 +1,4 @@
+from collections import deque
 from decimal import Decimal
 
 import pytest
@@ -75,8 +76,7 @@ async def test_a_model_that_is_named_is_replaced_by_no_other(house: House, aino:
 
 
 async def test_the_only_model_gets_a_second_chance(house: House, aino: Actor) -> None:
-    house.fake.broken["openai"] = ""
-    house.fake.faults["openai"] = __import__("collections").deque(["503"])
+    house.fake.faults["openai"] = deque(["503"])
     completion = await house.ask(aino, model_preference="gpt-4o")
     assert [attempt.outcome for attempt in completion.attempts] == [Outcome.SERVER_ERROR, Outcome.OK]
 

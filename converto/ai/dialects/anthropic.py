@@ -1,6 +1,7 @@
 """The dialect of Anthropic's Messages."""
 
 from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import aclosing
 from typing import Any
 
 import orjson
@@ -49,13 +50,14 @@ class Anthropic:
     async def stream(self, call: Call, *, key: str) -> AsyncIterator[Delta | Result]:
         """See `Dialect.stream`."""
         heard = _Heard(call)
-        async for data in self._upstream.events(self._url, _body(call) | {"stream": True}, headers=_headers(key)):
-            told = parsed(data)
-            delta = heard.take(told)
-            if delta is not None:
-                yield delta
-            if told.get("type") == "message_stop":
-                break
+        async with aclosing(self._upstream.events(self._url, _body(call) | {"stream": True}, headers=_headers(key))) as events:
+            async for data in events:
+                told = parsed(data)
+                delta = heard.take(told)
+                if delta is not None:
+                    yield delta
+                if told.get("type") == "message_stop":
+                    break
         yield heard.end()
 
 

@@ -1,6 +1,7 @@
 """The dialect of Google's Gemini."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
 from typing import Any
 
 import orjson
@@ -34,10 +35,11 @@ class Gemini:
         """See `Dialect.stream`."""
         url = f"{self._base}/{call.model}:streamGenerateContent?alt=sse"
         heard = _Heard()
-        async for data in self._upstream.events(url, _body(call), headers={"x-goog-api-key": key}):
-            delta = heard.take(parsed(data))
-            if delta.text or delta.tool_calls:
-                yield delta
+        async with aclosing(self._upstream.events(url, _body(call), headers={"x-goog-api-key": key})) as events:
+            async for data in events:
+                delta = heard.take(parsed(data))
+                if delta.text or delta.tool_calls:
+                    yield delta
         yield heard.end()
 
 

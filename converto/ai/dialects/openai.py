@@ -1,6 +1,7 @@
 """The dialect of OpenAI, which Azure, OpenRouter, Ollama, vLLM and most local servers speak too."""
 
 from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing
 from typing import Any
 
 from converto.ai.call import Call, Delta, Result, UpstreamFailed, Usage
@@ -37,17 +38,18 @@ class OpenAI:
         """See `Dialect.stream`."""
         body = self._body(call) | {"stream": True, "stream_options": {"include_usage": True}}
         reason, usage = "", None
-        async for data in self._upstream.events(self._url, body, headers=self._headers(key)):
-            if data == DONE:
-                break
-            told = parsed(data)
-            usage = usage_of(told.get("usage")) or usage
-            for choice in told.get("choices") or ():
-                reason = choice.get("finish_reason") or reason
-                delta = choice.get("delta") or {}
-                text, tool_calls = delta.get("content") or "", delta.get("tool_calls") or ()
-                if text or tool_calls:
-                    yield Delta(text, tuple(tool_calls))
+        async with aclosing(self._upstream.events(self._url, body, headers=self._headers(key))) as events:
+            async for data in events:
+                if data == DONE:
+                    break
+                told = parsed(data)
+                usage = usage_of(told.get("usage")) or usage
+                for choice in told.get("choices") or ():
+                    reason = choice.get("finish_reason") or reason
+                    delta = choice.get("delta") or {}
+                    text, tool_calls = delta.get("content") or "", delta.get("tool_calls") or ()
+                    if text or tool_calls:
+                        yield Delta(text, tuple(tool_calls))
         if not reason:
             raise UpstreamFailed(Outcome.TRUNCATED, "the stream ended without a finish reason", may_be_billed=True)
         yield Result(reason, usage=usage)
