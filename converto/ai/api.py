@@ -17,34 +17,36 @@ from converto.ai.conversation import ChatRequest, Completion, ImageUrl, Message,
 from converto.ai.interface import (
     Ai,
     AiHealth,
-    AllBusy,
     BudgetChange,
-    BudgetExceeded,
     Budgets,
     Feedback,
     LoggedCall,
     LoggedContent,
-    MissingVariables,
     Models,
     NewTemplate,
+    Options,
+    Template,
+    UsageReport,
+)
+from converto.ai.live import begun, following
+from converto.ai.refusals import (
+    AllBusy,
+    BudgetExceeded,
+    MissingVariables,
     NoProvider,
     NothingAsked,
     NothingFits,
-    Options,
     PromptTooLarge,
     ProviderFailed,
     ProviderLimited,
     Rejected,
-    Template,
     TemplateConflict,
     Truncated,
     UnknownCompletion,
     UnknownCurrency,
     UnknownModel,
     UnknownTemplate,
-    UsageReport,
 )
-from converto.ai.live import begun, following
 from converto.kernel.clock import now
 from converto.kernel.errors import Error
 from converto.kernel.paging import BadCursor, Page

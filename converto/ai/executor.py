@@ -13,8 +13,8 @@ from converto.ai.call import Call, Delta, Dialect, Result, UpstreamFailed, Usage
 from converto.ai.catalogue import Prices, Spec
 from converto.ai.conversation import Attempt, ChatRequest, Outcome, UsageSource
 from converto.ai.figures import AiFigures
-from converto.ai.interface import AllBusy, BudgetExceeded, ProviderFailed, ProviderLimited, Rejected, Truncated
 from converto.ai.ledger import Ledger
+from converto.ai.refusals import AllBusy, BudgetExceeded, ProviderFailed, ProviderLimited, Rejected, Truncated
 from converto.ai.selection import Choice, Demand, Ranking
 from converto.kernel.actor import Actor
 from converto.kernel.clock import new_id, now

@@ -7,7 +7,7 @@ from functools import cache
 
 from converto.ai.call import data_of
 from converto.ai.conversation import ChatRequest, Message, Part
-from converto.ai.interface import PromptTooLarge
+from converto.ai.refusals import PromptTooLarge
 
 _CHECK_SIGNS = "0123456789ABCDEFHJKLMNPRSTUVWXY"
 _PERSONAL_ID = re.compile(r"(?<![\w-])(\d{6})[-+A-FU-Y](\d{3})([0-9A-FHJ-NPR-Y])(?![\w-])", re.ASCII | re.IGNORECASE)

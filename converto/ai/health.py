@@ -115,7 +115,7 @@ class Watch:
         return self._faded(taken, min(taken, PRIOR_LATENCY_S + tokens * PRIOR_PER_TOKEN_S))
 
     def _faded(self, known: float, prior: float) -> float:
-        trust = 0.5 ** ((monotonic() - self._heard) / FORGETS_S)
+        trust: float = 0.5 ** ((monotonic() - self._heard) / FORGETS_S)
         return trust * known + (1 - trust) * prior
 
     def begun(self) -> None:

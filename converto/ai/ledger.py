@@ -14,7 +14,7 @@ from converto.ai.accounts import Account, Hold, Notice, Refusal, Settled, Standi
 from converto.ai.catalogue import Exchange, usd
 from converto.ai.conversation import Outcome, UsageSource
 from converto.ai.events import BudgetReached, CompletionFinished
-from converto.ai.interface import BudgetExceeded
+from converto.ai.refusals import BudgetExceeded
 from converto.ai.repository import Books
 from converto.events.outbox import publish_all
 from converto.kernel.bell import Bell

@@ -7,8 +7,9 @@ from uuid import UUID
 
 from converto.ai.accounts import Standing
 from converto.ai.catalogue import Exchange, usd
-from converto.ai.interface import Budget, BudgetChange, LoggedCall, UnknownCurrency, UsageLine, UsageReport
+from converto.ai.interface import Budget, BudgetChange, LoggedCall, UsageLine, UsageReport
 from converto.ai.models import CallRow
+from converto.ai.refusals import UnknownCurrency
 from converto.ai.repository import Budgeting, Calls, Sums
 from converto.kernel.clock import now
 from converto.kernel.database import Database

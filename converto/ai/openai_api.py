@@ -11,8 +11,9 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from converto.ai.conversation import ChatRequest, Completion, Message, Piece, Tokens
-from converto.ai.interface import (
-    Ai,
+from converto.ai.interface import Ai
+from converto.ai.live import begun, following
+from converto.ai.refusals import (
     AllBusy,
     BudgetExceeded,
     NoProvider,
@@ -25,7 +26,6 @@ from converto.ai.interface import (
     Truncated,
     UnknownModel,
 )
-from converto.ai.live import begun, following
 from converto.kernel.errors import Error
 from converto.kernel.web import CurrentActor, problems, server_sent, the
 

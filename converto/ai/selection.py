@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from converto.ai.catalogue import Exchange, Spec, usd
 from converto.ai.conversation import Candidate, ChatRequest, Routing, Strategy
 from converto.ai.health import Health, Watch
-from converto.ai.interface import AllBusy, NothingFits, Options, UnknownModel
+from converto.ai.interface import Options
+from converto.ai.refusals import AllBusy, NothingFits, UnknownModel
 
 EXPLORES = 0.01
 """So often, at most, a strategy tries another than the best: a model that has become better is found."""

@@ -26,8 +26,6 @@ from converto.ai.interface import (
     LoggedContent,
     Models,
     NewTemplate,
-    NoProvider,
-    NothingAsked,
     Options,
     Template,
     UsageReport,
@@ -35,6 +33,7 @@ from converto.ai.interface import (
 from converto.ai.ledger import Ledger
 from converto.ai.money import Spending
 from converto.ai.providers import WHAT_TO_SET, Providers
+from converto.ai.refusals import NoProvider, NothingAsked
 from converto.ai.selection import Selector
 from converto.ai.settings import AiSettings
 from converto.ai.wishes import CompanyWishes

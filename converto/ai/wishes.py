@@ -7,17 +7,9 @@ from time import monotonic
 from uuid import UUID
 
 from converto.ai.conversation import ChatRequest, Message, TemplateUse
-from converto.ai.interface import (
-    LoggedContent,
-    MissingVariables,
-    NewTemplate,
-    Options,
-    Template,
-    TemplateConflict,
-    UnknownCompletion,
-    UnknownTemplate,
-)
+from converto.ai.interface import LoggedContent, NewTemplate, Options, Template
 from converto.ai.models import TemplateRow
+from converto.ai.refusals import MissingVariables, TemplateConflict, UnknownCompletion, UnknownTemplate
 from converto.ai.repository import Calls, Wishes
 from converto.kernel.clock import now
 from converto.kernel.database import Database

@@ -4,7 +4,7 @@ from decimal import Decimal
 import pytest
 
 from converto.ai.conversation import Outcome, UsageSource
-from converto.ai.interface import NothingAsked, ProviderFailed, Rejected, Truncated, UnknownModel
+from converto.ai.refusals import NothingAsked, ProviderFailed, Rejected, Truncated, UnknownModel
 from converto.kernel.actor import Actor
 from converto.kernel.errors import Forbidden
 from converto.kernel.money import Money

@@ -8,8 +8,9 @@ from sqlalchemy import update
 from converto.ai.catalogue import usd
 from converto.ai.conversation import Outcome
 from converto.ai.events import BudgetReached, CompletionFinished
-from converto.ai.interface import BudgetChange, BudgetExceeded, UnknownCurrency
+from converto.ai.interface import BudgetChange
 from converto.ai.models import ReservationRow
+from converto.ai.refusals import BudgetExceeded, UnknownCurrency
 from converto.kernel.actor import Actor
 from converto.kernel.clock import new_id, now
 from converto.kernel.money import Money
