@@ -1,6 +1,6 @@
 """Makes the calls: one model after another until one answers, each reserved, watched and settled, whatever becomes of it."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,6 +13,7 @@ from converto.ai.call import Call, Delta, Dialect, Result, UpstreamFailed, Usage
 from converto.ai.catalogue import Prices, Spec
 from converto.ai.conversation import Attempt, ChatRequest, Outcome, UsageSource
 from converto.ai.figures import AiFigures
+from converto.ai.health import Health
 from converto.ai.ledger import Ledger
 from converto.ai.refusals import AllBusy, BudgetExceeded, ProviderFailed, ProviderLimited, Rejected, Truncated
 from converto.ai.selection import Choice, Demand, Ranking
@@ -103,12 +104,14 @@ class Executor:
         keys: Mapping[str, tuple[str, ...]],
         ledger: Ledger,
         *,
+        health: Health,
         figures: AiFigures,
         max_attempts: int,
     ) -> None:
         self._dialects = dialects
         self._keys = keys
         self._ledger = ledger
+        self._health = health
         self._figures = figures
         self._max_attempts = max_attempts
 
@@ -165,10 +168,17 @@ class Executor:
                     tried.said_bytes += len(piece.text.encode()) + sum(len(str(call.get("function"))) for call in piece.tool_calls)
                     yield piece
 
-    def _choices(self, order: Order) -> list[Choice]:
-        """Return the models to ask; the only one there is gets a second chance, for a connection may break by itself."""
+    def _choices(self, order: Order) -> Iterator[Choice]:
+        """Yield the models to ask; the only one there is gets a second chance, for a connection may break by itself."""
         choices = list(order.ranking.choices)
-        return (choices * 2 if len(choices) == 1 else choices)[: self._max_attempts]
+        made = 0
+        for choice in choices * 2 if len(choices) == 1 else choices:
+            if made >= self._max_attempts:
+                return
+            if made and choice.pulse.rests_s > 0:
+                continue  # its provider has failed meanwhile
+            made += 1
+            yield choice
 
     async def _begun(self, order: Order, choice: Choice) -> _Try:
         spec, demand = choice.spec, order.demand
@@ -191,7 +201,7 @@ class Executor:
         )
         if await self._ledger.reserve(hold):
             order.warnings.add(SOFT_REACHED)
-        choice.watch.begun()
+        choice.pulse.begun()
         return _Try(choice, hold, prices)
 
     def _key(self, choice: Choice) -> str:
@@ -202,14 +212,15 @@ class Executor:
         tried.usage = result.usage or tried.usage
         tried.said_bytes += len(result.text.encode()) + sum(len(str(call.get("function"))) for call in result.tool_calls)
         if result.headroom is not None:
-            tried.choice.watch.no_headroom(result.headroom)
+            tried.choice.pulse.model.no_headroom(result.headroom)
         usage, source, cost = self._ended(order, tried, Outcome.OK, may_be_billed=True)
+        self._health.said(usage.completion)
         return Answer(tried.choice.spec, result, usage, source, cost)
 
     def _failed(self, order: Order, tried: _Try, failure: UpstreamFailed) -> None:
         order.failures.append(failure)
         if failure.outcome is Outcome.UNAUTHORISED:
-            tried.choice.watch.refused(failure.outcome)
+            tried.choice.pulse.model.refused(failure.outcome)
         self._ended(order, tried, failure.outcome, may_be_billed=failure.may_be_billed, retry_after_s=failure.retry_after_s)
 
     def _ended(
@@ -219,7 +230,7 @@ class Executor:
         usage, source = tried.counted(outcome, may_be_billed=may_be_billed)
         cost = tried.prices.cost_nano(usage)
         first_s = None if tried.first is None else tried.first - tried.began
-        tried.choice.watch.ended(outcome, latency_s=latency_s, first_token_s=first_s, tokens=usage.completion, retry_after_s=retry_after_s)
+        tried.choice.pulse.ended(outcome, latency_s=latency_s, first_token_s=first_s, tokens=usage.completion, retry_after_s=retry_after_s)
         latency_ms = int(latency_s * 1000)
         order.attempts.append(Attempt(model=tried.choice.spec.id, outcome=outcome, latency_ms=latency_ms))
         self._ledger.settle(

@@ -11,7 +11,6 @@ IN_A_ROW = 3
 WINDOW_S = 30.0
 ENOUGH = 10
 """From so many calls in a window half of them failing opens it too."""
-COOLDOWN_S = 10.0
 LONGEST_COOLDOWN_S = 300.0
 KEY_REST_S = 300.0
 """How long a key is left alone that its provider refuses."""
@@ -31,6 +30,10 @@ COUNTED = frozenset(
     {Outcome.SERVER_ERROR, Outcome.UNREACHABLE, Outcome.TIMED_OUT, Outcome.TRUNCATED, Outcome.MALFORMED, Outcome.RATE_LIMITED}
 )
 """What speaks against a model. A request that is wrong, and somebody who goes away, do not."""
+
+
+OF_PROVIDERS = frozenset({Outcome.OK, Outcome.SERVER_ERROR, Outcome.UNREACHABLE, Outcome.TIMED_OUT})
+"""What says something of a whole provider too."""
 
 
 class Histogram:
@@ -60,14 +63,14 @@ class Histogram:
 class Watch:
     """What is known of one model under one key."""
 
-    def __init__(self) -> None:
+    def __init__(self, cooldown_s: float = 10.0) -> None:
+        self._cooldown_s = cooldown_s
         self.calls = 0
         self.failures = 0
         self.in_flight = 0
         self.latency_s = PRIOR_LATENCY_S
         self.first_token_s = PRIOR_LATENCY_S
         self.per_token_s = PRIOR_PER_TOKEN_S
-        self.tokens = float(PRIOR_TOKENS)
         self.success = PRIOR_SUCCESS
         self.histogram = Histogram()
         self.last_failure: str | None = None
@@ -90,6 +93,11 @@ class Watch:
     def is_probing(self) -> bool:
         """Whether the one call is on its way by which an opened breaker finds out."""
         return monotonic() < self._probing_until
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it failed the last time, and has been left alone since for as long as a failure should be held against it."""
+        return self.state == "half-open" or (self._in_a_row > 0 and monotonic() - self._heard >= self._cooldown_s)
 
     @property
     def cooldown_s(self) -> float | None:
@@ -144,7 +152,7 @@ class Watch:
         self._no_headroom_until = monotonic() + min(seconds, LONGEST_COOLDOWN_S)
 
     def _succeeded(self, latency_s: float, first_token_s: float | None, tokens: int) -> None:
-        if self._open_until is not None:
+        if self.is_due:
             self._open_until, self._openings, self.success = None, 0, PRIOR_SUCCESS
             self._window = (monotonic(), 0, 0)
         self._in_a_row = 0
@@ -158,8 +166,8 @@ class Watch:
             self.first_token_s += WEIGHT * (first - self.first_token_s)
         self.latency_s = latency_s if self.calls <= 1 else self.latency_s + WEIGHT * (latency_s - self.latency_s)
         if tokens:
-            self.tokens += WEIGHT * (tokens - self.tokens)
-            self.per_token_s += WEIGHT * (max(0.0, latency_s - first) / tokens - self.per_token_s)
+            each_s = max(0.0, latency_s - first) / tokens
+            self.per_token_s = each_s if self.calls <= 1 else self.per_token_s + WEIGHT * (each_s - self.per_token_s)
         self._heard = monotonic()
 
     def _failed(self, outcome: Outcome, retry_after_s: float | None) -> None:
@@ -175,7 +183,7 @@ class Watch:
             self._open_until = monotonic() + min(retry_after_s, LONGEST_COOLDOWN_S)
         elif was_open or too_many:
             self._openings += 1
-            rest_s = retry_after_s or COOLDOWN_S * 2 ** min(self._openings - 1, 5)
+            rest_s = retry_after_s or self._cooldown_s * 2 ** min(self._openings - 1, 5)
             self._open_until = monotonic() + min(rest_s, LONGEST_COOLDOWN_S)
 
     def _count(self, *, failed: bool) -> tuple[int, int]:
@@ -186,15 +194,55 @@ class Watch:
         return self._window[1], self._window[2]
 
 
+class Pulse:
+    """A model under one key, and its provider under the same: where the provider is away, none of its models is asked."""
+
+    def __init__(self, model: Watch, provider: Watch) -> None:
+        self.model = model
+        self.provider = provider
+
+    @property
+    def rests_s(self) -> float:
+        """For how long nothing should be asked of it: 0 means that it may be asked."""
+        return max(self.model.rests_s, self.provider.rests_s)
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it was left alone, and is to be tried now."""
+        return self.rests_s <= 0 and (self.model.is_due or self.provider.is_due)
+
+    def begun(self) -> None:
+        """Note that a call goes out."""
+        self.model.begun()
+        self.provider.begun()
+
+    def ended(self, outcome: Outcome, *, latency_s: float, first_token_s: float | None, tokens: int, retry_after_s: float | None) -> None:
+        """Note what became of a call."""
+        self.model.ended(outcome, latency_s=latency_s, first_token_s=first_token_s, tokens=tokens, retry_after_s=retry_after_s)
+        seen = outcome if outcome in OF_PROVIDERS else Outcome.LEFT
+        self.provider.ended(seen, latency_s=latency_s, first_token_s=first_token_s, tokens=tokens, retry_after_s=None)
+
+
 class Health:
     """How every model has been doing, by its id and the number of the key."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, cooldown_s: float = 10.0) -> None:
+        self._cooldown_s = cooldown_s
+        self.tokens = float(PRIOR_TOKENS)
+        """How long answers are, of whichever model: an estimate by model would favour those that were asked."""
         self._watches: dict[tuple[str, int], Watch] = {}
+
+    def said(self, tokens: int) -> None:
+        """Note how long an answer was."""
+        self.tokens += WEIGHT * (tokens - self.tokens)
+
+    def pulse(self, model: str, provider: str, *, key: int) -> Pulse:
+        """Return what is known of a model and its provider under one of its keys."""
+        return Pulse(self.of(model, key), self.of(f"{provider}/", key))
 
     def of(self, model: str, key: int) -> Watch:
         """Return what is known of a model under one of its provider's keys."""
         watch = self._watches.get((model, key))
         if watch is None:
-            watch = self._watches[model, key] = Watch()
+            watch = self._watches[model, key] = Watch(self._cooldown_s)
         return watch

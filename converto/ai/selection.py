@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from converto.ai.catalogue import Exchange, Spec, usd
 from converto.ai.conversation import Candidate, ChatRequest, Routing, Strategy
-from converto.ai.health import Health, Watch
+from converto.ai.health import Health, Pulse
 from converto.ai.interface import Options
 from converto.ai.refusals import AllBusy, NothingFits, UnknownModel
 
@@ -51,7 +51,7 @@ class Choice:
 
     spec: Spec
     key: int
-    watch: Watch
+    pulse: Pulse
     cost_nano: float
     latency_s: float
     quality: float
@@ -106,18 +106,18 @@ class Selector:
         excluded: dict[str, str] = {}
         fitting = [spec for spec in wanted if self._fits(spec, demand, options, excluded=excluded)]
         choices = [self._choice(spec, key, demand, judged=judged) for spec in fitting for key in range(self._keys.get(spec.provider, 1))]
-        awake = [choice for choice in choices if choice.watch.rests_s <= 0]
+        awake = [choice for choice in choices if choice.pulse.rests_s <= 0]
         if not awake:
             self._refuse(choices, excluded)
         ranked = self._ranked(awake, strategy, options)
         if named and request.allow_fallback:
             others = [spec for spec in self._specs if spec not in wanted and self._fits(spec, demand, options, excluded=excluded)]
             more = [self._choice(spec, key, demand, judged=judged) for spec in others for key in range(self._keys.get(spec.provider, 1))]
-            ranked += self._ranked([choice for choice in more if choice.watch.rests_s <= 0], strategy, options)
-        resting = {choice.spec.id: f"it failed lately: {choice.watch.last_failure}" for choice in choices if choice not in awake}
+            ranked += self._ranked([choice for choice in more if choice.pulse.rests_s <= 0], strategy, options)
+        resting = {choice.spec.id: f"it failed lately: {choice.pulse.model.last_failure}" for choice in choices if choice not in awake}
         candidates = [self._candidate(choice) for choice in ranked[:MOST_CANDIDATES]]
         candidates += [Candidate(model=model, excluded=why) for model, why in {**excluded, **resting}.items()]
-        return Ranking(ranked[:MOST_CANDIDATES], strategy.value, candidates, named)
+        return Ranking(ranked, strategy.value, candidates, named)
 
     def _wanted(self, request: ChatRequest, options: Options) -> tuple[Strategy, Sequence[Spec], bool]:
         """Return the strategy, the models that the wish is for, and whether it names one."""
@@ -143,11 +143,12 @@ class Selector:
         return why is None
 
     def _choice(self, spec: Spec, key: int, demand: Demand, *, judged: Mapping[str, tuple[int, float]]) -> Choice:
-        watch = self._health.of(spec.id, key)
-        said = min(demand.tokens_for(spec), watch.tokens)
+        pulse = self._health.pulse(spec.id, spec.provider, key=key)
+        watch = pulse.model
+        said = min(demand.tokens_for(spec), self._health.tokens)
         prices = spec.prices
         cost = 0.0 if prices is None else (demand.prompt_tokens * prices.input + said * prices.output) / 1000
-        return Choice(spec, key, watch, cost, watch.expected_s(said), quality_of(spec, judged), max(0.01, watch.expected_success))
+        return Choice(spec, key, pulse, cost, watch.expected_s(said), quality_of(spec, judged), max(0.01, watch.expected_success))
 
     def _ranked(self, choices: list[Choice], strategy: Strategy, options: Options) -> list[Choice]:
         score(choices, strategy, options)
@@ -155,7 +156,9 @@ class Selector:
         if strategy is Strategy.SPEED and len(ranked) > 1 and self._random.random() < EXPLORES:
             other = self._random.randrange(1, len(ranked))
             ranked[0], ranked[other] = ranked[other], ranked[0]
-        return ranked
+        # one that was left alone for long enough is tried by the next question, whatever it is ranked by: or it might never come back
+        due = next((choice for choice in ranked if choice.pulse.is_due), None)
+        return ranked if due is None else [due, *(choice for choice in ranked if choice is not due)]
 
     def _candidate(self, choice: Choice) -> Candidate:
         cost = self._exchange.euros(int(choice.cost_nano))
@@ -163,7 +166,7 @@ class Selector:
 
     def _refuse(self, choices: Sequence[Choice], excluded: Mapping[str, str]) -> None:
         if choices:
-            rest_s = min(choice.watch.rests_s for choice in choices)
+            rest_s = min(choice.pulse.rests_s for choice in choices)
             raise AllBusy(retry_after_s=max(1, math.ceil(rest_s)))
         summary = "; ".join(f"{model}: {why}" for model, why in list(excluded.items())[:3])
         raise NothingFits(summary=summary, excluded=dict(excluded))
@@ -182,7 +185,7 @@ def score(choices: Sequence[Choice], strategy: Strategy, options: Options) -> No
         if strategy is Strategy.COST:
             choice.score = -choice.cost_nano / choice.success
         elif strategy is Strategy.SPEED:
-            choice.score = -choice.latency_s * (1 + choice.watch.in_flight) / choice.success
+            choice.score = -choice.latency_s * (1 + choice.pulse.model.in_flight) / choice.success
         else:
             choice.score = choice.quality
 

@@ -55,12 +55,14 @@ class AiService(Ai):
         self._catalogue = catalogue
         self._providers = providers
         self._figures = figures
-        self._health = Health()
+        self._health = Health(cooldown_s=settings.cooldown_s)
         self._cache = AnswerCache(ttl_s=settings.cache_ttl_s, max_bytes=settings.cache_max_bytes)
         self._spending = Spending(database, catalogue.exchange)
         keys = {provider: len(found) for provider, found in providers.keys.items()}
         self._selector = Selector(catalogue.specs, keys, self._health, exchange=catalogue.exchange)
-        self._executor = Executor(providers.dialects, providers.keys, ledger, figures=figures, max_attempts=settings.max_attempts)
+        self._executor = Executor(
+            providers.dialects, providers.keys, ledger, health=self._health, figures=figures, max_attempts=settings.max_attempts
+        )
         self.ledger = ledger
         self.wishes = CompanyWishes(database)
 

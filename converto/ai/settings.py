@@ -84,6 +84,8 @@ class AiSettings(ModuleSettings):
     """A provider that takes longer to connect to is unreachable."""
     silence_timeout_s: float = Field(default=60, gt=0, le=600)
     """A provider that says nothing for so long has failed."""
+    cooldown_s: float = Field(default=10, gt=0, le=300)
+    """How long a model is left alone that has failed three times in a row; each time it fails again, twice as long."""
     cache_ttl_s: float = Field(default=3600, ge=0, le=604_800)
     """How long an answer is given again to the same question; 0 means never."""
     cache_max_bytes: int = Field(default=16_000_000, ge=0)
