@@ -2,6 +2,7 @@ import asyncio
 
 import pytest
 
+from converto.ai.catalogue import usd
 from converto.ai.conversation import TemplateUse
 from converto.ai.interface import Feedback, NewTemplate, Options
 from converto.ai.refusals import MissingVariables, UnknownCompletion, UnknownTemplate
@@ -13,7 +14,7 @@ from tests.ai.house import House, somebody
 async def test_the_same_question_at_temperature_0_is_asked_once(house: House, aino: Actor) -> None:
     first = await house.ask(aino, temperature=0)
     second = await house.ask(aino, temperature=0)
-    assert (first.cached, second.cached, second.cost_usd, second.text) == (False, True, 0, first.text)
+    assert (first.cached, second.cached, second.cost_usd, second.text) == (False, True, usd(0), first.text)
     assert sum(house.fake.calls.values()) == 1
     assert (await house.streamed(aino, temperature=0))[1].cached
 

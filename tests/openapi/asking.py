@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -26,7 +27,8 @@ UNLIMITED = {
 def served(folder: Path) -> Iterator[dict[str, str]]:
     """Serve the whole product with something of everything in it; returns what schemathesis has to know of it."""
     with (
-        Server(folder / "server", {"CONVERTO_LOG_LEVEL": "error", **UNLIMITED}) as server,
+        _models() as models,
+        Server(folder / "server", {"CONVERTO_LOG_LEVEL": "error", **UNLIMITED, **models}) as server,
         httpx2.Client(base_url=server.url, timeout=60) as http,
     ):
         person = http.post("/auth/register", json=registration()).raise_for_status().json()
@@ -36,6 +38,20 @@ def served(folder: Path) -> Iterator[dict[str, str]]:
             "CONVERTO_TRIAL_TOKEN": person["access_token"],
             "CONVERTO_TRIAL_THINGS": json.dumps(_things(http)),
         }
+
+
+@contextmanager
+def _models() -> Iterator[dict[str, str]]:
+    """Serve a provider of models that costs nothing; returns the settings by which it is asked."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    provider = subprocess.Popen([sys.executable, "-m", "converto", "fake-models", "--port", str(port)])
+    try:
+        yield {"CONVERTO_AI_OPENAI_API_KEY": "x", "CONVERTO_AI_OPENAI_BASE_URL": f"http://127.0.0.1:{port}/v1"}
+    finally:
+        provider.kill()
+        provider.wait()
 
 
 def _things(http: httpx2.Client) -> dict[str, str]:
