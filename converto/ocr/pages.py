@@ -2,7 +2,9 @@
 
 import ctypes
 import io
+import signal
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +23,8 @@ from converto.ocr.words import Word
 RENDER_DPI = 200
 MAX_READ_PIXELS = 25_000_000
 SHOWN_SIDE_PIXELS = 2400
+MAX_PAGE_CPU_S = 6
+"""So much processor time may PDFium take for a page, of which it needs a hundredth of a second; whoever asks is ended by SIGPROF."""
 _POINTS_AN_INCH = 72
 _DEVICE = 100_000
 # Tesseract refuses a side of more than 32,767 pixels.
@@ -69,7 +73,7 @@ class Pages:
         """Return the words of a PDF page's own text; none when the page is a scan or its letters are not text."""
         if self._inspected.media_type is not MediaType.PDF:
             return ()
-        with opened_pdf(self._content) as document:
+        with opened_pdf(self._content) as document, _bounded():
             return _page_words(document, number)
 
     def attached_xml(self) -> list[bytes]:
@@ -98,7 +102,7 @@ class Pages:
     def shown(self, number: int) -> Image.Image:
         """Return a page as it is shown: upright, on white. The places of all that was read are shares of this picture."""
         if self._inspected.media_type is MediaType.PDF:
-            with opened_pdf(self._content) as document:
+            with opened_pdf(self._content) as document, _bounded():
                 shown = _render(document[number - 1])
         else:
             with opened_picture(self._content, self._inspected.media_type) as picture:
@@ -108,6 +112,16 @@ class Pages:
                 shown = ImageOps.exif_transpose(_on_white(picture))
         turn = TURNS.get(self._turns.get(number, 0))
         return shown if turn is None else shown.transpose(turn)
+
+
+@contextmanager
+def _bounded() -> Iterator[None]:
+    """End this process if a PDF page takes it too long: PDFium cannot be interrupted, and some pages are drawn for hours."""
+    signal.setitimer(signal.ITIMER_PROF, MAX_PAGE_CPU_S)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
 
 
 def png(picture: Image.Image) -> bytes:

@@ -16,6 +16,7 @@ from typing import Any, Self
 
 from converto.kernel.errors import WireError, from_wire
 from converto.ocr.answers import DONE, HEADER, UNDER_WAY
+from converto.ocr.pages import MAX_PAGE_CPU_S
 from converto.ocr.refusals import ReaderStopped, TookTooLong
 from converto.ocr.turns import Turns
 
@@ -95,6 +96,9 @@ class Worker:
             length, kind = HEADER.unpack(await stdout.readexactly(HEADER.size))
             return kind, await stdout.readexactly(length)
         except (asyncio.IncompleteReadError, OSError, RuntimeError) as error:
+            await self.kill()
+            if self._process.returncode == -signal.SIGPROF:
+                raise TookTooLong(timeout_s=MAX_PAGE_CPU_S) from error
             raise ReaderStopped from error
 
     async def kill(self) -> None:
