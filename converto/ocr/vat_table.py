@@ -18,6 +18,8 @@ _HIGHEST_RATE = 30
 _RATE = re.compile(r"(?<![\d.,])(?P<rate>\d{1,2}(?:[.,;]\d{1,2})?) ?(?:%|°/[o0]|prosent|pct)")
 # 24.008, 24.002 and 24,00X are 24.00 % with a misread sign.
 _MISREAD_RATE = re.compile(r"(?<![\d.,])(?P<rate>\d{1,2}[.,;]\d)[\w°/]{0,3}(?= )")
+# 124.00% is 24.00 % behind the row's code, 1, where the space between them was not seen.
+_STUCK_RATE = re.compile(r"(?<![\d.,])\d(?P<rate>\d{1,2}[.,;]\d{1,2}) ?%")
 _POINT = str.maketrans(",;", "..")
 _ANY_RATE = re.compile(r"(?<![\d.,-])(?P<rate>\d{1,2}(?:[.,]\d{1,2})?)(?= ?%?(?: |$))")
 _CENT = Decimal("0.01")
@@ -174,7 +176,7 @@ def tolerance_holds(rate: Decimal, net: Decimal, vat: Decimal) -> bool:
 
 def _rates(text: str, *, inside: bool) -> Iterator[tuple[Decimal, int, bool]]:
     """Yield the numbers that may be a row's rate, where each ends, and whether a percent sign says so."""
-    for pattern, plain in ((_RATE, True), (_MISREAD_RATE, False), (_BARE_RATE, False)):
+    for pattern, plain in ((_RATE, True), (_STUCK_RATE, False), (_MISREAD_RATE, False), (_BARE_RATE, False)):
         for match in pattern.finditer(text) if plain or inside else ():
             rate = _percent(match["rate"])
             if rate is not None:

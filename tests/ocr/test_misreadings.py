@@ -111,3 +111,12 @@ def test_a_day_that_ran_into_its_neighbour_is_guessed(text: str) -> None:
 
     assert [date.value for date in found] == [datetime.date(2016, 12, 13)]
     assert found[0].guessed
+
+
+def test_a_rate_that_ran_into_its_code_is_known_by_its_arithmetic() -> None:
+    found = read(
+        "Mallilan Kauppa Oy", "Maito 64,65", "Rasia 12,75", "YHTEENSÄ 77,40",
+        "ALV VEROTON VERO VEROLLINEN", "124.00% 10.28 2.47 12.75", "414.00% 56.69 7.96 64.65",
+    ).vat_lines  # fmt: skip
+
+    assert [(row.rate, row.vat) for row in found] == [(Decimal(24), Decimal("2.47")), (Decimal(14), Decimal("7.96"))]
