@@ -16,7 +16,7 @@ from converto.ai.conversation import Outcome, UsageSource
 from converto.ai.events import BudgetReached, CompletionFinished
 from converto.ai.refusals import BudgetExceeded
 from converto.ai.repository import Books
-from converto.events.outbox import publish
+from converto.events.outbox import publish_all
 from converto.kernel.bell import Bell
 from converto.kernel.clock import new_id, now
 from converto.kernel.database import Database, Transaction
@@ -160,8 +160,7 @@ class Ledger:
             if admitted:
                 await books.hold(admitted, holder=self._holder, until=now() + self._lease)
             if settled:
-                for event in (*map(self._finished, _told(settled)), *map(self._reached, notices(standings))):
-                    await publish(session, event)
+                await publish_all(session, [*map(self._finished, _told(settled)), *map(self._reached, notices(standings))])
             if settled or admitted:
                 await books.write(standings)
         return refusals

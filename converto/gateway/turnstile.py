@@ -64,7 +64,9 @@ class Turnstile:
 
     def _counted(self, method: str, path: str) -> Found | None:
         found = self._routes.find(method, path)
-        return None if found is None or found.access.waits or not found.access.is_counted else found
+        if found is None or found.access.waits or found.access.elsewhere or not found.access.is_counted:
+            return None
+        return found
 
     def _note(self, lane: Lane, method: str, found: Found) -> None:
         """Count it, and tell of all of a second together: a line for each would cost more than the refusals."""

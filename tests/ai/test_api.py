@@ -1,5 +1,6 @@
 """Models over HTTP, by the whole application: as people, as programs with a key, and as OpenAI's own client."""
 
+import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator
@@ -141,6 +142,14 @@ async def test_openais_own_client_is_answered_bit_by_bit(client: openai.AsyncOpe
     assert "".join(texts) == WORDS
     assert usage is not None
     assert usage.completion_tokens == 9
+
+
+async def test_many_who_wait_for_a_model_at_once_are_all_answered(openly: Open, client: openai.AsyncOpenAI) -> None:
+    openly.fake.latency_s = 0.5
+    asked = [client.chat.completions.create(model="gpt-4o", messages=[{"role": "user", "content": "Mitä?"}]) for _ in range(60)]
+    answers = await asyncio.gather(*asked)
+    openly.fake.latency_s = 0.0
+    assert {answer.choices[0].message.content for answer in answers} == {WORDS}
 
 
 async def test_openais_own_client_lists_the_models(client: openai.AsyncOpenAI) -> None:
