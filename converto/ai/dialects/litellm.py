@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from converto.ai.call import Call, Delta, Result, UpstreamFailed
+from converto.ai.call import Call, Delta, Result, UpstreamFailed, Usage
 from converto.ai.conversation import Outcome
 from converto.ai.dialects.openai import usage_of
 
@@ -54,21 +54,22 @@ class LiteLLM:
         message, reason = choice["message"], choice.get("finish_reason")
         if not reason:
             raise UpstreamFailed(Outcome.TRUNCATED, "the answer has no finish reason", may_be_billed=True)
-        return Result(reason, message.get("content") or "", tuple(message.get("tool_calls") or ()), usage_of(answer.get("usage")))
+        return Result(reason, message.get("content") or "", tuple(message.get("tool_calls") or ()), _counted(answer.get("usage")))
 
     async def stream(self, call: Call, *, key: str) -> AsyncIterator[Delta | Result]:
-        """See `Dialect.stream`. It says `stop` of a stream that was cut, so only one that also tells its usage is taken for whole."""
+        """See `Dialect.stream`. It says `stop` of a stream that was cut, so that what it heard itself is looked at."""
         reason, usage = "", None
-        async for chunk in await self._asked(call, key, stream=True, stream_options={"include_usage": True}):
+        stream = await self._asked(call, key, stream=True, stream_options={"include_usage": True})
+        async for chunk in stream:
             told = chunk.model_dump()
-            usage = usage_of(told.get("usage")) or usage
+            usage = _counted(told.get("usage")) or usage
             for choice in told.get("choices") or ():
                 reason = choice.get("finish_reason") or reason
                 delta = choice.get("delta") or {}
                 if delta.get("content") or delta.get("tool_calls"):
                     yield Delta(delta.get("content") or "", tuple(delta.get("tool_calls") or ()))
-        if not reason or usage is None:
-            raise UpstreamFailed(Outcome.TRUNCATED, "the stream ended without its usage", may_be_billed=True)
+        if not reason or getattr(stream, "received_finish_reason", None) is None:
+            raise UpstreamFailed(Outcome.TRUNCATED, "the stream ended without a finish reason", may_be_billed=True)
         yield Result(reason, usage=usage)
 
     async def _asked(self, call: Call, key: str, **more: Any) -> Any:
@@ -104,6 +105,12 @@ class LiteLLM:
             if self._library is None:
                 self._library = await asyncio.to_thread(_library)
             return self._library
+
+
+def _counted(told: Mapping[str, Any] | None) -> Usage | None:
+    """Return what an answer took; the zeros that stand there where the provider said nothing are no count."""
+    usage = usage_of(told)
+    return usage if usage is not None and usage.prompt > 0 else None
 
 
 def _library() -> Any:
