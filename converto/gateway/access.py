@@ -10,7 +10,7 @@ from typing import Final
 
 from converto.kernel.access import OPERATORS, PUBLIC, Access, Admission
 
-HEALTH, AUTH, READ, BULK = Admission.HEALTH, Admission.AUTH, Admission.READ, Admission.BULK
+HEALTH, AUTH, MONEY, READ, BULK = Admission.HEALTH, Admission.AUTH, Admission.MONEY, Admission.READ, Admission.BULK
 
 TABLE: Final[Mapping[str, Access]] = MappingProxyType(
     {
@@ -136,6 +136,11 @@ TABLE: Final[Mapping[str, Access]] = MappingProxyType(
         "GET /ai/requests/{completion_id}/content": Access("ai:read", READ),
         "POST /ai/feedback": Access("ai:write", READ),
         "GET /ai/health": Access(PUBLIC, HEALTH),
+        # billing
+        "GET /billing/plans": Access(PUBLIC, READ),
+        "GET /billing/entitlements": Access("billing:read", READ),
+        "POST /billing/usage": Access("billing:write", MONEY, creates=True),
+        "GET /billing/usage": Access("billing:read", READ),
         # outbound webhooks
         "POST /events/webhooks": Access("events:write", READ, creates=True),
         "GET /events/webhooks": Access("events:read", READ),

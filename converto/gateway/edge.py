@@ -31,13 +31,14 @@ from converto.gateway.layers.json_bodies import JsonBodies
 from converto.gateway.layers.response_cache import ResponseCache
 from converto.gateway.limits import Limits
 from converto.gateway.origins import Origins
-from converto.gateway.plans import OnePlan
+from converto.gateway.plans import PlansSold
 from converto.gateway.rates import CountsTogether
 from converto.gateway.routes import Routes, merged, owners
 from converto.gateway.secret import secret_of
 from converto.gateway.settings import GatewaySettings
 from converto.gateway.turnstile import Turnstile
 from converto.kernel.config import Environment, ModuleSettings
+from converto.kernel.paid_work import PaidWork
 from converto.kernel.runtime import Runtime
 
 MEMORY = "memory"
@@ -80,7 +81,7 @@ def install_edge(app: FastAPI, runtime: Runtime, traffic: Traffic, *, settings: 
         Admission(most_waiting=settings.most_waiting),
         Addresses(settings.address_rate_limit, processes=settings.processes),
     )
-    limits = _limits(settings, modules, together)
+    limits = _limits(settings, modules, together, paid_work=runtime.paid_work)
     answers = Answers(settings.cache_max_bytes)
     turnstile = Turnstile(routes, admission, figures)
     edge = Edge(
@@ -127,9 +128,11 @@ def _of_some(edge: Edge) -> Sequence[Middleware]:
     return [*([once] if runtime.is_edge else []), Middleware(ResponseCache, answers=edge.answers), Middleware(JsonBodies)]
 
 
-def _limits(settings: GatewaySettings, modules: Mapping[str, ModuleSettings], together: CountsTogether | None) -> Limits:
+def _limits(
+    settings: GatewaySettings, modules: Mapping[str, ModuleSettings], together: CountsTogether | None, *, paid_work: PaidWork
+) -> Limits:
     return Limits(
-        OnePlan(settings.default_plan),
+        PlansSold(paid_work, otherwise=settings.default_plan),
         settings.limits_by_plan,
         {name: its.rate_limit for name, its in modules.items() if its.rate_limit is not None},
         sign_in=settings.sign_in_rate_limit,

@@ -16,6 +16,7 @@ from converto.kernel.database import Database
 from converto.kernel.drain import Drain
 from converto.kernel.event import Event, Follower, Subscription
 from converto.kernel.interface import Interface
+from converto.kernel.paid_work import PaidWork, WhoeverSells
 
 Asked = TypeVar("Asked", bound=Interface)
 
@@ -47,6 +48,8 @@ class Parts:
     """By the companion's name and the module's, wherever the module lives; it fills up as the modules are built."""
     drain: Drain = field(default_factory=Drain)
     """Says when this process begins to end: a service that lets callers wait looks at it."""
+    paid_work: PaidWork = field(default_factory=WhoeverSells)
+    """What is asked before work that a plan may not hold; where nobody sells plans, it allows everything."""
 
     def other(self, interface: type[Asked]) -> Asked:
         """Return the caller of a module named in `needs`."""

@@ -1,7 +1,7 @@
 """Amounts of money: exact decimals with a currency, never floats."""
 
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Self
 
 from pydantic import PlainSerializer, StringConstraints
 
@@ -16,3 +16,8 @@ class Money(Value):
 
     amount: Amount
     currency: Currency = "EUR"
+
+    @classmethod
+    def of_cents(cls, cents: int, currency: Currency = "EUR") -> Self:
+        """Return so many hundredths of a currency's unit."""
+        return cls(amount=Decimal(cents).scaleb(-2), currency=currency)

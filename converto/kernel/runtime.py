@@ -18,6 +18,7 @@ from converto.kernel.discovery import Discovery
 from converto.kernel.drain import Drain
 from converto.kernel.interface import Interface
 from converto.kernel.manifest import Companion, Module, Parts
+from converto.kernel.paid_work import PaidWork, WhoeverSells
 from converto.kernel.replicas import Replicas
 from converto.kernel.rpc import HttpTransport, route_name, rpc_route
 
@@ -51,6 +52,7 @@ class Runtime:
         self.known = {module.name: module for module in modules}
         self.metrics = metrics
         self.drain = Drain()
+        self.paid_work: PaidWork = WhoeverSells(self._seller)
         self._transport = transport
         self.hosted: dict[str, Hosted] = {}
         self.interfaces: dict[type[Interface], Interface] = {}
@@ -153,6 +155,7 @@ class Runtime:
             known_handlers={heard.name: heard.event for known in self.known.values() for heard in known.hears},
             companions=self.companions,
             drain=self.drain,
+            paid_work=self.paid_work,
         )
         service = await stack.enter_async_context(module.build(parts))
         self.hosted[module.name] = Hosted(module, service, parts.database)
@@ -162,6 +165,12 @@ class Runtime:
         if module.carries_events:
             for name, companion in self._companions.items():
                 self.companions[name][module.name] = bind(companion.interface, LocalTransport(companion.build(parts.database)))
+
+    def _seller(self) -> PaidWork | None:
+        """Return the caller of the module that sells plans, here or elsewhere; None where there is none, or not yet."""
+        found: Any = next((bound for interface, bound in self.interfaces.items() if PaidWork in interface.__mro__), None)
+        seller: PaidWork | None = found
+        return seller
 
     def _local(self, name: str) -> Any:
         return lambda: self.interfaces[self._interface(name)]

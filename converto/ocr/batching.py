@@ -44,12 +44,12 @@ class Batching:
             if not rows:
                 shown = [one.model_dump() for one in refused[:_SHOWN_REFUSED]]
                 raise NothingToRead(refused=shown, count=len(refused))
+            await self._intake.reserve(actor, rows)
             batch.taken, batch.refused = len(rows), [one.model_dump() for one in refused]
             is_kept = await self._keep(batch, rows)
         finally:
             if not is_kept:
-                for row in rows:
-                    await self._intake.forget(row)
+                await self._intake.give_back(actor, rows)
         if not is_kept:  # somebody else was faster under the same key
             return await self._known(actor, upload, sha256) or _batch(batch, ())
         return _batch(batch, rows)

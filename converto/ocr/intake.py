@@ -10,6 +10,7 @@ from converto.kernel.actor import Actor
 from converto.kernel.blobs import BlobStore
 from converto.kernel.clock import new_id, now
 from converto.kernel.database import Database, Transaction
+from converto.kernel.paid_work import PaidWork, Use
 from converto.ocr.events import ScanRequested
 from converto.ocr.interface import EngineChoice, Status, Upload
 from converto.ocr.jobs import blob_key
@@ -21,15 +22,23 @@ from converto.ocr.settings import OcrSettings
 KEPT_AT_ONCE = 100
 """So many rows go to the database with one statement."""
 
+SCANS_OF_A_PLAN = "ocr_scans_per_month"
+
+
+def paid_by(scan_id: UUID) -> Use:
+    """Return what a reading takes of its company's plan: one scan, however often it is read."""
+    return Use(feature=SCANS_OF_A_PLAN, key=f"ocr:{scan_id}")
+
 
 class Intake:
     """Takes documents in, one by one."""
 
-    def __init__(self, database: Database, blobs: BlobStore, readers: Readers, *, settings: OcrSettings) -> None:
+    def __init__(self, database: Database, blobs: BlobStore, readers: Readers, *, settings: OcrSettings, paid_work: PaidWork) -> None:
         self.database = database
         self.blobs = blobs
         self.settings = settings
         self._readers = readers
+        self._paid_work = paid_work
 
     def choose(self, languages: str, engine: EngineChoice | None) -> tuple[Sequence[str], EngineChoice]:
         """Return by what languages and engine a document is read. Raises UnknownLanguage, ReaderMissing and the like."""
@@ -61,6 +70,16 @@ class Intake:
         )
         await self.blobs.put(blob_key(row), upload.content)
         return row
+
+    async def reserve(self, actor: Actor, rows: Sequence[ScanRow]) -> None:
+        """Hold room in the plan for reading documents. Raises LimitReached."""
+        await self._paid_work.reserve(actor, tuple(paid_by(row.id) for row in rows))
+
+    async def give_back(self, actor: Actor, rows: Sequence[ScanRow]) -> None:
+        """Remove the documents of scans that are not kept after all, and the room that is held for them."""
+        for row in rows:
+            await self.blobs.delete(blob_key(row))
+        await self._paid_work.release(actor, tuple(paid_by(row.id) for row in rows))
 
     async def keep(self, session: Transaction, row: ScanRow, *, priority: int = 0) -> bool:
         """Keep a scan and have it read; False when its idempotency key is taken."""

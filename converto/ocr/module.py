@@ -29,7 +29,7 @@ async def build(parts: Parts) -> AsyncIterator[OcrService]:
     """Open the reader: its workers start with the first document."""
     settings: OcrSettings = parts.settings
     async with Readers(settings) as readers:
-        yield OcrService(parts.database, parts.blobs, readers, settings=settings, drain=parts.drain)
+        yield OcrService(parts.database, parts.blobs, readers, settings=settings, drain=parts.drain, paid_work=parts.paid_work)
 
 
 module = Module(

@@ -16,12 +16,13 @@ from converto.kernel.database import Database
 from converto.kernel.drain import Drain
 from converto.kernel.errors import Unavailable
 from converto.kernel.paging import Page, after
+from converto.kernel.paid_work import PaidWork
 from converto.ocr import duplicates
 from converto.ocr.batching import Batching
 from converto.ocr.bells import Bells
 from converto.ocr.correcting import Correcting
 from converto.ocr.events import ScanCancelled, ScanRequested
-from converto.ocr.intake import Intake
+from converto.ocr.intake import Intake, paid_by
 from converto.ocr.interface import (
     CANCELLED,
     FINISHED,
@@ -71,14 +72,17 @@ WAITED_FOR = 10
 class OcrService(Ocr):
     """Keeps the rows, the documents and the events of scans in step; the reading itself is done by worker processes."""
 
-    def __init__(self, database: Database, blobs: BlobStore, readers: Readers, *, settings: OcrSettings, drain: Drain) -> None:
+    def __init__(
+        self, database: Database, blobs: BlobStore, readers: Readers, *, settings: OcrSettings, drain: Drain, paid_work: PaidWork
+    ) -> None:
         self._database = database
         self._blobs = blobs
         self._readers = readers
         self._settings = settings
         self._drain = drain
         self._bells = Bells()
-        self._intake = Intake(database, blobs, readers, settings=settings)
+        self._paid_work = paid_work
+        self._intake = Intake(database, blobs, readers, settings=settings, paid_work=paid_work)
         self._batching = Batching(self._intake)
         self._correcting = Correcting(database)
         self.jobs = Jobs(database, blobs, readers, bells=self._bells)
@@ -87,10 +91,16 @@ class OcrService(Ocr):
         """See `Ocr.submit`."""
         actor.require("ocr:write")
         row = await self._intake.store(actor, upload)
-        known = await self._enqueue(row, priority=WAITED_FOR if upload.waited_for else 0)
+        is_kept = False
+        try:
+            await self._intake.reserve(actor, [row])
+            known = await self._enqueue(row, priority=WAITED_FOR if upload.waited_for else 0)
+            is_kept = known is None
+        finally:
+            if not is_kept:
+                await self._intake.give_back(actor, [row])
         if known is None:
             return scan_of(row)
-        await self._intake.forget(row)
         if known.sha256 != row.sha256:
             raise KeyReused
         return await self._shown(known)
@@ -191,6 +201,8 @@ class OcrService(Ocr):
     async def retry(self, actor: Actor, scan_id: UUID) -> Scan:
         """See `Ocr.retry`."""
         actor.require("ocr:write")
+        await self._row(actor, scan_id)
+        await self._paid_work.reserve(actor, (paid_by(scan_id),))
         requested = ScanRequested(tenant_id=actor.tenant_id, scan_id=scan_id)
         async with self._database.writing() as session:
             row = await _locked(Scans(session), actor, scan_id)

@@ -1,0 +1,31 @@
+"""What billing does when it hears that paid work has come to an end."""
+
+from converto.billing.plans import Feature
+from converto.billing.service import BillingService
+from converto.kernel.actor import Actor
+from converto.kernel.event import Event
+from converto.kernel.paid_work import Use
+from converto.ocr.events import ScanCancelled, ScanCompleted, ScanFailed
+
+
+async def count_scan(event: ScanCompleted, billing: BillingService) -> None:
+    """Count a document that has been read."""
+    await billing.confirm(_whose(event), (_scan(event),))
+
+
+async def release_failed_scan(event: ScanFailed, billing: BillingService) -> None:
+    """Charge nothing for a document that could not be read."""
+    await billing.release(_whose(event), (_scan(event),))
+
+
+async def release_cancelled_scan(event: ScanCancelled, billing: BillingService) -> None:
+    """Charge nothing for a document that nobody wants read any more."""
+    await billing.release(_whose(event), (_scan(event),))
+
+
+def _whose(event: Event) -> Actor:
+    return Actor.service(event.tenant_id)
+
+
+def _scan(event: ScanCompleted | ScanFailed | ScanCancelled) -> Use:
+    return Use(feature=Feature.OCR_SCANS, key=f"ocr:{event.scan_id}")
