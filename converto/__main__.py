@@ -21,6 +21,8 @@ keys = typer.Typer(no_args_is_help=True, help="The keys that access tokens are s
 program.add_typer(keys, name="keys")
 audit = typer.Typer(no_args_is_help=True, help="What was done in each company, and by whom.")
 program.add_typer(audit, name="audit")
+billing = typer.Typer(no_args_is_help=True, help="Plans, usage and payments.")
+program.add_typer(billing, name="billing")
 
 
 @program.command()
@@ -199,6 +201,56 @@ def demo() -> None:
     from converto.commands.demo import demo as run
 
     raise typer.Exit(run())
+
+
+@program.command("fake-stripe")
+def fake_stripe(
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="The port to listen on.")] = 12111,
+    webhook_url: Annotated[
+        str, typer.Option(help="What hears of everything; empty means nothing does.")
+    ] = "http://127.0.0.1:8000/billing/webhooks/stripe",
+    key: Annotated[str, typer.Option(help="The key that it asks for.")] = "sk_test_fake",
+    secret: Annotated[str, typer.Option(help="What it signs webhooks with.")] = "whsec_fake",  # noqa: S107 - no money passes through it
+) -> None:
+    """Serve our own Stripe, with a state of its own, through which no money passes."""
+    from converto.commands.fake_stripe import serve as run
+
+    run(host=host, port=port, webhook_url=webhook_url, key=key, secret=secret)
+
+
+@billing.command("plans")
+def billing_plans() -> None:
+    """Show the plans on sale, and what they hold."""
+    from converto.commands.billing import plans
+
+    plans()
+
+
+@billing.command("usage")
+def billing_usage(company: Annotated[UUID, typer.Argument(help="The company, by its id.")]) -> None:
+    """Show what a company may do, and what of it is used."""
+    from converto.commands.billing import usage
+
+    usage(_settings(), company)
+
+
+@billing.command("reconcile")
+def billing_reconcile() -> None:
+    """Compare every company that pays with Stripe, and mend what is ours."""
+    from converto.commands.billing import reconcile
+
+    raise typer.Exit(reconcile(_settings()))
+
+
+@billing.command("invariants")
+def billing_invariants(
+    *, repair: Annotated[bool, typer.Option(help="Make counters anew from their events where they differ.")] = False
+) -> None:
+    """Say whether every counter is what its events add up to; ends with 1 where one is not."""
+    from converto.commands.billing import invariants
+
+    raise typer.Exit(invariants(_settings(), repair=repair))
 
 
 @user.command("create")

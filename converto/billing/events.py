@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from converto.kernel.event import Event
+from converto.kernel.money import Money
 
 
 class UsageRecorded(Event):
@@ -33,3 +34,67 @@ class LimitNear(Event):
     limit: int
     period_start: datetime
     resets_at: datetime
+
+
+class _OfSubscription(Event):
+    """How a subscription stands."""
+
+    subject_field: ClassVar[str | None] = "subscription_id"
+
+    subscription_id: str
+    plan: str
+    interval: str
+    status: str
+    period_end: datetime
+    cancels_at: datetime | None
+
+
+class SubscriptionCreated(_OfSubscription):
+    """A company has subscribed."""
+
+    type: ClassVar[str] = "billing.subscription.created"
+
+
+class SubscriptionUpdated(_OfSubscription):
+    """Another plan, a new period, a failed payment, or an end that is set or lifted: what holds now."""
+
+    type: ClassVar[str] = "billing.subscription.updated"
+
+
+class SubscriptionCancelled(_OfSubscription):
+    """A subscription has ended."""
+
+    type: ClassVar[str] = "billing.subscription.cancelled"
+
+
+class _OfPayment(Event):
+    """A try to have something paid."""
+
+    subject_field: ClassVar[str | None] = "payment_id"
+
+    payment_id: str
+    amount: Money
+
+
+class PaymentSucceeded(_OfPayment):
+    """A payment has come."""
+
+    type: ClassVar[str] = "billing.payment.succeeded"
+
+
+class PaymentFailed(_OfPayment):
+    """A payment was declined."""
+
+    type: ClassVar[str] = "billing.payment.failed"
+
+    reason: str | None
+
+
+class PaymentsSpoke(Event):
+    """The payment service has said something of a company: look what it has now."""
+
+    type: ClassVar[str] = "billing.payments.spoke"
+    subject_field: ClassVar[str | None] = "customer_id"
+    internal: ClassVar[bool] = True
+
+    customer_id: str

@@ -1,5 +1,6 @@
 """What billing does when it hears that paid work has come to an end."""
 
+from converto.billing.events import PaymentsSpoke, UsageRecorded
 from converto.billing.plans import Feature
 from converto.billing.service import BillingService
 from converto.kernel.actor import Actor
@@ -21,6 +22,16 @@ async def release_failed_scan(event: ScanFailed, billing: BillingService) -> Non
 async def release_cancelled_scan(event: ScanCancelled, billing: BillingService) -> None:
     """Charge nothing for a document that nobody wants read any more."""
     await billing.release(_whose(event), (_scan(event),))
+
+
+async def take_in(event: PaymentsSpoke, billing: BillingService) -> None:
+    """Look what the payment service has of a company that it has spoken of."""
+    await billing.looked_at(event.tenant_id)
+
+
+async def note_report(event: UsageRecorded, billing: BillingService) -> None:
+    """Have the payment service told of what was used, where it is to be."""
+    await billing.reporting.note(event)
 
 
 def _whose(event: Event) -> Actor:

@@ -6,14 +6,46 @@ from uuid import UUID
 
 from pydantic import Field
 
+from converto.billing.paying import (
+    AlreadySubscribed,
+    BadRefund,
+    Change,
+    Invoice,
+    NewSubscription,
+    NoSubscription,
+    Paying,
+    Payment,
+    Preview,
+    Reconciled,
+    SamePlan,
+    Subscribed,
+    Subscription,
+)
 from converto.kernel.actor import Actor
 from converto.kernel.errors import Forbidden, Invalid
 from converto.kernel.interface import Value, command, query
 from converto.kernel.money import Money
 from converto.kernel.paid_work import LARGEST_QUANTITY, LimitReached, PaidWork, Use
 
-# what every module may ask is part of this interface, though it is the kernel's
-__all__ = ["LimitReached", "PaidWork", "Use"]
+# what every module may ask, and what is asked where plans are sold, are part of this interface, though they have files of their own
+__all__ = [
+    "AlreadySubscribed",
+    "BadRefund",
+    "Change",
+    "Invoice",
+    "LimitReached",
+    "NewSubscription",
+    "NoSubscription",
+    "PaidWork",
+    "Paying",
+    "Payment",
+    "Preview",
+    "Reconciled",
+    "SamePlan",
+    "Subscribed",
+    "Subscription",
+    "Use",
+]
 
 FeatureName = Literal[
     "ocr_scans_per_month", "vision_analyses_per_month", "ai_tokens_per_month", "ai_spend_per_month",
@@ -135,7 +167,7 @@ class BadSpan(Invalid):
     message = "Ask for 1 to {days} days; the last is not before the first."
 
 
-class Billing(PaidWork, Protocol):
+class Billing(PaidWork, Paying, Protocol):
     """Counts what companies use, says what they may, and has them pay for it."""
 
     @query

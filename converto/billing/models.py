@@ -1,9 +1,10 @@
 """The tables of plans and usage."""
 
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Index, MetaData, String
+from sqlalchemy import JSON, BigInteger, Index, LargeBinary, MetaData, String
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from converto.kernel.columns import Moment
@@ -92,3 +93,46 @@ class CounterRow(Base):
     reserved: Mapped[int] = mapped_column(BigInteger)
     warned: Mapped[int]
     """The highest share of the limit, in per cent, that has been told."""
+
+
+class SeenRow(Base):
+    """A subscription, an invoice or a charge, as the payment service had it when it was last looked at."""
+
+    __tablename__ = "seen"
+    __table_args__ = (Index("seen_created", "tenant_id", "kind", "created_at"),)
+
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(String(20), primary_key=True)
+    id: Mapped[str] = mapped_column(String(255), primary_key=True)
+    created_at: Mapped[datetime] = mapped_column(Moment)
+    seen: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
+class StripeEventRow(Base):
+    """A webhook as it came, whoever it is about: kept before anything is made of it."""
+
+    __tablename__ = "stripe_event"
+    __table_args__ = (Index("stripe_event_open", "customer_id", "handled_at"),)
+
+    id: Mapped[str] = mapped_column(String(255), primary_key=True)
+    type: Mapped[str] = mapped_column(String(100))
+    customer_id: Mapped[str | None] = mapped_column(String(255))
+    payload: Mapped[bytes] = mapped_column(LargeBinary)
+    received_at: Mapped[datetime] = mapped_column(Moment)
+    handled_at: Mapped[datetime | None] = mapped_column(Moment)
+    """None of what is about no customer of ours as well."""
+
+
+class ReportRow(Base):
+    """Usage that the payment service is to be told of, once."""
+
+    __tablename__ = "meter_report"
+    __table_args__ = (Index("meter_report_due", "sent_at"),)
+
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    """Of the event that told of it, and so what it is reported under."""
+    feature: Mapped[str] = mapped_column(String(50))
+    quantity: Mapped[int] = mapped_column(BigInteger)
+    used_at: Mapped[datetime] = mapped_column(Moment)
+    sent_at: Mapped[datetime | None] = mapped_column(Moment)

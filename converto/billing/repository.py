@@ -5,16 +5,18 @@ from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import case, func, insert, select, tuple_
+from sqlalchemy import case, func, insert, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from converto.billing.entitlements import Account, Override
 from converto.billing.ledger import Counter, CounterKey, Entry, EventKey, Ledger, State
-from converto.billing.models import AccountRow, CounterRow, OverrideRow, UsageRow
+from converto.billing.models import AccountRow, CounterRow, OverrideRow, ReportRow, SeenRow, StripeEventRow, UsageRow
 from converto.billing.periods import Period
 from converto.billing.plans import Feature, Limit
-from converto.kernel.database import Database, insert_into
+from converto.billing.reducer import Known
+from converto.billing.seen import SeenCharge, SeenInvoice, SeenSubscription
+from converto.kernel.database import Database, changed, insert_into
 
 _EVENT = ("tenant_id", "feature", "key")
 _COUNTER = ("tenant_id", "feature", "period_start")
@@ -41,6 +43,11 @@ class Accounts:
     async def of_customer(self, customer_id: str) -> AccountRow | None:
         """Return the account of a customer of the payment service."""
         return await self._session.scalar(select(AccountRow).where(AccountRow.customer_id == customer_id))
+
+    async def paying(self) -> Sequence[UUID]:
+        """Return the companies that the payment service knows."""
+        wanted = select(AccountRow.tenant_id).where(AccountRow.customer_id.is_not(None)).order_by(AccountRow.tenant_id)
+        return (await self._session.scalars(wanted)).all()
 
     async def open(self, tenant_ids: Iterable[UUID], *, at: datetime, trial_ends_at: datetime) -> None:
         """Open accounts; one that is open already stays as it is."""
@@ -203,6 +210,11 @@ class Usages:
             if found.get(key, (0, 0)) != truth.get(key, (0, 0))
         ]
 
+    async def hold_still(self) -> None:
+        """Keep everybody from counting until this transaction ends."""
+        counters = (CounterRow.tenant_id, CounterRow.feature, CounterRow.period_start)
+        await self._session.execute(select(*counters).order_by(*counters).with_for_update())
+
     async def repair(self, drift: Sequence[Drift]) -> None:
         """Make counters anew; call it in the transaction that found the drift, while nobody counts."""
         for one in drift:
@@ -224,3 +236,93 @@ def _event_row(key: EventKey, entry: Entry) -> dict[str, Any]:
         "day": entry.at.astimezone(UTC).date(),
         "expires_at": entry.expires_at,
     }
+
+
+SUBSCRIPTION, INVOICE, CHARGE = "subscription", "invoice", "charge"
+
+
+class Seens:
+    """What the payment service had of a company when it was last looked at."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def known(self, tenant_id: UUID) -> Known:
+        """Return everything that is known."""
+        rows = (await self._session.scalars(select(SeenRow).where(SeenRow.tenant_id == tenant_id))).all()
+        return Known(
+            {row.id: SeenSubscription.model_validate(row.seen) for row in rows if row.kind == SUBSCRIPTION},
+            {row.id: SeenInvoice.model_validate(row.seen) for row in rows if row.kind == INVOICE},
+            {row.id: SeenCharge.model_validate(row.seen) for row in rows if row.kind == CHARGE},
+        )
+
+    async def write(self, tenant_id: UUID, before: Known, after: Known) -> int:
+        """Keep what is new or has changed; returns how many that are."""
+        rows = [
+            {"tenant_id": tenant_id, "kind": kind, "id": id_, "created_at": one.created, "seen": one.model_dump(mode="json")}
+            for kind, old, new in (
+                (SUBSCRIPTION, before.subscriptions, after.subscriptions),
+                (INVOICE, before.invoices, after.invoices),
+                (CHARGE, before.charges, after.charges),
+            )
+            for id_, one in new.items()
+            if old.get(id_) != one
+        ]
+        if rows:
+            put = insert_into(self._session, SeenRow).values(rows)
+            await self._session.execute(
+                put.on_conflict_do_update(index_elements=["tenant_id", "kind", "id"], set_={"seen": put.excluded.seen})
+            )
+        return len(rows)
+
+    async def newest(self, tenant_id: UUID, kind: str, *, limit: int) -> Sequence[dict[str, Any]]:
+        """Return the newest of a kind."""
+        wanted = select(SeenRow.seen).where(SeenRow.tenant_id == tenant_id, SeenRow.kind == kind)
+        return (await self._session.scalars(wanted.order_by(SeenRow.created_at.desc(), SeenRow.id.desc()).limit(limit))).all()
+
+    async def one(self, tenant_id: UUID, kind: str, id_: str) -> dict[str, Any] | None:
+        """Return one of a kind."""
+        row = await self._session.get(SeenRow, (tenant_id, kind, id_))
+        return None if row is None else row.seen
+
+
+class StripeEvents:
+    """Webhooks as they came."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def keep(self, **values: Any) -> bool:
+        """Keep a webhook; False where it is there already."""
+        new = insert_into(self._session, StripeEventRow).values(**values).on_conflict_do_nothing()
+        return await changed(self._session, new) == 1
+
+    async def handled(self, customer_id: str, *, received_before: datetime, at: datetime) -> None:
+        """Mark what was received about a customer before somebody looked."""
+        held = (StripeEventRow.customer_id == customer_id, StripeEventRow.handled_at.is_(None))
+        done = update(StripeEventRow).where(*held, StripeEventRow.received_at <= received_before).values(handled_at=at)
+        await changed(self._session, done)
+
+
+class Reports:
+    """What the payment service is to be told of usage."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def add(self, tenant_id: UUID, report_id: UUID, *, feature: str, quantity: int, used_at: datetime) -> None:
+        """Have usage reported, once."""
+        values = {"feature": feature, "quantity": quantity, "used_at": used_at}
+        new = insert_into(self._session, ReportRow).values(tenant_id=tenant_id, id=report_id, **values)
+        await self._session.execute(new.on_conflict_do_nothing())
+
+    async def due(self, *, limit: int) -> Sequence[tuple[ReportRow, str]]:
+        """Return what has to be reported, oldest first, with whose customer it is."""
+        wanted = select(ReportRow, AccountRow.customer_id).join(AccountRow, AccountRow.tenant_id == ReportRow.tenant_id)
+        wanted = wanted.where(ReportRow.sent_at.is_(None), AccountRow.customer_id.is_not(None)).order_by(ReportRow.id).limit(limit)
+        return [(row, customer_id) for row, customer_id in await self._session.execute(wanted) if customer_id is not None]
+
+    async def sent(self, tenant_id: UUID, report_id: UUID, *, at: datetime) -> None:
+        """Mark what was reported."""
+        done = update(ReportRow).where(ReportRow.tenant_id == tenant_id, ReportRow.id == report_id).values(sent_at=at)
+        await changed(self._session, done)

@@ -12,22 +12,33 @@ from converto.billing.interface import (
     BadMoment,
     BadSpan,
     Billing,
+    Change,
     CountedFeature,
     DayOfUsage,
     Entitlements,
     FeatureUsage,
     ForeignUsage,
+    Invoice,
+    NewSubscription,
+    Payment,
     Plan,
+    Preview,
+    Reconciled,
     Recorded,
+    Subscribed,
+    Subscription,
     Usage,
     UsagePeriod,
     Use,
 )
 from converto.billing.ledger import Act, Asked, Counted, refusal
+from converto.billing.payments import NotSold
 from converto.billing.periods import period_of
 from converto.billing.plans import MONTHLY, Feature, Interval, PlanVersion, on_sale
+from converto.billing.reporting import Reporting
 from converto.billing.repository import Accounts, Usages
 from converto.billing.settings import BillingSettings
+from converto.billing.subscribing import Subscribing, invoices, payments
 from converto.billing.terms import Terms
 from converto.kernel.actor import Actor
 from converto.kernel.clock import new_id, now
@@ -45,10 +56,14 @@ MOST_KNOWN = 10_000
 
 
 class BillingService(Billing):
-    """Plans and usage."""
+    """Plans and usage, and having them paid."""
 
-    def __init__(self, database: Database, *, settings: BillingSettings, terms: Terms) -> None:
+    def __init__(
+        self, database: Database, *, settings: BillingSettings, terms: Terms, subscribing: Subscribing | None = None, reporting: Reporting
+    ) -> None:
         self._database = database
+        self._subscribing = subscribing
+        self.reporting = reporting
         self._settings = settings
         self._terms = terms
         self.counting = Counting(database, terms)
@@ -172,6 +187,87 @@ class BillingService(Billing):
     def forget(self, tenant_id: UUID) -> None:
         """Look up anew what a company may do."""
         self._known.pop(tenant_id, None)
+
+    @property
+    def _sold(self) -> Subscribing:
+        """What has companies pay. Raises NotSold."""
+        if self._subscribing is None:
+            raise NotSold
+        return self._subscribing
+
+    async def subscription(self, actor: Actor) -> Subscription:
+        """See `Paying.subscription`."""
+        actor.require("billing:read")
+        return await self._sold.current(actor.tenant_id)
+
+    async def subscribe(self, actor: Actor, wanted: NewSubscription) -> Subscribed:
+        """See `Paying.subscribe`."""
+        actor.require("billing:write")
+        return await self._sold.subscribe(actor.tenant_id, wanted)
+
+    async def preview(self, actor: Actor, change: Change) -> Preview:
+        """See `Paying.preview`."""
+        actor.require("billing:read")
+        return await self._sold.preview(actor.tenant_id, change)
+
+    async def change(self, actor: Actor, change: Change) -> Subscription:
+        """See `Paying.change`."""
+        actor.require("billing:write")
+        self.forget(actor.tenant_id)
+        return await self._sold.change(actor.tenant_id, change)
+
+    async def cancel(self, actor: Actor, *, at_once: bool = False) -> Subscription:
+        """See `Paying.cancel`."""
+        actor.require("billing:write")
+        self.forget(actor.tenant_id)
+        return await self._sold.cancel(actor.tenant_id, at_once=at_once)
+
+    async def resume(self, actor: Actor) -> Subscription:
+        """See `Paying.resume`."""
+        actor.require("billing:write")
+        return await self._sold.resume(actor.tenant_id)
+
+    async def portal(self, actor: Actor) -> str:
+        """See `Paying.portal`."""
+        actor.require("billing:write")
+        return await self._sold.portal(actor.tenant_id)
+
+    async def invoices(self, actor: Actor, *, limit: int = 50) -> tuple[Invoice, ...]:
+        """See `Paying.invoices`."""
+        actor.require("billing:read")
+        return tuple(await invoices(self._database, actor.tenant_id, limit=limit))
+
+    async def payments(self, actor: Actor, *, limit: int = 50) -> tuple[Payment, ...]:
+        """See `Paying.payments`."""
+        actor.require("billing:read")
+        return tuple(await payments(self._database, actor.tenant_id, limit=limit))
+
+    async def refund(self, actor: Actor, payment_id: str, *, cents: int) -> None:
+        """See `Paying.refund`."""
+        actor.require("billing:correct")
+        await self._sold.refund(actor.tenant_id, payment_id, cents=cents)
+
+    async def receive_webhook(self, payload: bytes, signature: str) -> None:
+        """See `Paying.receive_webhook`."""
+        await self._sold.receive(payload, signature)
+
+    async def reconcile(self, actor: Actor) -> Reconciled:
+        """See `Paying.reconcile`."""
+        actor.require("billing:correct")
+        return await self.looked_at(actor.tenant_id)
+
+    async def looked_at(self, tenant_id: UUID) -> Reconciled:
+        """Take in what the payment service has of a company."""
+        details = await self._sold.syncing.sync(tenant_id)
+        self.forget(tenant_id)
+        return Reconciled(changed=len(details), details=tuple(details))
+
+    async def reconcile_all(self) -> Sequence[tuple[UUID, Reconciled]]:
+        """Compare every company that pays with the payment service; returns those that were otherwise. Raises PaymentsAway."""
+        async with self._database.across_tenants.reading() as session:
+            paying = await Accounts(session).paying()
+        found = [(one, await self.looked_at(one)) for one in paying]
+        return [(one, drift) for one, drift in found if drift.changed]
 
 
 def _plan(plan: PlanVersion, *, trial_days: int) -> Plan:

@@ -21,6 +21,7 @@ WITHOUT_TENANT_FIRST = {
     "outbox": "its rows are the program's own: the relay takes whatever is due, of all tenants",
     "inbox": "its rows are the program's own: a subscriber takes whatever is due, of all tenants",
     "price": "its rows are the program's own: what a version of a public table of prices says",
+    "stripe_event": "a webhook is kept before anybody knows whose it is",
     "event_log": "its positions are one order of all tenants; each is given the rows of its own",
 }
 

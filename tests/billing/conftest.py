@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.billing.bank import Shop, shop_open
 from tests.billing.house import House, opened
 from tests.servers import ask
 
@@ -35,3 +36,13 @@ async def unsold(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
     monkeypatch.setenv("CONVERTO_BILLING_DEFAULT_PLAN", "unlimited")
     async with opened(data_dir) as house:
         yield house
+
+
+@pytest.fixture(params=["sqlite", "postgres"], scope="module")
+async def shop(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Shop]:
+    """Return billing that sells; the tests of a file share it, each with companies of its own."""
+    url = ask("postgres") if request.param == "postgres" else None
+    async with shop_open(tmp_path_factory.mktemp("data"), url) as opened_shop:
+        yield opened_shop
+    if url is not None:
+        ask("drop", url.rpartition("/")[2])

@@ -1,0 +1,211 @@
+"""Stripe, by its own library: in threads, with time limits, retries and idempotency keys."""
+
+import asyncio
+import functools
+import hashlib
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+import structlog
+
+from converto.billing.payments import CardDeclined, Customer, Params, PaymentRefused, PaymentsAway, Wanted, price_key
+from converto.billing.plans import Interval, PlanVersion
+from converto.billing.seen import Quote, Seen, SeenCharge, SeenSubscription, charge_of, invoice_of, quote_of, subscription_of
+from converto.billing.tax import RATE
+
+PAGE = 100
+TAX_MARK = "converto_fi_vat"
+log = structlog.get_logger()
+
+
+class StripeClient:
+    """Takes the money through Stripe, or whatever speaks like it at `url`."""
+
+    def __init__(self, key: str, *, url: str | None, timeout_s: float, retries: int) -> None:
+        self._key = key
+        self._url = url
+        self._timeout_s = timeout_s
+        self._retries = retries
+        self._prices: dict[str, str] = {}
+        self._tax_rate: str | None = None
+
+    async def customer(self, customer: Customer, known: str | None) -> str:
+        """See `Payments.customer`."""
+        params: Params = {
+            "address": {"country": customer.country},
+            "tax_exempt": customer.treatment.value,
+            "metadata": {"tenant_id": str(customer.tenant_id), "vat_id": customer.vat_id or ""},
+        }
+        if customer.name:
+            params["name"] = customer.name
+        if known is not None:
+            await self._ask(lambda api: api.customers.update(known, params))
+            return known
+        options = {"idempotency_key": _key("customer", customer.tenant_id, params)}
+        made = await self._ask(lambda api: api.customers.create(params, options))
+        return str(made["id"])
+
+    async def checkout(self, customer_id: str, wanted: Wanted, *, key: str, back_to: str) -> str:
+        """See `Payments.checkout`."""
+        price, tax_rate = await self._price(wanted.plan, wanted.interval), await self._tax()
+        data: Params = {"default_tax_rates": [tax_rate]}
+        if wanted.trial_end is not None:
+            data["trial_end"] = int(wanted.trial_end.timestamp())
+        params: Params = {
+            "mode": "subscription",
+            "customer": customer_id,
+            "line_items": [{"price": price, "quantity": 1}],
+            "subscription_data": data,
+            "success_url": f"{back_to}?subscribed=yes",
+            "cancel_url": f"{back_to}?subscribed=no",
+        }
+        if wanted.coupon:
+            params["discounts"] = [{"coupon": wanted.coupon}]
+        options = {"idempotency_key": _key("checkout", key, params)}
+        made = await self._ask(lambda api: api.checkout.sessions.create(params, options))
+        return str(made["url"])
+
+    async def portal(self, customer_id: str, *, back_to: str) -> str:
+        """See `Payments.portal`."""
+        made = await self._ask(lambda api: api.billing_portal.sessions.create({"customer": customer_id, "return_url": back_to}))
+        return str(made["url"])
+
+    async def quote(self, subscription: SeenSubscription, wanted: Wanted, *, at: datetime) -> Quote:
+        """See `Payments.quote`."""
+        details = await self._changed(subscription, wanted, at)
+        params = {"subscription": subscription.id, "subscription_details": details}
+        return quote_of(await self._ask(lambda api: api.invoices.create_preview(params)), at)
+
+    async def change(self, subscription: SeenSubscription, wanted: Wanted, *, at: datetime) -> None:
+        """See `Payments.change`."""
+        params = await self._changed(subscription, wanted, at)
+        options = {"idempotency_key": _key("change", subscription.id, params)}
+        await self._ask(lambda api: api.subscriptions.update(subscription.id, params, options))
+
+    async def _changed(self, subscription: SeenSubscription, wanted: Wanted, at: datetime) -> Params:
+        price = await self._price(wanted.plan, wanted.interval)
+        return {
+            "items": [{"id": subscription.item_id, "price": price}],
+            "proration_behavior": "always_invoice",
+            "proration_date": int(at.timestamp()),
+        }
+
+    async def cancel(self, subscription_id: str, *, at_once: bool) -> None:
+        """See `Payments.cancel`."""
+        if at_once:
+            await self._ask(lambda api: api.subscriptions.cancel(subscription_id))
+        else:
+            await self._ask(lambda api: api.subscriptions.update(subscription_id, {"cancel_at_period_end": True}))
+
+    async def resume(self, subscription_id: str) -> None:
+        """See `Payments.resume`."""
+        await self._ask(lambda api: api.subscriptions.update(subscription_id, {"cancel_at_period_end": False}))
+
+    async def refund(self, charge: SeenCharge, cents: int) -> None:
+        """See `Payments.refund`."""
+        # what had been given back before is part of the key: the same refund asked again is the same, one more is another
+        options = {"idempotency_key": _key("refund", charge.id, {"before": charge.refunded_cents, "cents": cents})}
+        await self._ask(lambda api: api.refunds.create({"charge": charge.id, "amount": cents}, options))
+
+    async def report(self, customer_id: str, *, meter: str, quantity: int, identifier: str, at: datetime) -> None:
+        """See `Payments.report`."""
+        params = {
+            "event_name": meter,
+            "payload": {"stripe_customer_id": customer_id, "value": str(quantity)},
+            "identifier": identifier,
+            "timestamp": int(at.timestamp()),
+        }
+        try:
+            await self._ask(lambda api: api.billing.meter_events.create(params))
+        except PaymentRefused as refusal:
+            if "identifier" not in refusal.details["reason"]:  # one that is there already is delivered
+                raise
+
+    async def look(self, customer_id: str) -> Seen:
+        """See `Payments.look`."""
+        whose = {"customer": customer_id, "limit": PAGE}
+        # the charges first: whatever they are for is there by then
+        charges = await self._all(lambda api: api.charges.list(whose))
+        invoices = await self._all(lambda api: api.invoices.list(whose))
+        subscriptions = await self._all(lambda api: api.subscriptions.list({**whose, "status": "all"}))
+        return Seen(
+            subscriptions=tuple(map(subscription_of, subscriptions)),
+            invoices=tuple(invoice_of(one) for one in invoices if one["status"] != "draft"),
+            charges=tuple(map(charge_of, charges)),
+        )
+
+    async def _price(self, plan: PlanVersion, interval: Interval) -> str:
+        """Return the id of a plan's price, which is made where it is not there yet."""
+        key = price_key(plan, interval)
+        if key not in self._prices:
+            found = await self._ask(lambda api: api.prices.list({"lookup_keys": [key], "limit": 1}))
+            if not found["data"]:
+                product = await self._ask(
+                    lambda api: api.products.create({"name": plan.title}, {"idempotency_key": f"product:{plan.name}:{plan.version}"})
+                )
+                params = {
+                    "product": product["id"],
+                    "currency": "eur",
+                    "unit_amount": plan.cents[interval],
+                    "recurring": {"interval": interval.value},
+                    "lookup_key": key,
+                    "nickname": f"{plan.title}, {interval.value}",
+                }
+                found = {"data": [await self._ask(lambda api: api.prices.create(params, {"idempotency_key": f"price:{key}"}))]}
+            self._prices[key] = str(found["data"][0]["id"])
+        return self._prices[key]
+
+    async def _tax(self) -> str:
+        """Return the id of the Finnish tax rate, which is made where it is not there yet."""
+        if self._tax_rate is None:
+            rates = await self._all(lambda api: api.tax_rates.list({"limit": PAGE}))
+            known = [one for one in rates if (one.get("metadata") or {}).get(TAX_MARK) == RATE]
+            params = {"display_name": "ALV", "percentage": RATE, "inclusive": False, "country": "FI", "metadata": {TAX_MARK: RATE}}
+            made = known[0] if known else await self._ask(lambda api: api.tax_rates.create(params, {"idempotency_key": f"tax:{RATE}"}))
+            self._tax_rate = str(made["id"])
+        return self._tax_rate
+
+    async def _all(self, list_: Callable[[Any], Any]) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = await self._run(lambda api: [one.to_dict() for one in list_(api).auto_paging_iter()])
+        return found
+
+    async def _ask(self, ask: Callable[[Any], Any]) -> dict[str, Any]:
+        found: dict[str, Any] = await self._run(lambda api: ask(api).to_dict())
+        return found
+
+    async def _run(self, ask: Callable[[Any], Any]) -> Any:
+        return await asyncio.to_thread(self._now, ask)
+
+    def _now(self, ask: Callable[[Any], Any]) -> Any:
+        import stripe  # noqa: PLC0415 - 17 MB, for who takes money
+
+        try:
+            return ask(self._api)
+        except stripe.CardError as error:
+            raise CardDeclined(reason=_reason(error)) from error
+        except (stripe.InvalidRequestError, stripe.IdempotencyError) as error:
+            raise PaymentRefused(reason=_reason(error)) from error
+        except stripe.StripeError as error:
+            log.warning("billing.payments_away", error=type(error).__name__)
+            raise PaymentsAway(module="billing", retry_after_s=5) from error
+
+    @functools.cached_property
+    def _api(self) -> Any:
+        import stripe  # noqa: PLC0415 - as above
+
+        return stripe.StripeClient(
+            self._key,
+            base_addresses={"api": self._url} if self._url else {},
+            http_client=stripe.RequestsClient(timeout=self._timeout_s),
+            max_network_retries=self._retries,
+        ).v1
+
+
+def _key(what: str, about: object, params: Mapping[str, Any]) -> str:
+    """Return an idempotency key that is the same for the same wish, whoever asks again."""
+    return f"{what}:{about}:{hashlib.sha256(repr(sorted(params.items())).encode()).hexdigest()[:32]}"
+
+
+def _reason(error: Any) -> str:
+    return str(error.user_message or error)[:300]

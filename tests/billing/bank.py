@@ -1,0 +1,134 @@
+"""A fake Stripe that is asked over HTTP, and billing that sells through it."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+import uvicorn
+
+from converto.billing.fake_stripe.server import Desk, create_fake
+from converto.billing.fake_stripe.stripe import FakeStripe
+from converto.billing.interface import NewSubscription
+from converto.billing.webhook_signature import signed
+from converto.kernel.actor import Actor
+from converto.kernel.clock import now
+from tests.billing.house import House, opened
+
+KEY, SECRET = "sk_test_fake", "whsec_fake"
+VISA, DECLINED = "pm_card_visa", "pm_card_chargeDeclined"
+
+
+@dataclass
+class Bank:
+    """The fake, as a test looks into it."""
+
+    fake: FakeStripe
+    desk: Desk
+    url: str
+    clock: str = ""
+
+    @property
+    def events(self) -> Sequence[dict[str, Any]]:
+        """What it has told."""
+        return self.fake.records.events
+
+    def freeze(self, at: datetime) -> None:
+        """Let its clock stand."""
+        self.clock = self.fake.create_clock({"frozen_time": str(int(at.timestamp()))})["id"]
+
+    def advance(self, to: datetime) -> None:
+        """Let its clock go on."""
+        self.fake.advance(self.clock, {"frozen_time": str(int(to.timestamp()))})
+
+    @property
+    def now(self) -> datetime:
+        """The time there."""
+        return datetime.fromtimestamp(self.fake.records.now(), UTC)
+
+
+@dataclass
+class Shop:
+    """Billing that sells, and the fake that it sells through."""
+
+    house: House
+    bank: Bank
+
+    async def deliver(self, events: Iterable[dict[str, Any]]) -> None:
+        """Have webhooks received, in this order, and what they are about looked at."""
+        for event in events:
+            payload, at_s = orjson.dumps(event), int(now().timestamp())
+            await self.house.billing.receive_webhook(payload, f"t={at_s},v1={signed(payload, SECRET, at_s)}")
+            customer = event["data"]["object"].get("customer")
+            tenant = await self.tenant(customer) if isinstance(customer, str) else None
+            if tenant is not None:
+                await self.house.service.looked_at(tenant)
+
+    async def tenant(self, customer: str) -> Any:
+        """Return whose customer it is."""
+        found = self.bank.fake.records.objects["customer"].get(customer)
+        return None if found is None else Actor.service(found["metadata"]["tenant_id"]).tenant_id
+
+    async def subscribed(self, actor: Actor, plan: Any = "starter", *, card: str = VISA, **more: Any) -> None:
+        """Have a company subscribe on the fake's page, and billing hear of it."""
+        before = len(self.bank.events)
+        opened = await self.house.billing.subscribe(actor, NewSubscription(plan=plan, **more))
+        assert opened.checkout_url is not None
+        self.bank.fake.complete(opened.checkout_url.rpartition("/")[2], card)
+        await self.deliver(self.bank.events[before:])
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port: int = one.getsockname()[1]
+    return port
+
+
+@asynccontextmanager
+async def bank_open(webhook_url: str | None = None) -> AsyncIterator[Bank]:
+    """Serve a fake on a free port."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    fake = FakeStripe(url=url)
+    app = create_fake(fake, key=KEY, secret=SECRET, webhook_url=webhook_url)
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="error"))
+    with contextlib.suppress(asyncio.CancelledError):
+        serving = asyncio.create_task(server.serve())
+        while not server.started:  # noqa: ASYNC110 - uvicorn rings no bell
+            await asyncio.sleep(0.01)
+        try:
+            yield Bank(fake, app.state.desk, url)
+        finally:
+            server.should_exit = True
+            await serving
+
+
+def sell(patch: pytest.MonkeyPatch, bank: Bank) -> None:
+    """Have billing sell through a fake."""
+    patch.setenv("CONVERTO_BILLING_STRIPE_SECRET_KEY", KEY)
+    patch.setenv("CONVERTO_BILLING_STRIPE_WEBHOOK_SECRETS", SECRET)
+    patch.setenv("CONVERTO_BILLING_STRIPE_URL", bank.url)
+    patch.setenv("CONVERTO_BILLING_STRIPE_RETRIES", "0")
+    patch.setenv("CONVERTO_BILLING_STRIPE_TIMEOUT_S", "2")
+    patch.setenv("CONVERTO_BILLING_TRIAL_DAYS", "0")
+
+
+@asynccontextmanager
+async def shop_open(folder: Path, database_url: str | None = None) -> AsyncIterator[Shop]:
+    """Open billing that sells."""
+    async with bank_open() as bank:
+        with pytest.MonkeyPatch.context() as patch:
+            sell(patch, bank)
+            patch.setenv("CONVERTO_BILLING_DEFAULT_PLAN", "")
+            patch.setenv("CONVERTO_BILLING_REPORT_USAGE", "true")
+            async with opened(folder, database_url) as house:
+                yield Shop(house, bank)
