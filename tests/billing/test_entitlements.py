@@ -3,6 +3,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from converto.billing.entitlements import HOLDS_UNHEARD, Account, Override, Status, granted, granted_by_default
+from converto.billing.interface import NewSubscription
+from converto.billing.payments import NotSold
 from converto.billing.plans import CATALOGUE, Feature, Interval, Limit, cheapest_with, on_sale
 from tests.billing.house import House, somebody
 
@@ -72,3 +74,8 @@ async def test_a_new_company_tries_for_fourteen_days(trials: House) -> None:
 
 async def test_where_nobody_sells_anything_there_is_no_plan_to_be_asked_for(unsold: House) -> None:
     assert await unsold.billing.plan_of(somebody()) is None
+
+
+async def test_where_nobody_sells_anything_nothing_can_be_bought(unsold: House) -> None:
+    with pytest.raises(NotSold):
+        await unsold.billing.subscribe(somebody(), NewSubscription(plan="starter"))
