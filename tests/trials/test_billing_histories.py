@@ -1,0 +1,114 @@
+"""Random histories of subscriptions over 36 months: our books and the fake's, to the cent."""
+
+import itertools
+import os
+import random
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from converto.billing.interface import Change
+from converto.kernel.actor import Actor
+from converto.kernel.errors import Error
+from tests.billing.bank import DECLINED, VISA, Shop, shop_open
+from tests.billing.house import somebody
+
+HISTORIES = int(os.environ.get("CONVERTO_TRIAL_HISTORIES", "1000"))
+DAYS = 36 * 31
+STARTS = [
+    datetime(2027, 1, 31, 23, 30, tzinfo=UTC),
+    datetime(2028, 2, 29, 12, tzinfo=UTC),
+    datetime(2027, 3, 28, 0, 59, tzinfo=UTC),
+    datetime(2027, 10, 31, 0, 30, tzinfo=UTC),
+    datetime(2027, 12, 31, 23, 59, 59, tzinfo=UTC),
+]
+PLANS = ("starter", "professional", "enterprise")
+
+
+@pytest.mark.trials
+@pytest.mark.timeout(3000)
+async def test_the_books_agree_to_the_cent(tmp_path: Path) -> None:
+    seed = random.randrange(10**6)  # noqa: S311 - days and plans, not secrets
+    counts: Counter[str] = Counter()
+    for number in range(HISTORIES):
+        if number % 50 == 0:  # a new fake, for its clock goes forward only, and looks at everybody
+            folder = tmp_path / str(number)
+            folder.mkdir()
+            async with shop_open(folder) as shop:
+                for one in range(number, min(number + 50, HISTORIES)):
+                    shop.bank.fake.records.objects.clear()
+                    shop.house.service._sold._payments._prices.clear()  # type: ignore[attr-defined]
+                    shop.house.service._sold._payments._tax_rate = None  # type: ignore[attr-defined]
+                    await _history(shop, random.Random(seed + one), counts)  # noqa: S311
+    print(f"\n{HISTORIES} histories (seed {seed}): {dict(counts)}")
+    assert counts["previews"] > 0
+
+
+async def _history(shop: Shop, chance: random.Random, counts: Counter[str]) -> None:
+    shop.bank.desk.answered.clear()
+    shop.bank.freeze(chance.choice(STARTS) + timedelta(days=chance.randrange(30)))
+    anna, end = somebody(), shop.bank.now + timedelta(days=DAYS)
+    first: Any = chance.choice(PLANS)
+    await shop.subscribed(anna, first, interval=chance.choice(["month", "month", "month", "year"]))
+    while shop.bank.now < end:
+        shop.bank.advance(shop.bank.now + timedelta(days=chance.randrange(5, 150), seconds=chance.randrange(86_400)))
+        await shop.house.service.looked_at(anna.tenant_id)
+        if (await shop.house.billing.subscription(anna)).status == "canceled":
+            counts["ended"] += 1
+            break
+        await _something(shop, anna, chance, counts)
+    await shop.house.service.looked_at(anna.tenant_id)
+    await _compare(shop, anna, counts)
+
+
+async def _something(shop: Shop, anna: Actor, chance: random.Random, counts: Counter[str]) -> None:
+    customer = shop.bank.fake.records.all("customer")[0]
+    match chance.randrange(6):
+        case 0 | 1 | 2:
+            plan: Any = chance.choice(PLANS)
+            change = Change(plan=plan, interval=chance.choice(["month", "month", "year"]), at=shop.bank.now)
+            try:
+                preview = await shop.house.billing.preview(anna, change)
+            except Error:
+                return  # the very plan that it has, or a trial
+            await shop.house.billing.change(anna, change)
+            made = (await shop.house.billing.invoices(anna))[0]
+            assert (made.net, made.vat, made.total) == (preview.net, preview.vat, preview.total)
+            counts["previews"] += 1
+        case 3:
+            card = chance.choice([VISA, VISA, DECLINED])
+            shop.bank.fake.update_customer(customer["id"], {"invoice_settings": {"default_payment_method": card}})
+            counts["cards"] += 1
+        case 4:
+            await shop.house.billing.cancel(anna)
+            await shop.house.billing.resume(anna)
+        case _:
+            await shop.house.billing.cancel(anna, at_once=chance.random() < 0.1)
+
+
+async def _compare(shop: Shop, anna: Actor, counts: Counter[str]) -> None:
+    theirs = {one["id"]: (one["total"], one["amount_paid"], one["status"]) for one in shop.bank.fake.records.all("invoice")}
+    ours = {
+        one.id: (int(one.total.amount * 100), int(one.paid.amount * 100), one.status)
+        for one in await shop.house.billing.invoices(anna, limit=200)
+    }
+    assert ours == theirs
+    lines = Counter(
+        (line["period"]["start"], line["period"]["end"], line["pricing"]["price_details"]["price"])
+        for one in shop.bank.fake.records.all("invoice")
+        for line in one["lines"]["data"]
+        if not line["parent"]["subscription_item_details"]["proration"]
+    )
+    assert set(lines.values()) <= {1}, "a period was invoiced twice"
+    cycles = sorted({(start, end) for start, end, _ in lines})
+    for (_, before), (after, _) in itertools.pairwise(cycles):
+        assert after <= before, "a period was left out"
+    paid = sum(one["amount"] for one in shop.bank.fake.records.all("charge") if one["paid"])
+    assert paid == sum(
+        int(one.amount.amount * 100) for one in await shop.house.billing.payments(anna, limit=200) if one.status == "succeeded"
+    )
+    assert paid == sum(paid_cents for _, paid_cents, _ in theirs.values())
+    counts["invoices"] += len(theirs)
