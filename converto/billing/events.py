@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from converto.kernel.event import Event
+from converto.kernel.interface import Value
 from converto.kernel.money import Money
 
 
@@ -36,7 +37,7 @@ class LimitNear(Event):
     resets_at: datetime
 
 
-class _OfSubscription(Event):
+class _OfSubscription(Value):
     """How a subscription stands."""
 
     subject_field: ClassVar[str | None] = "subscription_id"
@@ -49,25 +50,25 @@ class _OfSubscription(Event):
     cancels_at: datetime | None
 
 
-class SubscriptionCreated(_OfSubscription):
+class SubscriptionCreated(_OfSubscription, Event):
     """A company has subscribed."""
 
     type: ClassVar[str] = "billing.subscription.created"
 
 
-class SubscriptionUpdated(_OfSubscription):
+class SubscriptionUpdated(_OfSubscription, Event):
     """Another plan, a new period, a failed payment, or an end that is set or lifted: what holds now."""
 
     type: ClassVar[str] = "billing.subscription.updated"
 
 
-class SubscriptionCancelled(_OfSubscription):
+class SubscriptionCancelled(_OfSubscription, Event):
     """A subscription has ended."""
 
     type: ClassVar[str] = "billing.subscription.cancelled"
 
 
-class _OfPayment(Event):
+class _OfPayment(Value):
     """A try to have something paid."""
 
     subject_field: ClassVar[str | None] = "payment_id"
@@ -76,13 +77,13 @@ class _OfPayment(Event):
     amount: Money
 
 
-class PaymentSucceeded(_OfPayment):
+class PaymentSucceeded(_OfPayment, Event):
     """A payment has come."""
 
     type: ClassVar[str] = "billing.payment.succeeded"
 
 
-class PaymentFailed(_OfPayment):
+class PaymentFailed(_OfPayment, Event):
     """A payment was declined."""
 
     type: ClassVar[str] = "billing.payment.failed"

@@ -65,6 +65,8 @@ def reduce(known: Known, seen: Seen) -> tuple[Known, Sequence[Fact]]:
         before = subscriptions.get(one.id)
         if before is not None and before.status in ENDED:
             continue  # what has ended stays so, however late an older look comes
+        if before is not None and before.status not in NOT_BEGUN and one.status in NOT_BEGUN:
+            continue  # and what has begun has begun
         subscriptions[one.id] = one
         facts += _of_subscription(before, one)
     charges = dict(known.charges)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from converto.billing.reducer import Fact, Known, paid, reduce
+from converto.billing.reducer import Fact, Kind, Known, paid, reduce
 from converto.billing.seen import Seen, charge_of, invoice_of, subscription_of
 from converto.kernel.clock import now
 from tests.billing.bank import DECLINED, VISA, shop_open
@@ -55,7 +55,7 @@ async def test_all_720_orders_of_six_events_end_alike_and_tell_nothing_twice(tmp
             known, new = reduce(known, seen)
             facts += new
         kinds = Counter(fact.kind for fact in facts)
-        assert kinds["created"] == kinds["cancelled"] == 1, order
+        assert kinds[Kind.CREATED] == kinds[Kind.CANCELLED] == 1, order
         standing = paid(known, grace=GRACE)
         ends.add((standing.subscription, standing.grace_until))
     assert len(ends) == 1
