@@ -4,7 +4,7 @@ Nobody holds a lock while the network is asked. Who looks notes the account's `s
 nobody else has taken something in meanwhile; otherwise it looks again. So no older look ever covers a newer one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -23,7 +23,8 @@ from converto.kernel.event import Event
 from converto.kernel.money import Money
 
 LOOKS = 8
-_OF_SUBSCRIPTION = {
+_OfSubscription = type[events.SubscriptionCreated] | type[events.SubscriptionUpdated] | type[events.SubscriptionCancelled]
+_OF_SUBSCRIPTION: Mapping[Kind, _OfSubscription] = {
     Kind.CREATED: events.SubscriptionCreated,
     Kind.UPDATED: events.SubscriptionUpdated,
     Kind.CANCELLED: events.SubscriptionCancelled,
@@ -97,7 +98,7 @@ def _event(tenant_id: UUID, fact: Fact) -> Event:
     return _OF_SUBSCRIPTION[fact.kind](tenant_id=tenant_id, **_told(fact.about))
 
 
-def _told(one: SeenSubscription) -> dict[str, object]:
+def _told(one: SeenSubscription) -> dict[str, Any]:
     plan = Paid(one).plan
     return {
         "subscription_id": one.id,
