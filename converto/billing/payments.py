@@ -7,10 +7,10 @@ from uuid import UUID
 from converto.billing.plans import Interval, PlanVersion
 from converto.billing.seen import Quote, Seen, SeenCharge, SeenSubscription
 from converto.billing.tax import Treatment
-from converto.kernel.errors import Conflict, NotConfigured, PaymentRequired, Unavailable
+from converto.kernel.errors import Conflict, PaymentRequired, Unavailable
 
 
-class NotSold(NotConfigured):
+class NotSold(Conflict):
     """This installation takes no money."""
 
     code = "billing.not_sold"

@@ -106,7 +106,3 @@ class Intake:
             await scans.add_all(some)
             await Search(session).take_in_new(some)
             await publish_all(session, requests)
-
-    async def forget(self, row: ScanRow) -> None:
-        """Remove the document of a scan that is not kept after all."""
-        await self.blobs.delete(blob_key(row))
