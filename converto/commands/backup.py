@@ -12,19 +12,17 @@ import json
 import os
 import re
 import shutil
-import sqlite3
 import sys
 import tarfile
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any, Final
 
 import converto
 from converto.kernel.clock import now
 from converto.kernel.config import CannotStart, Settings
-from converto.kernel.database import SQLITE_PRAGMAS
+from converto.kernel.sqlite_copies import CannotCopy, copies, is_in_use
 
 FORMAT: Final = 1
 MANIFEST: Final = "manifest.json"
@@ -51,7 +49,7 @@ def backup(settings: Settings, archive: Path) -> None:
     try:
         kept = _write(folder, draft)
         draft.replace(archive)
-    except (OSError, sqlite3.Error) as error:
+    except (OSError, CannotCopy) as error:
         msg = f"The backup could not be written: {error}."
         raise CannotStart(msg) from error
     finally:
@@ -98,9 +96,9 @@ def _write(folder: Path, archive: Path) -> Mapping[str, Any]:
         kept: dict[str, Any] = {}
         _add_files(tar, folder, kept)
         at = now().isoformat()
-        with tempfile.TemporaryDirectory(dir=archive.parent, prefix=".converto-") as copies:
+        with tempfile.TemporaryDirectory(dir=archive.parent, prefix=".converto-") as beside:
             databases = sorted(path for path in folder.iterdir() if path.suffix == _DATABASE)
-            for copy in _copies(databases, Path(copies)):
+            for copy in copies(databases, Path(beside)):
                 kept[copy.name] = _add(tar, copy, copy.name)
         _add_files(tar, folder, kept)
         manifest = {"format": FORMAT, "version": converto.__version__, "at": at, "files": kept}
@@ -153,47 +151,6 @@ class _Hashing(io.RawIOBase):
         return piece
 
 
-def _copies(databases: Sequence[Path], folder: Path) -> Iterator[Path]:
-    """Yield a copy of each database, all of them as of the same moment; the last is removed when the next is asked for."""
-    with ExitStack() as stack:
-        views = [stack.enter_context(closing(_opened(path))) for path in databases]
-        with _still(databases):
-            for view in views:
-                view.execute("BEGIN")
-                view.execute("SELECT count(*) FROM sqlite_master").fetchone()  # only now it sees what is there, and goes on seeing it
-        for path, view in zip(databases, views, strict=True):
-            copy = folder / path.name
-            with closing(sqlite3.connect(copy)) as target:
-                view.backup(target)
-                _check(target, path.name)
-            view.execute("COMMIT")
-            yield copy
-            copy.unlink()
-
-
-@contextmanager
-def _still(databases: Sequence[Path]) -> Iterator[None]:
-    """Let nobody write to any of the databases meanwhile."""
-    with ExitStack() as stack:
-        for path in databases:
-            writer = stack.enter_context(closing(_opened(path)))
-            writer.execute("BEGIN IMMEDIATE")
-        yield
-
-
-def _opened(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None)
-    connection.execute(f"PRAGMA {SQLITE_PRAGMAS[0]}")
-    return connection
-
-
-def _check(database: sqlite3.Connection, name: str) -> None:
-    told = database.execute("PRAGMA quick_check(1)").fetchone()[0]
-    if told != "ok":
-        msg = f"the database {name} is damaged: {told}"
-        raise sqlite3.DatabaseError(msg)
-
-
 def _elsewhere(settings: Settings) -> Iterator[str]:
     """Yield what a person has to back up by other means."""
     if settings.database_url is not None:
@@ -205,15 +162,9 @@ def _elsewhere(settings: Settings) -> Iterator[str]:
 def _refuse_if_open(folder: Path) -> None:
     """Raise CannotStart where a process works with a database in the folder."""
     for path in sorted(folder.glob(f"*{_DATABASE}")):
-        try:
-            with closing(sqlite3.connect(path, isolation_level=None, timeout=0)) as database:
-                database.execute("PRAGMA locking_mode=EXCLUSIVE")
-                database.execute("BEGIN EXCLUSIVE")  # of a database with a write-ahead log only who is alone in it gets this
-        except sqlite3.OperationalError as error:
+        if is_in_use(path):
             msg = f"{path} is in use: stop every Converto on {folder} first."
-            raise CannotStart(msg) from error
-        except sqlite3.DatabaseError:
-            continue  # a damaged one is a reason to restore
+            raise CannotStart(msg)
 
 
 def _extract(archive: Path, folder: Path) -> Mapping[str, Any]:
