@@ -9,6 +9,7 @@ from uuid import UUID
 import typer
 from pydantic import SecretStr, ValidationError
 
+from converto.commands.vat_program import vat
 from converto.kernel import log
 from converto.kernel.config import CannotStart, Settings
 
@@ -23,6 +24,7 @@ audit = typer.Typer(no_args_is_help=True, help="What was done in each company, a
 program.add_typer(audit, name="audit")
 billing = typer.Typer(no_args_is_help=True, help="Plans, usage and payments.")
 program.add_typer(billing, name="billing")
+program.add_typer(vat, name="vat")
 
 
 @program.command()
@@ -317,7 +319,7 @@ def keys_show() -> None:
 def audit_verify(
     company: Annotated[UUID | None, typer.Option(help="One company alone, by its id.")] = None,
 ) -> None:
-    """Say whether the audit logs are as they were written, and what is the first entry that is not; ends with 1 where one is not."""
+    """Say whether audit logs and VAT entries are as they were written, or what is the first that is not; ends with 1 where one is not."""
     from converto.commands.audit import verify_logs
 
     raise typer.Exit(verify_logs(_settings(), company))

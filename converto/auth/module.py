@@ -6,7 +6,6 @@ from datetime import timedelta
 
 from converto.auth import handlers
 from converto.auth.api import router
-from converto.auth.audit.chain import AuditSeal
 from converto.auth.audit.repository import SEAL
 from converto.auth.breaches import breaches_at
 from converto.auth.desk import Means
@@ -29,6 +28,7 @@ from converto.kernel.kept_secret import SHORTEST_SECRET, installation_secret
 from converto.kernel.mail import Mail, WrongMailAddress, open_mail
 from converto.kernel.manifest import Module, Parts
 from converto.kernel.schema import behind
+from converto.kernel.sealed_chain import ChainSeal
 
 SECRET_FILE = "auth.secret"  # noqa: S105 - the name of a file
 ATTEMPTS = 12
@@ -58,7 +58,7 @@ async def opened(parts: Parts) -> AsyncIterator[Auth]:
     hasher = PasswordHasher(threads=settings.hash_threads, max_queued=settings.hash_queue, queue_timeout_s=settings.hash_queue_timeout_s)
     vault = Vault(secret)
     await vault.ready()
-    parts.database.info[SEAL] = AuditSeal(vault.key_for("audit log"))
+    parts.database.info[SEAL] = ChainSeal(vault.key_for("audit log"))
     try:
         async with _counts(parts) as counts, breaches_at(settings.breach_range_url) as breaches, sweeping(parts.database, settings):
             service = AuthService(

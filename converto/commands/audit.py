@@ -1,28 +1,44 @@
-"""`converto audit verify`: whether anybody has changed the audit logs behind our back."""
+"""`converto audit verify`: whether anybody has changed the audit logs, or what is booked, behind our back."""
 
 import asyncio
 import sys
 from collections.abc import Sequence
 from uuid import UUID
 
-from converto.auth.records.verification import Verdict, verify
+from converto.auth.records.verification import Verdict
+from converto.auth.records.verification import verify as verify_log
+from converto.commands.books import books
 from converto.commands.keeper import keeper
 from converto.kernel.config import Settings
+from converto.vat.chain import Verdict as BooksVerdict
+from converto.vat.chain import verify as verify_books
 
 
 def verify_logs(settings: Settings, company: UUID | None) -> int:
-    """Go along the log of every company, or of one, and print what was found; returns the exit code: 1 where one is not whole."""
-    verdicts = asyncio.run(_verdicts(settings, company))
+    """Go along the log and the entries of every company, or of one, and print what was found; returns 1 where one is not whole."""
+    logs = asyncio.run(_logs(settings, company))
+    _show(logs, "logs")
+    entries = asyncio.run(_entries(settings, company))
+    _show(entries, "chains of VAT entries")
+    return 1 if any(one.fault for one in logs) or any(one.fault for one in entries) else 0
+
+
+def _show(verdicts: Sequence[Verdict | BooksVerdict], what: str) -> None:
     for verdict in verdicts:
         if verdict.fault is None:
             print(f"whole   {verdict.tenant_id}  {verdict.entries} entries, the last {verdict.hash}")
         else:
             print(f"BROKEN  {verdict.tenant_id}  {verdict.fault}", file=sys.stderr)
-    broken = sum(verdict.fault is not None for verdict in verdicts)
-    print(f"{len(verdicts)} logs, {broken} broken")
-    return 1 if broken else 0
+    print(f"{len(verdicts)} {what}, {sum(verdict.fault is not None for verdict in verdicts)} broken")
 
 
-async def _verdicts(settings: Settings, company: UUID | None) -> Sequence[Verdict]:
+async def _logs(settings: Settings, company: UUID | None) -> Sequence[Verdict]:
     async with keeper(settings) as own:
-        return [verdict async for verdict in verify(own.database, only=company)]
+        return [verdict async for verdict in verify_log(own.database, only=company)]
+
+
+async def _entries(settings: Settings, company: UUID | None) -> Sequence[BooksVerdict]:
+    async with books(settings) as own:
+        found = [verdict async for verdict in verify_books(own.database, only=company)]
+    # a company that is asked for and has booked nothing has no chain, which is no fault
+    return [verdict for verdict in found if verdict.entries or verdict.hash or company is None]

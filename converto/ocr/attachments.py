@@ -2,7 +2,7 @@
 
 import pypdfium2
 
-from converto.ocr.answer_keys.xml_tree import MAX_BYTES
+from converto.kernel.e_invoices.xml_tree import MAX_BYTES
 from converto.ocr.media import opened_pdf
 
 MAX_ATTACHMENTS = 20

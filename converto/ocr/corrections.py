@@ -9,9 +9,10 @@ from typing import Any, Final
 from uuid import UUID
 
 from converto.kernel.actor import Actor
+from converto.kernel.identifiers.check_digits import is_business_id, is_reference
 from converto.kernel.money import Money
 from converto.ocr.document import Correction, Fields, Found, PaymentMethod, Source
-from converto.ocr.identifiers import find_ibans, find_vat_ids, is_business_id, is_reference
+from converto.ocr.identifiers import find_ibans, find_vat_ids
 from converto.ocr.interface import BadCorrection
 
 LEARNED_CONFIDENCE: Final = 0.95

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
-from types import ModuleType
+
+from converto.kernel.identifiers.check_digits import is_business_id, is_iban, is_reference, stdnum
 
 _BUSINESS_ID = re.compile(r"(?<![\d.,/])(?P<number>\d{6,8}) ?[-\u2013\u2014] ?(?P<check>\d)(?P<suffix>\d{0,4})(?!\d)")
 _LABELLED_ID = re.compile(
@@ -17,7 +17,6 @@ _OTHER_VAT = re.compile(
 _IBAN = re.compile(r"\b(?P<iban>[A-Z]{2}\d{2}(?: ?[0-9A-Z]{4}){2,7}(?: ?[0-9A-Z]{1,3})?)\b")
 _MASKED_CARD = re.compile(r"(?:[*xX•\u00b7#.]{2,4}[ -]?){1,5}(?P<last4>\d{4})(?!\d)")
 _REFERENCE = re.compile(r"(?<![\dA-Z])(?P<reference>RF\d{2}(?: ?[0-9A-Z]{4}){0,5}(?: ?[0-9A-Z]{1,4})?|\d(?: ?\d){3,19})(?!\d)")
-_WEIGHTS = (7, 3, 1)
 _FULL_LENGTH = 8
 _FI_IBAN_LENGTH = 18
 _MISREAD = str.maketrans("OQDIlZSBG", "000112586")
@@ -31,13 +30,6 @@ class FoundNumber:
     start: int
     end: int
     valid: bool = True
-
-
-@cache
-def _stdnum(name: str) -> ModuleType:
-    from importlib import import_module  # noqa: PLC0415  the package is large; only what a document needs is loaded
-
-    return import_module(f"stdnum.{name}")
 
 
 def find_business_ids(text: str) -> list[FoundNumber]:
@@ -58,18 +50,13 @@ def find_business_ids(text: str) -> list[FoundNumber]:
     return found
 
 
-def is_business_id(value: str) -> bool:
-    """Tell whether a Finnish business id's check digit holds."""
-    return bool(re.fullmatch(r"\d{7}-\d", value)) and bool(_stdnum("fi.ytunnus").is_valid(value))
-
-
 def find_vat_ids(text: str) -> list[FoundNumber]:
     """Return the European VAT numbers in a line, without spaces, whose form or check digit holds."""
     found = [FoundNumber(f"FI{match['number']}{match['check']}", match.start(), match.end()) for match in _FI_VAT.finditer(text)]
     found = [FoundNumber(f.value, f.start, f.end, is_business_id(f"{f.value[2:9]}-{f.value[9]}")) for f in found]
     for match in _OTHER_VAT.finditer(text):
         value = match["country"] + re.sub(r"\W", "", match["number"])
-        if _stdnum("eu.vat").is_valid(value):
+        if stdnum("eu.vat").is_valid(value):
             found.append(FoundNumber(value, match.start(), match.end()))
     return found
 
@@ -92,15 +79,6 @@ def find_ibans(text: str) -> list[FoundNumber]:
     return found
 
 
-def is_iban(value: str) -> bool:
-    """Tell whether an IBAN's check digits hold, and for a Finnish one also its bank's own check digit."""
-    return (
-        value.isascii()
-        and bool(_stdnum("iban").is_valid(value))
-        and (not value.startswith("FI") or bool(_stdnum("luhn").is_valid(value[4:])))
-    )
-
-
 def find_references(text: str) -> list[FoundNumber]:
     """Return the bank reference numbers in a text without spaces and leading zeros, and whether the check digit holds."""
     found = []
@@ -109,16 +87,6 @@ def find_references(text: str) -> list[FoundNumber]:
         valid = is_reference(value)
         found.append(FoundNumber(value.lstrip("0") or value, match.start(), match.end(), valid))
     return found
-
-
-def is_reference(value: str) -> bool:
-    """Tell whether the check digit of a Finnish reference number (7-3-1) or of a creditor reference (RF) holds."""
-    if value.startswith("RF"):
-        return bool(_stdnum("iso11649").is_valid(value))
-    if not re.fullmatch(r"[0-9]{4,20}", value):
-        return False
-    total = sum(int(digit) * _WEIGHTS[at % 3] for at, digit in enumerate(reversed(value[:-1])))
-    return (10 - total % 10) % 10 == int(value[-1])
 
 
 def find_masked_cards(text: str) -> Iterator[FoundNumber]:

@@ -3,12 +3,12 @@
 import re
 from collections.abc import Sequence
 
+from converto.kernel.e_invoices.cross_industry import ROOTS, read_cross_industry
+from converto.kernel.e_invoices.e_invoice import EInvoice
+from converto.kernel.e_invoices.xml_tree import UnreadableXml
 from converto.ocr import codes
-from converto.ocr.answer_keys.cross_industry import ROOTS, read_cross_industry
-from converto.ocr.answer_keys.e_invoice import EInvoice
 from converto.ocr.answer_keys.payments import Payment, distinct, payment_of, printed_payments
 from converto.ocr.answer_keys.told import AnswerKeys
-from converto.ocr.answer_keys.xml_tree import UnreadableXml
 from converto.ocr.codes import Code
 from converto.ocr.pages import Pages
 from converto.ocr.words import Page

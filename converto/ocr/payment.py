@@ -5,7 +5,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from converto.ocr.identifiers import find_masked_cards, is_business_id
+from converto.kernel.identifiers.check_digits import is_business_id
+from converto.ocr.identifiers import find_masked_cards
 from converto.ocr.interface import PaymentMethod
 from converto.ocr.money_lines import Label, MoneyLine
 from converto.ocr.words import Line

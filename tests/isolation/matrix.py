@@ -13,7 +13,7 @@ from converto.auth.roles import Role
 from tests.isolation.requests import Operation, operations
 from tests.isolation.town import Somebody, Town
 
-PARAMETERS_OF_NOBODY = {"name": "google", "asset": "swagger.js"}
+PARAMETERS_OF_NOBODY = {"name": "google", "asset": "swagger.js", "period": "2026-01", "box": "301"}
 """Parameters of paths that name nothing of a company's."""
 ENDLESS = ("/events/subscriptions/{subscription_id}/events",)
 """Routes that answer whom they let in for as long as they listen."""

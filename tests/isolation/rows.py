@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 from uuid import UUID, uuid5
 
-from sqlalchemy import Boolean, Column, DateTime, Integer, LargeBinary, MetaData, String, Table, Uuid
+from sqlalchemy import Boolean, Column, Date, DateTime, Integer, LargeBinary, MetaData, String, Table, Uuid
 from sqlalchemy.types import JSON
 
 from converto.events.tables import tables as delivery_tables
@@ -59,6 +59,7 @@ def _value(column: Column[Any], tenant: UUID, mark: str) -> Any:
 _MAKERS: Mapping[Any, Callable[[UUID], Any]] = {
     Uuid: lambda name: name,
     (Moment, DateTime): lambda _: AT,
+    Date: lambda _: AT.date(),
     Boolean: lambda _: False,
     Integer: lambda name: int.from_bytes(name.bytes[:2]) % 30_000 + 1,
     String: lambda name: name.hex,

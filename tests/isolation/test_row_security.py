@@ -114,7 +114,7 @@ async def test_a_row_is_not_given_away(databases: Databases) -> None:
     for module, table in WALLED:
         column = tenant_column(table)
         assert column is not None
-        with pytest.raises(DBAPIError, match=REFUSED):
+        with pytest.raises(DBAPIError, match=f"{REFUSED}|is never changed"):  # what is kept for good has a guard that is asked before
             async with databases.of(module).writing(BORIS) as session:
                 await session.execute(update(table).values({column.name: ANNA}))
 

@@ -189,6 +189,8 @@ async def _furnish(town: Town) -> None:
     things["scan_id"] = (await made("/ocr/scans", files=files, headers={"prefer": "wait=40"}))["id"]
     things["batch_id"] = (await made("/ocr/scans/batch", files=files))["batch_id"]
     things["page"] = "1"
+    line = {"treatment": "domestic_sale", "rate": "25.5", "net": "100.00", "description": CANARY}
+    things["voucher_id"] = (await made("/vat/vouchers?draft=true", json={"document_date": "2026-01-15", "lines": [line]}))["id"]
     things["webhook_id"] = (await made("/events/webhooks", json={"url": "https://hooks.example.com/in", "description": CANARY}))["id"]
     things["delivery_id"] = (await made(f"/events/webhooks/{things['webhook_id']}/test"))["id"]
     wanted = {"stream_names": ["stream:ocr"], "consumer_group": "books", "consumer_name": "one", "start": "earliest"}

@@ -10,7 +10,7 @@ from PIL import Image, ImageFilter
 from converto.ocr.answer_keys.payments import Payment, payment_of
 from converto.ocr.codes import Code, glance, has_bars, search
 from converto.ocr.document import Source
-from tests.ocr.answer_keys.encoders import barcode_digits, drawn_barcode, drawn_qr, transfer_text
+from tests.kernel.identifiers.encoders import barcode_digits, drawn_barcode, drawn_qr, transfer_text
 from tests.ocr.drawn import GROCERY, drawn
 
 IBAN = "FI2112345600000785"

@@ -2,14 +2,13 @@
 
 import pytest
 
+from converto.kernel.identifiers.check_digits import is_business_id, is_reference
 from converto.ocr.identifiers import (
     find_business_ids,
     find_ibans,
     find_masked_cards,
     find_references,
     find_vat_ids,
-    is_business_id,
-    is_reference,
 )
 
 

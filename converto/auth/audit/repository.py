@@ -7,7 +7,6 @@ from uuid import UUID
 
 from sqlalchemy import delete, select
 
-from converto.auth.audit.chain import NOTHING_BEFORE, AuditSeal, Ends, Link, chained
 from converto.auth.audit.models import AuditHeadRow, AuditRow
 from converto.auth.models import TenantRow
 from converto.auth.people import Client
@@ -15,6 +14,7 @@ from converto.kernel.actor import Actor
 from converto.kernel.clock import now
 from converto.kernel.context import current
 from converto.kernel.database import Transaction, changed, take_turns
+from converto.kernel.sealed_chain import NOTHING_BEFORE, ChainSeal, Ends, Link, chained
 
 SEAL: Final = "audit_seal"
 """Under this name a transaction brings along what the log is sealed with (`Database.info`)."""
@@ -27,7 +27,7 @@ class Audit:
 
     def __init__(self, session: Transaction) -> None:
         self._session = session
-        self._seal: AuditSeal = session.info[SEAL]
+        self._seal: ChainSeal = session.info[SEAL]
 
     async def note(
         self,

@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from uuid import UUID
 
-from converto.auth.audit.chain import AuditSeal, Walk
 from converto.auth.audit.models import AuditHeadRow
 from converto.auth.audit.repository import SEAL, Audit, ends_of
 from converto.kernel.database import Database, Transaction
+from converto.kernel.sealed_chain import ChainSeal, Walk
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ async def _verdict(session: Transaction, tenant_id: UUID) -> Verdict:
     return Verdict(tenant_id, head.last - head.first + 1, head.hash.hex(), fault)
 
 
-async def _fault(audit: Audit, head: AuditHeadRow, seal: AuditSeal) -> str | None:
+async def _fault(audit: Audit, head: AuditHeadRow, seal: ChainSeal) -> str | None:
     ends = ends_of(head)
     if not seal.holds(ends, head.seal):
         return "the sealed end was changed, or sealed with another secret"

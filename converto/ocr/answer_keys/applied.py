@@ -7,8 +7,8 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+from converto.kernel.e_invoices.e_invoice import EInvoice, Item, Tax
 from converto.kernel.money import Money
-from converto.ocr.answer_keys.e_invoice import EInvoice, Item, Tax
 from converto.ocr.answer_keys.invoice_findings import findings_about
 from converto.ocr.answer_keys.told import AnswerKeys, Told, told
 from converto.ocr.confidence import document_confidence

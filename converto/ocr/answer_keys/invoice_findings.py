@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from decimal import Decimal
 
-from converto.ocr.answer_keys.e_invoice import VAT, EInvoice
+from converto.kernel.e_invoices.e_invoice import VAT, EInvoice
+from converto.kernel.identifiers.check_digits import is_iban
 from converto.ocr.answer_keys.told import AnswerKeys
 from converto.ocr.document import Finding
-from converto.ocr.identifiers import is_iban
 
 _CENT = Decimal("0.01")
 

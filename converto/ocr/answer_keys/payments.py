@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from converto.ocr.answer_keys.bank_barcode import BankBarcode, decode, printed_barcodes
-from converto.ocr.answer_keys.epc_qr import decode as decode_transfer
+from converto.kernel.identifiers.bank_barcode import BankBarcode, decode, printed_barcodes
+from converto.kernel.identifiers.epc_qr import decode as decode_transfer
 from converto.ocr.document import Box, Source
 from converto.ocr.words import Line
 

@@ -4,12 +4,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from converto.kernel.e_invoices.e_invoice import EInvoice
+from converto.kernel.identifiers.check_digits import is_iban
 from converto.kernel.money import Money
-from converto.ocr.answer_keys.e_invoice import EInvoice
 from converto.ocr.answer_keys.payments import Payment
 from converto.ocr.currency import UNKNOWN_CURRENCY
 from converto.ocr.document import Box, Kind, PaymentMethod, Source
-from converto.ocr.identifiers import is_iban
 
 # UNTDID 4461: how an invoice is paid.
 _METHODS = {

@@ -6,7 +6,6 @@ from uuid import UUID
 import pytest
 from sqlalchemy import delete, insert, select, update
 
-from converto.auth.audit.chain import chained
 from converto.auth.audit.models import AuditHeadRow, AuditRow
 from converto.auth.audit.repository import Audit
 from converto.auth.companies.interface import CompanyChange
@@ -18,6 +17,7 @@ from converto.kernel.clock import now
 from converto.kernel.database import Transaction
 from converto.kernel.errors import Forbidden
 from converto.kernel.paging import BadCursor
+from converto.kernel.sealed_chain import chained
 from tests.auth.staff import Office, everywhere, founded, joined
 
 ENTRIES = 6

@@ -8,8 +8,8 @@ from PIL import Image
 
 from converto.ocr.document import EngineChoice, Fields, Kind, Reading, Source
 from converto.ocr.reading import read
+from tests.kernel.identifiers.encoders import barcode_digits, drawn_barcode, drawn_qr, transfer_text
 from tests.ocr.answer_keys.attached import pdf_with
-from tests.ocr.answer_keys.encoders import barcode_digits, drawn_barcode, drawn_qr, transfer_text
 from tests.ocr.answer_keys.invoices import newer, older
 from tests.ocr.drawn import drawn, saved
 from tests.ocr.pdfs import pdf_of_text

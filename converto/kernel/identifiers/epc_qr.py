@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from itertools import chain, repeat
 
-from converto.ocr.identifiers import is_iban, is_reference
+from converto.kernel.identifiers.check_digits import is_iban, is_reference
 
 _MOST_BYTES = 1000
 _CHARACTER_SETS = {

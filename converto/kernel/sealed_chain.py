@@ -1,4 +1,4 @@
-"""The chain of the audit log: each entry holds the hash of the one before, and the ends of the chain are sealed."""
+"""Chains of entries: each holds the hash of the one before, and the ends of the chain are sealed."""
 
 import hmac
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ class Link:
     hash: bytes
 
 
-class AuditSeal:
+class ChainSeal:
     """Seals the ends of chains with a key that is not in the database: whoever writes to the tables cannot seal another end."""
 
     def __init__(self, key: bytes) -> None:

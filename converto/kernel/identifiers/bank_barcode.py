@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
-from converto.ocr.identifiers import is_iban, is_reference
+from converto.kernel.identifiers.check_digits import is_iban, is_reference
 
 LENGTH = 54
 _SYMBOLS = 103

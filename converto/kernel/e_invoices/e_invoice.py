@@ -1,12 +1,16 @@
 """An e-invoice as it was written, whatever its syntax: nothing here is worked out."""
 
 import datetime
+import re
 from dataclasses import dataclass
 from decimal import Decimal
+
+from converto.kernel.identifiers.check_digits import is_business_id
 
 # UNTDID 1001: the document types that give money back.
 _CREDIT_NOTES = frozenset({"81", "83", "261", "262", "296", "308", "381", "396", "420", "458", "532"})
 VAT = "VAT"
+_BUSINESS_ID = re.compile(r"(?<![0-9])([0-9]{7})-?([0-9])(?![0-9])")
 
 
 @dataclass(frozen=True)
@@ -17,6 +21,8 @@ class Tax:
     net: Decimal | None
     tax: Decimal | None
     type_code: str = VAT
+    category: str | None = None
+    """UNTDID 5305: S is taxed, Z and E are not, AE leaves it to the buyer, K is sold into another member state."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +65,15 @@ class EInvoice:
     reference: str | None = None
     taxes: tuple[Tax, ...] = ()
     items: tuple[Item, ...] = ()
+    buyer: str | None = None
 
     @property
     def is_credit_note(self) -> bool:
         """Tell whether it gives money back."""
         return self.type_code in _CREDIT_NOTES
+
+
+def business_id_in(text: str) -> str | None:
+    """Return the first Finnish business id of a text whose check digit holds, as 1234567-1."""
+    numbers = (f"{match[1]}-{match[2]}" for match in _BUSINESS_ID.finditer(text))
+    return next((number for number in numbers if is_business_id(number)), None)

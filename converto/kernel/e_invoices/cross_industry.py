@@ -8,9 +8,8 @@ import re
 from collections.abc import Iterator
 from decimal import Decimal
 
-from converto.ocr.answer_keys.e_invoice import VAT, EInvoice, Item, Seller, Tax
-from converto.ocr.answer_keys.xml_tree import Element, parse
-from converto.ocr.identifiers import find_business_ids, is_business_id
+from converto.kernel.e_invoices.e_invoice import VAT, EInvoice, Item, Seller, Tax, business_id_in
+from converto.kernel.e_invoices.xml_tree import Element, parse
 
 # The newest first: where a PDF holds several of them, this is the order in which they count.
 ROOTS = ("CrossIndustryInvoice", "CrossIndustryDocument", "Invoice")
@@ -30,7 +29,6 @@ _DAY = re.compile(r"(?P<year>\d{4})-?(?P<month>\d\d)-?(?P<day>\d\d)(?:T.*)?", re
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _CENT = Decimal("0.01")
 _EMPTY = Element("", {})
-_FI_VAT_LENGTH = len("FI12345678")
 
 
 def read_cross_industry(content: bytes) -> tuple[str, EInvoice] | None:
@@ -84,18 +82,15 @@ def _seller(party: Element) -> Seller:
 
 def _business_id(registered: str, vat_id: str) -> str | None:
     """Return a Finnish business id: as registered, or as it stands in a Finnish VAT number."""
-    found = next((number.value for number in find_business_ids(registered) if number.valid), None)
-    if found is None and vat_id.startswith("FI") and len(vat_id) == _FI_VAT_LENGTH:
-        number = f"{vat_id[2:9]}-{vat_id[9]}"
-        found = number if is_business_id(number) else None
-    return found
+    return business_id_in(registered) or (business_id_in(vat_id[2:]) if vat_id.startswith("FI") else None)
 
 
 def _taxes(settlement: Element) -> Iterator[Tax]:
     for tax in settlement.every("ApplicableTradeTax"):
         rate = _number(tax.said(_RATE))
         if rate is not None:
-            yield Tax(_rate(rate), _money(tax.first("BasisAmount")), _money(tax.first("CalculatedAmount")), tax.said("TypeCode") or VAT)
+            amounts = _money(tax.first("BasisAmount")), _money(tax.first("CalculatedAmount"))
+            yield Tax(_rate(rate), *amounts, tax.said("TypeCode") or VAT, tax.said("CategoryCode"))
 
 
 def _item(line: Element) -> Item | None:

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from converto.ocr.answer_keys.cross_industry import read_cross_industry
-from converto.ocr.answer_keys.e_invoice import EInvoice, Item, Seller, Tax
-from converto.ocr.answer_keys.xml_tree import MAX_BYTES, UnreadableXml
+from converto.kernel.e_invoices.cross_industry import read_cross_industry
+from converto.kernel.e_invoices.e_invoice import EInvoice, Item, Seller, Tax
+from converto.kernel.e_invoices.xml_tree import MAX_BYTES, UnreadableXml
 from tests.ocr.answer_keys.invoices import newer, older
 
 BOMB = (

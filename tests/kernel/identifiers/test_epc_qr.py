@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from converto.ocr.answer_keys.epc_qr import decode
-from tests.ocr.answer_keys.encoders import creditor_reference, finnish_iban, transfer_text
+from converto.kernel.identifiers.epc_qr import decode
+from tests.kernel.identifiers.encoders import creditor_reference, finnish_iban, transfer_text
 
 IBAN = "FI2112345600000785"
 SAMPLE = transfer_text("002", "2", "SCT", "", "Esimerkki Oy", IBAN, "EUR482.99", "", "RF18539007547034")

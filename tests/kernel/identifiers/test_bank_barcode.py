@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from converto.ocr.answer_keys.bank_barcode import BankBarcode, check_symbol, decode, printed_barcodes
-from tests.ocr.answer_keys.encoders import barcode_digits, creditor_reference, finnish_iban, reference_number
+from converto.kernel.identifiers.bank_barcode import BankBarcode, check_symbol, decode, printed_barcodes
+from tests.kernel.identifiers.encoders import barcode_digits, creditor_reference, finnish_iban, reference_number
 
 # The digits and what they say stand in the tests of two open programs, finnish-bank-utils and virtuaaliviivakoodi (both MIT), and in the
 # read-me of a third (virtuaaliviivakoodi on PyPI, 1.1.0).

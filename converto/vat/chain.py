@@ -1,0 +1,74 @@
+"""Goes along every company's chain of entries, and finds what was changed behind its back."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from uuid import UUID
+
+from converto.kernel.database import Database, Transaction
+from converto.kernel.sealed_chain import ChainSeal, Walk
+from converto.vat.bookkeeping import content_sha256
+from converto.vat.models import ChainHeadRow, EntryRow
+from converto.vat.repository import SEAL, Entries, Returns, Vouchers, ends_of
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was found of one company's entries."""
+
+    tenant_id: UUID
+    entries: int
+    hash: str
+    """Of the last entry, in hexadecimal: written down elsewhere, it shows that later entries go on from this one."""
+    fault: str | None
+    """The first thing that is wrong, or None."""
+
+
+async def verify(database: Database, *, only: UUID | None = None) -> AsyncIterator[Verdict]:
+    """Yield a verdict on each company, or on one."""
+    everywhere = database.across_tenants
+    async with everywhere.reading() as session:
+        companies = [only] if only is not None else await Entries(session).companies()
+    for tenant_id in companies:
+        async with everywhere.reading() as session:
+            verdict = await _verdict(session, tenant_id)
+        if verdict.fault is not None:  # somebody may have booked while we looked: once more, while nobody can
+            async with everywhere.writing() as session:
+                await Entries(session).hold(tenant_id)
+                verdict = await _verdict(session, tenant_id)
+        yield verdict
+
+
+async def _verdict(session: Transaction, tenant_id: UUID) -> Verdict:
+    head, seal = await Entries(session).head(tenant_id), session.info[SEAL]
+    if head is None:
+        return Verdict(tenant_id, 0, "", "the whole chain is missing, or its sealed end")
+    last, digest = head.last, head.hash.hex()
+    return Verdict(tenant_id, last, digest, await _fault(session, head, seal))
+
+
+async def _fault(session: Transaction, head: ChainHeadRow, seal: ChainSeal) -> str | None:
+    ends, tenant_id = ends_of(head), head.tenant_id
+    if not seal.holds(ends, head.seal):
+        return "the sealed end was changed, or sealed with another secret"
+    walk, looked_at = Walk(ends), set[UUID]()
+    async for link, row in Entries(session).links(tenant_id):
+        fault = walk.fault(link) or await _source_fault(session, row, looked_at)
+        if fault is not None:
+            return fault
+    return walk.end()
+
+
+async def _source_fault(session: Transaction, row: EntryRow, looked_at: set[UUID]) -> str | None:
+    """Return what is wrong with the voucher or the return that an entry is of."""
+    if row.voucher_id is None:
+        period = (row.treatment or "").removeprefix("return ")
+        versions = await Returns(session).versions(row.tenant_id, period)
+        same = [filed for filed in versions if filed.version == row.line]
+        whole = len(same) == 1 and content_sha256(same[0].content) == row.content_sha256
+        return None if whole else f"the return {period} was changed"
+    if row.voucher_id in looked_at:
+        return None
+    looked_at.add(row.voucher_id)
+    voucher = await Vouchers(session).get(row.tenant_id, row.voucher_id)
+    whole = voucher is not None and content_sha256(voucher.content) == row.content_sha256
+    return None if whole else f"voucher {row.voucher_id} was changed"

@@ -1,0 +1,96 @@
+"""From what was read on a document to a draft voucher: figures as printed, evidence kept, and what is missing said."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from converto.ocr.interface import Kind, Scan, Source, VatLine
+from converto.vat.boxes import Treatment
+from converto.vat.card_slip import CardSlip, card_slip
+from converto.vat.classification import Classified, classified
+from converto.vat.findings import Noted
+from converto.vat.today import finnish_day
+from converto.vat.vouchers import Basis, Evidence, NewLine, NewVoucher, Place
+
+_TERMINAL = re.compile(r"korttitapahtuma|debit/veloitus|credit/veloitus|asiakkaan kuitti|kauppiaan kuitti", re.IGNORECASE)
+_MADE_UP = re.compile(r"\b(example|sample|lorem ipsum|specimen|malli ?kuitti|esimerkki ?kuitti|generated|dummy)\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Drafted:
+    """A voucher made of a document, and what is to be known of the document itself."""
+
+    voucher: NewVoucher
+    noted: tuple[Noted, ...]
+
+
+def drafted(scan: Scan) -> Drafted | None:
+    """Return the voucher of a document that was read; None for one that nothing is paid by."""
+    fields, text = scan.fields, scan.text or ""
+    if fields is None or scan.kind is Kind.TEXT or (fields.total is None and not scan.vat_lines):
+        return None
+    slip = card_slip(text)
+    known = classified(text, slip)
+    seller = fields.business_id or fields.vat_id
+    day = fields.date.value if fields.date is not None else None
+    voucher = NewVoucher(
+        supplier=_cut(fields.vendor.value if fields.vendor is not None else None),
+        seller_id=_cut(seller.value if seller is not None else slip.business_id if slip is not None else None),
+        document_date=day or finnish_day(scan.created_at),
+        currency=fields.currency.value if fields.currency is not None else "EUR",
+        total=fields.total.value.amount if fields.total is not None else None,
+        receipt_number=_cut(fields.receipt_number.value if fields.receipt_number is not None else None),
+        reference_number=_cut(fields.reference_number.value if fields.reference_number is not None else None),
+        iban=_cut(fields.iban.value if fields.iban is not None else None),
+        description=_cut("; ".join(known.reasons) or None),
+        scan_id=scan.id,
+        lines=tuple(_lines(scan, known)),
+    )
+    return Drafted(voucher, tuple(_noted(scan, slip)))
+
+
+def _lines(scan: Scan, known: Classified) -> Iterator[NewLine]:
+    told: dict[str, Any] = {"category": known.category, "deductible_share": known.deductible_share}
+    whole = [line for line in scan.vat_lines if line.vat is not None and (line.net is not None or line.gross is not None)]
+    for line in whole:
+        treatment = Treatment.EXEMPT_PURCHASE if line.rate == 0 else Treatment.DOMESTIC_PURCHASE
+        printed = {"net": line.net, "vat": line.vat if line.rate else None, "gross": line.gross}
+        yield NewLine(
+            treatment=treatment,
+            rate=line.rate,
+            **printed,
+            basis=Basis.E_INVOICE if line.source is Source.E_INVOICE else Basis.PRINTED,
+            evidence=_evidence(line, scan),
+            **told,
+        )
+    total = scan.fields.total if scan.fields is not None else None
+    if not whole:
+        gross = Decimal(0) if total is None else total.value.amount
+        yield NewLine(treatment=Treatment.EXEMPT_PURCHASE, gross=gross, category=known.category)
+
+
+def _evidence(line: VatLine, scan: Scan) -> Evidence:
+    box = None if line.box is None else Place(x=line.box.x, y=line.box.y, width=line.box.width, height=line.box.height)
+    return Evidence(page=line.page, box=box, engine=_cut(scan.engine), confidence=line.confidence)
+
+
+def _noted(scan: Scan, slip: CardSlip | None) -> Iterator[Noted]:
+    fields, text = scan.fields, scan.text or ""
+    if fields is None:
+        return
+    if fields.date is None:
+        yield Noted("date_missing")
+    elif slip is not None and slip.date is not None and slip.date != fields.date.value:
+        details = (("card", slip.date.isoformat()), ("on", fields.date.value.isoformat()))
+        yield Noted("card_date_mismatch", None, details)
+    if not any(line.vat is not None for line in scan.vat_lines):
+        yield Noted("card_slip_only" if _TERMINAL.search(text) and not scan.line_items else "vat_table_missing")
+    suspect = _MADE_UP.search(text)
+    if suspect is not None:
+        yield Noted("synthetic_suspect", None, (("why", suspect[0]),))
+
+
+def _cut(text: str | None) -> str | None:
+    return None if text is None else text[:200]

@@ -1,0 +1,141 @@
+"""What is to be known of a voucher before it is booked: checks on its figures, and how each is told in three languages."""
+
+import datetime
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cache
+from typing import Any, Final
+
+from converto.kernel.identifiers.check_digits import is_reference
+from converto.vat.boxes import Treatment
+from converto.vat.rates import Rates, parsed, rule_file
+from converto.vat.validation import Identifier, checked
+from converto.vat.vouchers import FindingText, Line, NewVoucher, VoucherFinding
+
+CENT: Final = Decimal("0.01")
+HALF_CENT: Final = Decimal("0.005")
+NAMED_ABOVE: Final = Decimal(400)
+"""An invoice of more than this names its buyer (AVL 209 f)."""
+NEAR: Final = datetime.timedelta(days=1)
+BARRED: Final = frozenset({"representation", "passenger_car", "private_use", "housing", "commuting"})
+"""Categories whose tax may not be deducted (AVL 114)."""
+_PURCHASES = frozenset({Treatment.DOMESTIC_PURCHASE})
+_REVERSE = frozenset({Treatment.CONSTRUCTION_SALE_RC, Treatment.EU_GOODS_SALE, Treatment.EU_SERVICE_SALE})
+_HETU = re.compile(r"\b\d{6}[-+ABCDEFUVWXY]\d{3}[0-9A-FHJ-NPR-Y]\b")
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known beside the voucher itself."""
+
+    today: datetime.date
+    locked: str | None = None
+    """The filed period that its day is in."""
+    same: str | None = None
+    """The voucher that is of the same bytes."""
+    near: str | None = None
+    """The voucher of the same seller, sum and day."""
+    supplier_ibans: frozenset[str] = frozenset()
+    """The accounts that the seller's vouchers had before."""
+
+
+@dataclass(frozen=True)
+class Noted:
+    """A code with what fills its words."""
+
+    code: str
+    line: int | None = None
+    details: tuple[tuple[str, str], ...] = ()
+
+
+def findings(
+    given: NewVoucher, lines: Sequence[Line], rates: Rates, *, known: Known, also: Sequence[Noted] = ()
+) -> tuple[VoucherFinding, ...]:
+    """Return what is to be known of a voucher, the worst first; `also` is what its document told before."""
+    noted = [*also, *_of_rates(given, lines, rates), *_of_sums(given, lines), *_of_parties(given, lines), *_of_days(given, known)]
+    order = ("error", "warning", "info")
+    return tuple(sorted((told(one) for one in noted), key=lambda finding: order.index(finding.severity)))
+
+
+def told(noted: Noted) -> VoucherFinding:
+    """Return a finding in words."""
+    text, details = _texts()[noted.code], dict(noted.details)
+    words = {
+        lang: FindingText(message=text[lang]["message"].format_map(details), fix=text[lang]["fix"].format_map(details))
+        for lang in ("fi", "sv", "en")
+    }
+    return VoucherFinding(code=noted.code, severity=text["severity"], law=text["law"], line=noted.line, details=details, **words)
+
+
+def tolerance(lines: int) -> Decimal:
+    """Return how far printed tax may be from what the rate gives: registers round on every line."""
+    return max(CENT, HALF_CENT * lines + HALF_CENT)
+
+
+def _of_rates(given: NewVoucher, lines: Sequence[Line], rates: Rates) -> Iterator[Noted]:
+    on = given.supply_date or given.document_date
+    legal = rates.legal_set(on)
+    for at, line in enumerate(lines, start=1):
+        if line.rate not in legal and line.net >= 0:  # a credit note bears the rate of what it credits
+            yield Noted("rate_not_in_force", at, (("rate", f"{line.rate:f}"), ("on", on.isoformat())))
+        if line.vat_printed is not None and abs(line.vat_printed - line.vat_computed) > tolerance(len(lines)):
+            yield Noted("vat_off_tolerance", at, (("vat", f"{line.vat_printed:f}"), ("computed", f"{line.vat_computed:f}")))
+        if line.category in BARRED and line.deductible_vat:
+            yield Noted("deduction_barred", at, (("category", str(line.category)),))
+
+
+def _of_sums(given: NewVoucher, lines: Sequence[Line]) -> Iterator[Noted]:
+    together = sum((line.gross for line in lines), Decimal(0))
+    total = None if given.total is None else given.total * (given.currency_rate or 1)
+    if total is not None and abs(total - together) > CENT * len(lines) + HALF_CENT:
+        yield Noted("sum_mismatch", None, (("lines", f"{together:f}"), ("total", f"{total:f}")))
+    if given.currency != "EUR" and given.currency_rate is None:
+        yield Noted("foreign_currency_no_rate", None, (("currency", given.currency),))
+
+
+def _of_parties(given: NewVoucher, lines: Sequence[Line]) -> Iterator[Noted]:
+    buys = any(line.treatment in _PURCHASES and line.deductible_vat for line in lines)
+    if buys:
+        yield from _of_seller(given.seller_id)
+    gross = sum((line.gross for line in lines), Decimal(0))
+    if buys and gross > NAMED_ABOVE and not given.buyer:
+        yield Noted("buyer_missing_over_400")
+    for at, line in enumerate(lines, start=1):
+        if line.treatment in _REVERSE and not line.buyer_vat_id:
+            yield Noted("reverse_charge_text_missing", at)
+    if given.reference_number and not is_reference(re.sub(r"\s", "", given.reference_number).upper()):
+        yield Noted("reference_invalid", None, (("reference", given.reference_number),))
+    if any(_HETU.search(text) for text in (given.description or "", given.buyer or "", *(line.description or "" for line in lines))):
+        yield Noted("personal_id_present")
+
+
+def _of_seller(seller_id: str | None) -> Iterator[Noted]:
+    if not seller_id:
+        yield Noted("seller_id_missing")
+        return
+    country = seller_id.strip()[:2].upper()
+    if country.isalpha() and country != "FI" and checked(Identifier.VAT_ID, seller_id).valid:
+        yield Noted("foreign_vat", None, (("country", country),))
+    elif not checked(Identifier.BUSINESS_ID, seller_id).valid:
+        yield Noted("seller_id_invalid", None, (("seller_id", seller_id),))
+
+
+def _of_days(given: NewVoucher, known: Known) -> Iterator[Noted]:
+    if given.document_date > known.today + NEAR:
+        yield Noted("future_date", None, (("on", given.document_date.isoformat()),))
+    if known.locked is not None:
+        yield Noted("locked_period", None, (("period", known.locked),))
+    if known.same is not None:
+        yield Noted("duplicate_exact", None, (("number", known.same),))
+    elif known.near is not None:
+        yield Noted("duplicate_near", None, (("number", known.near),))
+    if given.iban and known.supplier_ibans and given.iban not in known.supplier_ibans:
+        yield Noted("supplier_iban_changed")
+
+
+@cache
+def _texts() -> Mapping[str, Any]:
+    found: Mapping[str, Any] = parsed(rule_file("FI", "findings.yaml").read_text(encoding="utf-8"))
+    return found

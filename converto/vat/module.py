@@ -1,0 +1,53 @@
+"""Value added tax, as the runtime sees it."""
+
+import hmac
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from converto.kernel.config import CannotStart, Settings
+from converto.kernel.event import hear
+from converto.kernel.kept_secret import SHORTEST_SECRET, installation_secret
+from converto.kernel.manifest import Module, Parts
+from converto.kernel.sealed_chain import ChainSeal
+from converto.ocr.events import ScanCompleted
+from converto.ocr.interface import Ocr
+from converto.vat import handlers
+from converto.vat.api import router
+from converto.vat.events import ReturnFiled, VoucherBooked
+from converto.vat.interface import Vat
+from converto.vat.models import Base
+from converto.vat.repository import SEAL
+from converto.vat.service import VatService
+from converto.vat.settings import VatSettings
+
+SECRET_FILE = "vat.secret"  # noqa: S105 - the name of a file
+SEALS = b"converto vat chain"
+
+
+@asynccontextmanager
+async def build(parts: Parts) -> AsyncIterator[VatService]:
+    """Open the service; the rules are read with the first question. Raises CannotStart without a good secret."""
+    parts.database.info[SEAL] = chain_seal(parts.settings, parts.program)
+    yield VatService(parts.database, parts.blobs, parts.other(Ocr))  # type: ignore[type-abstract]
+
+
+def chain_seal(settings: VatSettings, program: Settings) -> ChainSeal:
+    """Return what seals the ends of chains. Raises CannotStart without a good secret."""
+    secret = installation_secret(settings.secret_key, program, file=SECRET_FILE)
+    if secret is None:
+        msg = f"In production VAT entries are sealed: set CONVERTO_VAT_SECRET_KEY to {SHORTEST_SECRET} random characters or more."
+        raise CannotStart(msg)
+    return ChainSeal(hmac.digest(secret.encode(), SEALS, "sha256"))
+
+
+module = Module(
+    name="vat",
+    interface=Vat,
+    build=build,
+    needs=(Ocr,),
+    settings=VatSettings,
+    tables=Base.metadata,
+    router=router,
+    events=(VoucherBooked, ReturnFiled),
+    hears=(hear(ScanCompleted, handlers.draft_voucher),),
+)

@@ -1,0 +1,94 @@
+"""From what was read on a document to a draft voucher."""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from converto.ocr.interface import Kind, Scan
+from converto.vat.booking import booked_line
+from converto.vat.boxes import installed_form
+from converto.vat.drafting import drafted
+from converto.vat.rates import installed_rates
+
+BOX = {"x": 0.1, "y": 0.5, "width": 0.3, "height": 0.02}
+ROW = {"rate": "25.5", "net": "31.13", "vat": "7.93", "gross": "39.06", "confidence": 0.97, "page": 1, "box": BOX}
+BLOCK = "KORTTITAPAHTUMA\nYritys/Ala: 001876143605/5411\nViite: 260102037821\n"
+
+
+def scan(*rows: dict[str, Any], text: str = "", kind: str = "receipt", **fields: Any) -> Scan:
+    told = {name: {"value": value, "confidence": 0.9, "page": 1, "box": None} for name, value in fields.items()}
+    made = {
+        "id": uuid4(), "status": "completed", "kind": kind, "languages": ["fin"], "filename": "k.png", "media_type": "image/png",
+        "bytes": 1,
+        "created_at": datetime(2026, 1, 3, 22, 30, tzinfo=UTC), "engine": "tesseract", "text": text, "fields": told, "vat_lines": rows,
+    }  # fmt: skip
+    return Scan.model_validate(made)
+
+
+TOTAL = {"amount": "39.06", "currency": "EUR"}
+
+
+def test_the_printed_tax_is_drafted_with_its_place() -> None:
+    found = drafted(scan(ROW, total=TOTAL, date="2026-01-02", vendor="Lumo Oy", business_id="2077474-0"))
+    assert found is not None
+    (line,) = found.voucher.lines
+    assert (line.vat, line.rate, line.evidence and line.evidence.box and line.evidence.box.y) == (Decimal("7.93"), Decimal("25.5"), 0.5)
+    assert (found.voucher.seller_id, found.voucher.document_date, found.noted) == ("2077474-0", date(2026, 1, 2), ())
+
+
+@pytest.mark.parametrize(
+    ("net", "vat", "gross", "rate"),
+    # rows of receipts on which what the rate gives from the gross misses the printed cent
+    [("31.13", "7.93", "39.06", "25.5"), ("118.80", "16.06", "134.86", "13.5")],
+)
+def test_the_printed_cent_is_kept_where_the_rate_gives_another(net: str, vat: str, gross: str, rate: str) -> None:
+    found = drafted(scan({**ROW, "net": net, "vat": vat, "gross": gross, "rate": rate}, date="2026-01-02"))
+    assert found is not None
+    line = booked_line(found.voucher.lines[0], 1, rates=installed_rates(), form=installed_form(), on=date(2026, 1, 2))
+    assert (line.vat, line.vat_printed) == (Decimal(vat), Decimal(vat))
+
+
+def codes(given: Scan) -> set[str]:
+    found = drafted(given)
+    assert found is not None
+    return {noted.code for noted in found.noted}
+
+
+def test_what_is_missing_is_said() -> None:
+    assert codes(scan(total=TOTAL)) == {"date_missing", "vat_table_missing"}
+
+
+def test_a_card_slip_alone_is_no_receipt() -> None:
+    assert codes(scan(total=TOTAL, date="2026-01-02", text=BLOCK)) == {"card_slip_only"}
+
+
+def test_a_card_slip_of_another_day_is_noticed_and_one_of_the_same_is_not() -> None:
+    assert codes(scan(ROW, total=TOTAL, date="2026-02-02", text=BLOCK)) == {"card_date_mismatch"}
+    assert codes(scan(ROW, total=TOTAL, date="2026-01-02", text=BLOCK)) == set()
+
+
+def test_a_document_that_says_that_it_is_a_sample_is_suspect() -> None:
+    assert codes(scan(ROW, total=TOTAL, date="2026-01-02", text="SAMPLE RECEIPT")) == {"synthetic_suspect"}
+
+
+def test_the_merchant_code_gives_the_category_and_representation_is_not_deducted() -> None:
+    shop = drafted(scan(ROW, total=TOTAL, date="2026-01-02", text=BLOCK))
+    guests = drafted(scan(ROW, total=TOTAL, date="2026-01-02", text=f"{BLOCK}Edustus\n"))
+    assert shop is not None
+    assert guests is not None
+    assert (shop.voucher.lines[0].category, shop.voucher.lines[0].deductible_share) == ("food_and_feed", Decimal(1))
+    assert (guests.voucher.lines[0].category, guests.voucher.lines[0].deductible_share) == ("representation", Decimal(0))
+
+
+def test_a_letter_gives_no_voucher() -> None:
+    assert drafted(scan(kind=Kind.TEXT, text="Hei!")) is None
+    assert drafted(scan()) is None
+
+
+def test_a_day_that_is_not_read_is_the_day_of_the_upload_in_finland() -> None:
+    found = drafted(scan(ROW, total=TOTAL))
+    assert found is not None
+    assert found.voucher.document_date == date(2026, 1, 4)
