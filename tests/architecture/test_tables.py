@@ -37,7 +37,7 @@ def test_a_table_has_a_key() -> None:
 
 def _tables() -> Iterator[Table]:
     seen: set[int] = set()
-    for module in program_modules():
+    for module in list(program_modules()):  # all of them first: a table is known once its own module is loaded
         for thing in vars(module).values():
             if isinstance(thing, type) and issubclass(thing, DeclarativeBase) and thing is not DeclarativeBase:
                 tables: MetaData = thing.metadata
