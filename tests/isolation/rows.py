@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 from uuid import UUID, uuid5
 
-from sqlalchemy import Boolean, Column, Date, DateTime, Integer, LargeBinary, MetaData, String, Table, Uuid
+from sqlalchemy import Boolean, Column, Date, DateTime, Float, Integer, LargeBinary, MetaData, String, Table, Uuid
 from sqlalchemy.types import JSON
 
 from converto.events.tables import tables as delivery_tables
@@ -61,6 +61,7 @@ _MAKERS: Mapping[Any, Callable[[UUID], Any]] = {
     (Moment, DateTime): lambda _: AT,
     Date: lambda _: AT.date(),
     Boolean: lambda _: False,
+    Float: lambda _: 0.5,
     Integer: lambda name: int.from_bytes(name.bytes[:2]) % 30_000 + 1,
     String: lambda name: name.hex,
     LargeBinary: lambda name: name.bytes * 2,
