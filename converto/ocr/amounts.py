@@ -4,6 +4,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
+
+from converto.ocr.dates import REMEMBERED
 
 MINUS = "-\u2212\u2013"
 _SPACES = "\u00a0\u202f"
@@ -23,6 +26,7 @@ _LENIENT = re.compile(
     r"(?<![\w.,:/])(?:R[MHN] ?|[$€£] ?)?(?P<number>(?=[^\s]*\d)[\dOoIlSBZ"
     r"|]{1,5} ?[.,:;] ?[\dOoIlSBZ]{2}|\d{1,4} \d{2})(?![\w%]|[.,:/]\w| ?%)"
 )
+_DIGIT = re.compile(r"\d")
 _DIGITS = str.maketrans("OoIlSBZ|", "00115821")
 
 
@@ -51,11 +55,16 @@ def parse_amount(text: str) -> Decimal | None:
 
 def find_amounts(text: str, *, lenient: bool = False) -> list[FoundAmount]:
     """Return the amounts in a line from left to right; with `lenient` also those that a recogniser misread."""
+    return list(_amounts(text, lenient)) if _DIGIT.search(text) else []
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _amounts(text: str, lenient: bool) -> tuple[FoundAmount, ...]:  # noqa: FBT001 - the same as its caller's, and part of the key
     found = [FoundAmount(_value(match), match.start(), match.end()) for match in _IN_TEXT.finditer(text)]
     if lenient:
         found.extend(_guesses(text, taken=[(amount.start, amount.end) for amount in found]))
         found.sort(key=lambda amount: amount.start)
-    return found
+    return tuple(found)
 
 
 def _guesses(text: str, *, taken: list[tuple[int, int]]) -> Iterator[FoundAmount]:

@@ -19,6 +19,7 @@ _PRINTED = (
     ("CHF", re.compile(r"(?<![A-Za-z])CHF(?![A-Za-z])")),
     ("PLN", re.compile(r"(?<![A-Za-z])PLN(?![A-Za-z])")),
 )
+_ANY = re.compile(r"EUR|RM|MYR|RINGGIT|SEK|NOK|DKK|USD|GBP|CHF|PLN|[€£]", re.IGNORECASE)
 _COUNTRY_MARKS = (
     ("EUR", re.compile(r"\by ?- ?tun|\balv\b|\byhteensa\b|\bmwst\b|\bust ?- ?id|\bgmbh\b|\boyj?\b|\bsteuer ?- ?nr")),
     ("MYR", re.compile(r"\bsdn\b|\bbhd\b|\bmalaysia\b|\bjalan\b|\bkuala\b|\bselangor\b")),
@@ -31,7 +32,7 @@ def find_currency(lines: Sequence[Line]) -> tuple[str, Line, int, int] | None:
     counts: Counter[str] = Counter()
     places: dict[str, tuple[Line, int, int]] = {}
     for line in lines:
-        for code, pattern in _PRINTED:
+        for code, pattern in _PRINTED if _ANY.search(line.columns) else ():
             for match in pattern.finditer(line.columns):
                 counts[code] += 1
                 places.setdefault(code, (line, *match.span()))

@@ -4,6 +4,7 @@ import datetime
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from converto.ocr.vocabulary import fold
 
@@ -56,6 +57,9 @@ _TIME = re.compile(
     r"(?<![\d.,:/-])(?P<hour>[01]?\d"
     r"|2[0-3])(?P<mark>[:.])(?P<minute>[0-5]\d)(?:(?P=mark)(?P<second>[0-5]\d))?(?: ?(?P<half>[AaPp])\.?[Mm]\b)?(?![\d%]|[.,:/]\d)"
 )
+_DIGIT = re.compile(r"\d")
+REMEMBERED = 1024
+"""Each rule asks anew for what stands on a line: so many lines' answers are kept."""
 OLDEST_YEAR = 1990
 _CENTURY = 2000
 _TWO_DIGITS = 100
@@ -85,6 +89,11 @@ class FoundTime:
 
 def find_dates(text: str, *, lenient: bool = False) -> list[FoundDate]:
     """Return the dates in a line from left to right; with `lenient` also those that a recogniser misread."""
+    return list(_dates(text, lenient)) if _DIGIT.search(text) else []
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _dates(text: str, lenient: bool) -> tuple[FoundDate, ...]:  # noqa: FBT001 - the same as its caller's, and part of the key
     found: list[FoundDate] = []
     for pattern in _PATTERNS:
         found.extend(_matches(pattern, text, found))
@@ -92,7 +101,7 @@ def find_dates(text: str, *, lenient: bool = False) -> list[FoundDate]:
         mended = _LETTER_DIGIT.sub(lambda match: match[0].translate(_DIGIT_OF), text)
         for pattern in (*_PATTERNS[:3], *_GUESSES):
             found.extend(_matches(pattern, mended, found, guessed=True))
-    return sorted(found, key=lambda date: date.start)
+    return tuple(sorted(found, key=lambda date: date.start))
 
 
 def find_times(text: str) -> list[FoundTime]:

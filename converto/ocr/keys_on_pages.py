@@ -34,10 +34,17 @@ def keys_on_pages(pages: Pages, read: Sequence[Page]) -> AnswerKeys:
     pictured = {page.number for page in read if not _has_own_text(page)}
     asking = [page.number for page in read if any(_TO_BE_PAID.search(line.folded) for line in page.lines)]
     looked_at = _ends([page.number for page in read if page.number in pictured or page.number in asking])
-    payments = [payment for number in looked_at for payment in _payments(codes.glance(pages.shown(number), page=number))]
+    payments = [payment for number in looked_at for payment in _payments(_glance(pages, number, has_text=number not in pictured))]
     if not payments:
         payments = _searched(pages, [number for number in looked_at if number in pictured and number in asking])
     return AnswerKeys(None, distinct(payments), unreadable)
+
+
+def _glance(pages: Pages, number: int, *, has_text: bool) -> Sequence[Code]:
+    """Return the codes that a first look at a page finds; a page of nothing but text and a few lines need not be drawn for that."""
+    if has_text and not pages.may_bear_code(number):
+        return ()
+    return codes.glance(pages.shown(number), page=number, is_upright=has_text)
 
 
 def _invoice(attached: Sequence[bytes]) -> tuple[EInvoice | None, str | None]:

@@ -5,9 +5,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 
 from converto.ocr.amounts import FoundAmount, find_amounts
-from converto.ocr.dates import find_dates, find_times
+from converto.ocr.dates import REMEMBERED, find_dates, find_times
 from converto.ocr.words import Line
 
 
@@ -99,6 +100,7 @@ _TAXED = re.compile(rf"\b{_TAX_WORD}\b|\bservice (tax|charge)|\bsvc chg|\bsrv ch
 _TAX_INSIDE = re.compile(
     rf"\binclud(?:es|ed|ing) (?:of )?\d* ?%? ?{_TAX_WORD}\b(?! ?@)|\b{_TAX_WORD} (?:@ )?\d* ?%? ?included in|\bsisaltaa (?:alv|arvonlis)"
 )
+_DIGIT = re.compile(r"\d")
 _LETTERS = re.compile(r"[^\W\d_]")
 _ZONE_LINES = 9
 _HEAD_LINES = 4
@@ -109,6 +111,8 @@ def money_lines(lines: Sequence[Line]) -> list[MoneyLine]:
     found: list[MoneyLine] = []
     zone = vat_table_lines(lines)
     for at, line in enumerate(lines):
+        if not _DIGIT.search(line.columns):
+            continue
         label, strength = label_of(line.folded)
         amounts = amounts_of(line, lenient=label in (Label.TOTAL, Label.SUBTOTAL, Label.PAID, Label.CHANGE))
         if not amounts:
@@ -135,6 +139,7 @@ def amounts_of(line: Line, *, lenient: bool = False) -> list[FoundAmount]:
     ]
 
 
+@lru_cache(maxsize=REMEMBERED)
 def label_of(folded: str) -> tuple[Label, float]:
     """Return what the amounts on a line are, and for a total how plainly it says so, 0 to 4."""
     plain = _label_without_total(folded)
@@ -201,13 +206,13 @@ def vat_table_lines(lines: Sequence[Line]) -> frozenset[int]:
 def vat_headers(lines: Sequence[Line]) -> Iterator[int]:
     """Yield where the headers of VAT tables stand."""
     for at, line in enumerate(lines):
-        if (
-            _VAT_HEADER.search(line.folded)
-            and not _ITEM_HEADER.search(line.folded)
-            and not amounts_of(line)
-            and "invoice" not in line.folded
-        ):
+        if _names_vat_columns(line.folded) and not amounts_of(line):
             yield at
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _names_vat_columns(folded: str) -> bool:
+    return _VAT_HEADER.search(folded) is not None and not _ITEM_HEADER.search(folded) and "invoice" not in folded
 
 
 def _is_what_to_pay(line: Line) -> bool:

@@ -2,6 +2,7 @@
 
 import ctypes
 import io
+import re
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -26,7 +27,9 @@ SHOWN_SIDE_PIXELS = 2400
 MAX_PAGE_CPU_S = 6
 """So much processor time may PDFium take for a page, of which it needs a hundredth of a second; whoever asks is ended by SIGPROF."""
 _POINTS_AN_INCH = 72
-_DEVICE = 100_000
+_DEVICE = 1_000_000
+_FAR_POINTS = 1000
+_NOWHERE = (1.0, 1.0, 0.0, 0.0)
 # Tesseract refuses a side of more than 32,767 pixels.
 _MAX_SIDE_PIXELS = 20_000
 _LEAST_LETTERS = 16
@@ -35,6 +38,11 @@ _LONGEST_PAGE_CHARS = 60_000
 _FEW_LETTERS = 120
 _PICTURE_SHARE = 0.5
 _NESTED_FORMS = 3
+_BARS = re.compile(rb"bar|code ?-?(?:128|39)|c128|ean|qr", re.IGNORECASE)
+_LONGEST_FONT_NAME = 128
+_CORNERS = 4
+_FEWEST_BARS = 40
+"""A bank barcode has over a hundred bars, a QR code hundreds of dots; an invoice has some lines and boxes."""
 _UPRIGHT = 1
 _ORIENTATION_TAG = 0x0112
 TURNS = {90: Image.Transpose.ROTATE_270, 180: Image.Transpose.ROTATE_180, 270: Image.Transpose.ROTATE_90}
@@ -75,6 +83,11 @@ class Pages:
             return ()
         with opened_pdf(self._content) as document, _bounded():
             return _page_words(document, number)
+
+    def may_bear_code(self, number: int) -> bool:
+        """Tell whether a barcode may be drawn on a PDF's page: by a picture, by many bars, or by letters that are bars."""
+        with opened_pdf(self._content) as document, _bounded():
+            return _may_bear_code(document[number - 1])
 
     def attached_xml(self) -> list[bytes]:
         """Return the XML files attached to a PDF; none of any other file."""
@@ -220,38 +233,76 @@ def _is_mostly_picture(page: pypdfium2.PdfPage) -> bool:
     return False
 
 
+def _may_bear_code(page: pypdfium2.PdfPage) -> bool:
+    """Tell whether a page shows a picture, more than a few drawn shapes, or a font of bars."""
+    shapes = 0
+    for placed in page.get_objects(max_depth=_NESTED_FORMS):
+        if placed.type == pdfium.FPDF_PAGEOBJ_TEXT:
+            if _BARS.search(_font_name(placed)):
+                return True
+        elif placed.type == pdfium.FPDF_PAGEOBJ_PATH:
+            # one shape may be a whole barcode: its bars are segments then
+            shapes += max(1, pdfium.FPDFPath_CountSegments(placed) // _CORNERS)
+            if shapes >= _FEWEST_BARS:
+                return True
+        elif placed.type != pdfium.FPDF_PAGEOBJ_FORM:
+            return True
+    return False
+
+
+def _font_name(placed: pypdfium2.PdfObject) -> bytes:
+    font = pdfium.FPDFTextObj_GetFont(placed)
+    name = ctypes.create_string_buffer(_LONGEST_FONT_NAME)
+    pdfium.FPDFFont_GetBaseFontName(font, name, _LONGEST_FONT_NAME)
+    return name.value
+
+
 def _words(page: pypdfium2.PdfPage, text: pypdfium2.PdfTextPage, count: int) -> Iterator[Word]:
+    place = _Placing(page)
+    loose, letter_at = pdfium.FS_RECTF(), pdfium.FPDFText_GetUnicode
     letters: list[str] = []
-    box = [1.0, 1.0, 0.0, 0.0]
+    box = _NOWHERE
     for at in range(count):
-        char = chr(pdfium.FPDFText_GetUnicode(text, at) or 32)
+        char = chr(letter_at(text, at) or 32)
         if char.isspace() or char == "\x02":
             if letters:
                 yield _word(letters, box)
-            letters, box = [], [1.0, 1.0, 0.0, 0.0]
+                letters, box = [], _NOWHERE
             continue
-        left, top, right, bottom = _on_page(page, text.get_charbox(at, loose=True))
+        pdfium.FPDFText_GetLooseCharBox(text, at, loose)
+        left, top, right, bottom = place.on_page(loose.left, loose.bottom, loose.right, loose.top)
         if letters and (left - box[2] > 0.8 * (box[2] - box[0]) / len(letters) or top > box[3] or bottom < box[1]):
             yield _word(letters, box)
-            letters, box = [], [1.0, 1.0, 0.0, 0.0]
+            letters, box = [], _NOWHERE
         letters.append(char)
-        box = [min(box[0], left), min(box[1], top), max(box[2], right), max(box[3], bottom)]
+        box = (min(box[0], left), min(box[1], top), max(box[2], right), max(box[3], bottom))
     if letters:
         yield _word(letters, box)
 
 
-def _word(letters: list[str], box: list[float]) -> Word:
+def _word(letters: list[str], box: tuple[float, float, float, float]) -> Word:
     # PDFium gives a letter beyond the first 65,536 as two halves; a half that is left alone is no letter.
     text = "".join(letters).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return Word(text, box[0], box[1], max(0.0, box[2] - box[0]), max(0.0, box[3] - box[1]))
 
 
-def _on_page(page: pypdfium2.PdfPage, box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
-    """Return a rectangle of PDF coordinates in shares of the page as it is shown, whatever its rotation and crop."""
-    x, y = ctypes.c_int(), ctypes.c_int()
-    corners = []
-    for page_x, page_y in ((box[0], box[1]), (box[2], box[3])):
-        pdfium.FPDF_PageToDevice(page, 0, 0, _DEVICE, _DEVICE, 0, page_x, page_y, x, y)
-        corners.append((x.value / _DEVICE, y.value / _DEVICE))
-    (first_x, first_y), (second_x, second_y) = corners
-    return min(first_x, second_x), min(first_y, second_y), max(first_x, second_x), max(first_y, second_y)
+class _Placing:
+    """Where the coordinates of a PDF page are on it as it is shown, whatever its rotation and crop, in shares of its sides."""
+
+    def __init__(self, page: pypdfium2.PdfPage) -> None:
+        x, y = ctypes.c_int(), ctypes.c_int()
+
+        def shown(page_x: int, page_y: int) -> tuple[float, float]:
+            pdfium.FPDF_PageToDevice(page, 0, 0, _DEVICE, _DEVICE, 0, page_x, page_y, x, y)
+            return x.value / _DEVICE, y.value / _DEVICE
+
+        self._origin, across, up = shown(0, 0), shown(_FAR_POINTS, 0), shown(0, _FAR_POINTS)
+        self._across = tuple((there - here) / _FAR_POINTS for there, here in zip(across, self._origin, strict=True))
+        self._up = tuple((there - here) / _FAR_POINTS for there, here in zip(up, self._origin, strict=True))
+
+    def on_page(self, left: float, bottom: float, right: float, top: float) -> tuple[float, float, float, float]:
+        """Return the left, upper, right and lower edge of a rectangle."""
+        (x, y), (x_across, y_across), (x_up, y_up) = self._origin, self._across, self._up
+        first_x, first_y = x + x_across * left + x_up * bottom, y + y_across * left + y_up * bottom
+        second_x, second_y = x + x_across * right + x_up * top, y + y_across * right + y_up * top
+        return min(first_x, second_x), min(first_y, second_y), max(first_x, second_x), max(first_y, second_y)

@@ -172,6 +172,6 @@ def _middle(word: Word, slope: float) -> float:
 def _meets(row: Sequence[Word], word: Word, slope: float) -> bool:
     # The last word of a row tells its height best: a row may climb a little across a skewed page.
     nearest = min(row, key=lambda other: abs(other.x - word.x))
-    apart = abs(_middle(word, slope) - _middle(nearest, slope))
-    overlaps = any(other.x < word.right - word.letter_width / 2 and word.x < other.right - other.letter_width / 2 for other in row)
-    return not overlaps and apart < 0.45 * min(word.height, nearest.height)
+    if abs(_middle(word, slope) - _middle(nearest, slope)) >= 0.45 * min(word.height, nearest.height):
+        return False
+    return not any(other.x < word.right - word.letter_width / 2 and word.x < other.right - other.letter_width / 2 for other in row)
