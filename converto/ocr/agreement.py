@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from converto.kernel.money import Money
+from converto.ocr.alternatives import joined
 from converto.ocr.diacritics import plain
 from converto.ocr.document import Fields, Finding, Found, VatLine
 from converto.ocr.extraction import Extracted
@@ -49,9 +50,11 @@ def agreed(first: Extracted, second: Extracted) -> Extracted:
         finding for finding in first.findings if _is_about(finding, kept_of_first)
     )
     items = first if _items_add_up(first) and not _items_add_up(second) else second
+    kept = Fields(**fields)
     return replace(
         second,
-        fields=Fields(**fields),
+        fields=kept,
+        alternatives=joined(kept, [(first.fields, first.alternatives), (second.fields, second.alternatives)]),
         vat_lines=table.vat_lines,
         line_items=items.line_items,
         findings=(*findings, *doubts),

@@ -120,6 +120,15 @@ class Fields(Value):
     category: Found[str] | None = None
 
 
+class Alternatives(Value):
+    """Values that stand on the document and were not taken, for the fields that people correct most; likelier ones first."""
+
+    vendor: tuple[Found[str], ...] = ()
+    business_id: tuple[Found[str], ...] = ()
+    date: tuple[Found[datetime.date], ...] = ()
+    total: tuple[Found[Money], ...] = ()
+
+
 class VatLine(Value):
     """One row of the VAT table, as printed: amounts in the document's currency, the rate in percent."""
 
@@ -160,6 +169,15 @@ class Finding(Value):
     """The page that it is about, where it is not about the whole document."""
     boxes: tuple[Box, ...] = ()
     """Where on that page."""
+
+
+class ReviewReason(Value):
+    """Why a person should look at a document."""
+
+    code: str
+    """Of a finding, or `unsure`."""
+    field: str | None
+    detail: str
 
 
 class Correction(Value):
@@ -211,6 +229,7 @@ class Reading(Value):
     confidence: Share
     text: str
     fields: Fields
+    alternatives: Alternatives = Alternatives()
     vat_lines: tuple[VatLine, ...] = ()
     line_items: tuple[LineItem, ...] = ()
     findings: tuple[Finding, ...] = ()

@@ -3,22 +3,25 @@
 import datetime
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
 from converto.kernel.money import Money
+from converto.ocr.alternatives import others
 from converto.ocr.checks import Evidence, find_findings
 from converto.ocr.confidence import document_confidence, total_confidence
+from converto.ocr.credit_notes import CREDIT_NOTE, is_credit_note, unsigned
 from converto.ocr.currency import find_currency, legal_tender
 from converto.ocr.identifiers import find_business_ids, find_ibans, find_vat_ids
-from converto.ocr.interface import Box, Fields, Finding, Found, Kind, LineItem, PaymentMethod, VatLine
+from converto.ocr.interface import Alternatives, Box, Fields, Finding, Found, Kind, LineItem, PaymentMethod, VatLine
 from converto.ocr.items import find_items, sum_of
 from converto.ocr.kinds import decide_kind
 from converto.ocr.money_lines import Label, MoneyLine, money_lines
 from converto.ocr.payment import CardBlock, find_card_block, find_card_last4, find_category, find_method
 from converto.ocr.references import (
     Placed,
+    dates_of,
     find_date,
     find_due_date,
     find_number,
@@ -28,7 +31,7 @@ from converto.ocr.references import (
 )
 from converto.ocr.totals import Part, TotalCandidate, derived_total, parts_of_total, total_candidates
 from converto.ocr.vat_table import VatTable, read_vat_table, vat_lines, vat_total_line
-from converto.ocr.vendor import Name, find_address, find_vendor
+from converto.ocr.vendor import Name, find_address, find_names
 from converto.ocr.words import Line, Page, box_of
 
 _FINNISH = re.compile(r"\balv\b|\byhteensa\b|\by ?- ?tun|\bkuitti\b|\blasku\b|\boyj?\b")
@@ -46,6 +49,7 @@ class Extracted:
     line_items: tuple[LineItem, ...]
     findings: tuple[Finding, ...]
     confidence: float
+    alternatives: Alternatives = field(default_factory=Alternatives)
 
 
 @dataclass(frozen=True)
@@ -55,26 +59,36 @@ class _Document:
     table: VatTable
     items: tuple[LineItem, ...]
     block: CardBlock | None
+    names: Sequence[Name] = ()
+    totals: Sequence[TotalCandidate] = ()
 
 
 def extract(pages: Sequence[Page], *, kind: Kind, today: datetime.date) -> Extracted:
     """Return what a document says; with `Kind.TEXT` only its text is wanted, and no field is looked for."""
     lines = tuple(line for page in pages for line in page.lines)
+    is_given_back = kind is not Kind.TEXT and is_credit_note(lines)
+    if is_given_back:
+        lines = unsigned(lines)
     money = tuple(money_lines(lines))
-    kind = decide_kind(lines, money) if kind is Kind.AUTO else kind
+    if kind is Kind.AUTO:
+        kind = Kind.INVOICE if is_given_back and money else decide_kind(lines, money)
     if kind is Kind.TEXT:
         document, fields = _Document(lines, money, VatTable(), (), None), Fields()
     else:
         table = read_vat_table(lines)
-        document = _Document(lines, money, table, find_items(lines, money, table.codes, table.rates), find_card_block(lines))
+        items = find_items(lines, money, table.codes, table.rates)
+        totals = total_candidates(money, vat_sums=table.totals(), item_sum=sum_of(items))
+        document = _Document(lines, money, table, items, find_card_block(lines), find_names(lines), totals)
         fields = _fields(document, kind, today)
+    findings = find_findings(fields, _evidence(document, fields, kind, today))
     return Extracted(
         kind=kind,
         fields=fields,
         vat_lines=vat_lines(document.table),
         line_items=document.items,
-        findings=find_findings(fields, _evidence(document, fields, kind, today)),
+        findings=(*findings, CREDIT_NOTE) if is_given_back else findings,
         confidence=document_confidence(fields, lines),
+        alternatives=_alternatives(document, fields, today) if kind is not Kind.TEXT else Alternatives(),
     )
 
 
@@ -82,7 +96,7 @@ def _fields(document: _Document, kind: Kind, today: datetime.date) -> Fields:
     lines, block = document.lines, document.block
     currency = find_currency(lines)
     unit = currency[0] if currency else legal_tender(lines)
-    name = find_vendor(lines)
+    name = document.names[0] if document.names else None
     date = find_date(lines, today=today, card_date=block.date if block else None)
     card = find_card_last4(lines)
     return Fields(
@@ -104,6 +118,26 @@ def _fields(document: _Document, kind: Kind, today: datetime.date) -> Fields:
     )
 
 
+def _alternatives(document: _Document, fields: Fields, today: datetime.date) -> Alternatives:
+    """Return the values that stand on the document beside those that were taken."""
+    unit = fields.total.value.currency if fields.total is not None else legal_tender(document.lines)
+    numbers = ((line, number) for line in document.lines for number in find_business_ids(line.columns) if number.valid)
+    return Alternatives(
+        vendor=others([found for name in document.names if (found := _named(name))], fields.vendor),
+        business_id=others([_at(one.value, line, (one.start, one.end), 0.5) for line, one in numbers], fields.business_id),
+        date=others([_placed(date) for date in dates_of(document.lines, today=today)], fields.date),
+        total=others(
+            [_amount(one, document.totals[0], unit) for one in document.totals if one.line is not None and one.value > 0], fields.total
+        ),
+    )
+
+
+def _amount(candidate: TotalCandidate, best: TotalCandidate, unit: str) -> Any:
+    place = Line(()) if candidate.line is None else candidate.line
+    span = (candidate.start, candidate.end)
+    return _at(Money(amount=candidate.value, currency=unit), place, span, total_confidence(candidate, best))
+
+
 def _business_id(document: _Document) -> Any:
     placed = find_number(document.lines, find_business_ids)
     block = document.block
@@ -120,7 +154,7 @@ def _holding(placed: Placed | None) -> Any:
 
 
 def _sums(document: _Document, unit: str) -> dict[str, Any]:
-    candidates = total_candidates(document.money, vat_sums=document.table.totals(), item_sum=sum_of(document.items))
+    candidates = document.totals
     best = candidates[0] if candidates and candidates[0].score >= _LEAST_SCORE else None
     parts = parts_of_total(document.money, best.value) if best is not None else None
     return {

@@ -14,6 +14,7 @@ from converto.kernel.money import Money
 from converto.kernel.paging import Page
 from converto.ocr.document import (
     FINISHED,
+    Alternatives,
     Box,
     Correction,
     EngineChoice,
@@ -27,6 +28,7 @@ from converto.ocr.document import (
     LineItem,
     PaymentMethod,
     Reading,
+    ReviewReason,
     Share,
     Source,
     Status,
@@ -37,6 +39,7 @@ from converto.ocr.several import Batch, BatchCounts, BatchFile, BatchScan, Batch
 # what is on a document, and what several are, is part of what is asked, though it has files of its own
 __all__ = [
     "FINISHED",
+    "Alternatives",
     "Batch",
     "BatchCounts",
     "BatchFile",
@@ -58,6 +61,7 @@ __all__ = [
     "PaymentMethod",
     "Reading",
     "RefusedFile",
+    "ReviewReason",
     "Share",
     "Source",
     "Status",
@@ -103,7 +107,13 @@ class Scan(Value):
     fields: Fields | None = None
     vat_lines: tuple[VatLine, ...] = ()
     line_items: tuple[LineItem, ...] = ()
+    alternatives: Alternatives | None = None
+    """Other values of some fields that stand on the document, for a person to choose."""
     findings: tuple[Finding, ...] = ()
+    needs_review: bool = False
+    """Whether a person should look at what was read."""
+    review_reasons: tuple[ReviewReason, ...] = ()
+    """Why; nothing that a person has put right already."""
     error: Failure | None = None
     corrections: dict[str, Correction] = Bounded(default_factory=dict)
     """By field what a person said, beside what the machine read; `fields` has what holds."""
@@ -136,6 +146,8 @@ class ScanSummary(Value):
     date: datetime.date | None = None
     total: Money | None = None
     duplicate_of: UUID | None = None
+    needs_review: bool = False
+    """Whether a person should look at what was read."""
     error: Failure | None = None
 
 

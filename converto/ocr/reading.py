@@ -62,6 +62,7 @@ def read(  # noqa: PLR0913 - each is a wish of its own
         confidence=extracted.confidence,
         text="\n\n".join(page.text for page in understood.pages),
         fields=extracted.fields,
+        alternatives=extracted.alternatives,
         vat_lines=extracted.vat_lines,
         line_items=extracted.line_items,
         findings=(*understood.picture_findings, *extracted.findings),

@@ -55,28 +55,42 @@ def find_date(lines: Sequence[Line], *, today: datetime.date, card_date: datetim
 
     A date that the card terminal's reference confirms is certain.
     """
-    scored: list[tuple[float, int, FoundDate, Line]] = []
-    counts: Counter[datetime.date] = Counter()
-    for at, line in enumerate(lines):
-        for date in find_dates(line.columns, lenient=True):
-            counts[date.value] += 1
-            scored.append((_date_score(date, line, lines[at - 1] if at else None, today) - 0.01 * at, at, date, line))
+    scored = _scored_dates(lines, today, card_date)
     if not scored:
         return None
-    scored = [
-        (score + 0.6 * (counts[date.value] - 1) + 3.0 * (date.value == card_date), at, date, line) for score, at, date, line in scored
-    ]
-    best = max(scored, key=lambda entry: (entry[0], -entry[1]))
-    score, _, date, line = best
+    score, _, date, line = max(scored, key=lambda entry: (entry[0], -entry[1]))
     future = date.value > today + datetime.timedelta(days=1)
     # A lone date in the future is given all the same, to be doubted; a due date is not.
     if score + (_FUTURE if future else 0.0) < -1.5:
         return None
     rivals = [other[0] for other in scored if other[2].value != date.value]
     margin = score - max(rivals) if rivals else 2.0
-    words = line.confidence(date.start, date.end)
-    confidence = 0.99 if date.value == card_date else min(0.97, 0.45 + 0.06 * min(4.0, score) + 0.08 * min(2.0, margin) + 0.2 * words)
-    return Placed(date.value, line, date.start, date.end, round(max(0.05, confidence), 3))
+    confidence = 0.99 if date.value == card_date else _date_confidence(score, margin, line.confidence(date.start, date.end))
+    return Placed(date.value, line, date.start, date.end, confidence)
+
+
+def dates_of(lines: Sequence[Line], *, today: datetime.date) -> list[Placed]:
+    """Return every date on a document, each as sure as it would be against the best of the others."""
+    scored = _scored_dates(lines, today, None)
+    best = max((score for score, *_ in scored), default=0.0)
+    return [
+        Placed(date.value, line, date.start, date.end, _date_confidence(score, score - best, line.confidence(date.start, date.end)))
+        for score, _, date, line in scored
+    ]
+
+
+def _scored_dates(lines: Sequence[Line], today: datetime.date, card_date: datetime.date | None) -> list[tuple[float, int, FoundDate, Line]]:
+    scored: list[tuple[float, int, FoundDate, Line]] = []
+    counts: Counter[datetime.date] = Counter()
+    for at, line in enumerate(lines):
+        for date in find_dates(line.columns, lenient=True):
+            counts[date.value] += 1
+            scored.append((_date_score(date, line, lines[at - 1] if at else None, today) - 0.01 * at, at, date, line))
+    return [(score + 0.6 * (counts[date.value] - 1) + 3.0 * (date.value == card_date), at, date, line) for score, at, date, line in scored]
+
+
+def _date_confidence(score: float, margin: float, words: float) -> float:
+    return round(max(0.05, min(0.97, 0.45 + 0.06 * min(4.0, score) + 0.08 * min(2.0, margin) + 0.2 * words)), 3)
 
 
 def _date_score(date: FoundDate, line: Line, above: Line | None, today: datetime.date) -> float:

@@ -8,6 +8,7 @@ from converto.ocr.duplicates import finding_of
 from converto.ocr.interface import ExportPage, ExportRow, Failure, Fields, Kind, Reading, Scan, ScanSummary, Status
 from converto.ocr.models import ScanRow
 from converto.ocr.repository import BatchMember, Standing
+from converto.ocr.review import reasons
 
 
 def failure_of(row: ScanRow | Standing | BatchMember) -> Failure | None:
@@ -19,6 +20,9 @@ def scan_of(row: ScanRow, *, near: UUID | None = None) -> Scan:
     """Return a scan with all that was found, and with the other one that is likely of the same purchase."""
     reading = Reading.model_validate(row.reading) if row.reading else None
     read = reading.model_dump(exclude={"kind", "languages", "fields", "findings", "words"}) if reading else {}
+    fields = corrected(reading.fields, row.corrections) if reading else None
+    said = shown(row.corrections, reading.fields) if reading else {}
+    why = reasons(reading, fields, said) if reading and fields else ()
     return Scan.model_validate(
         {
             **{
@@ -28,8 +32,10 @@ def scan_of(row: ScanRow, *, near: UUID | None = None) -> Scan:
             "languages": tuple(row.languages.split("+")),
             "requested_engine": row.engine,
             "error": failure_of(row),
-            "fields": corrected(reading.fields, row.corrections) if reading else None,
-            "corrections": shown(row.corrections, reading.fields) if reading else {},
+            "fields": fields,
+            "corrections": said,
+            "needs_review": bool(why),
+            "review_reasons": why,
             "findings": (*reading.findings, *finding_of(near)) if reading else (),
             **read,
         }
@@ -38,7 +44,9 @@ def scan_of(row: ScanRow, *, near: UUID | None = None) -> Scan:
 
 def summary_of(row: ScanRow) -> ScanSummary:
     """Return a scan as a list shows it."""
-    fields = corrected(Fields.model_validate(row.reading["fields"]), row.corrections) if row.reading else None
+    reading = Reading.model_validate(row.reading) if row.reading else None
+    fields = corrected(reading.fields, row.corrections) if reading else None
+    why = reasons(reading, fields, shown(row.corrections, reading.fields)) if reading and fields else ()
     return ScanSummary(
         id=row.id,
         status=Status(row.status),
@@ -46,11 +54,12 @@ def summary_of(row: ScanRow) -> ScanSummary:
         filename=row.filename,
         created_at=row.created_at,
         finished_at=row.finished_at,
-        confidence=row.reading["confidence"] if row.reading else None,
+        confidence=reading.confidence if reading else None,
         vendor=fields.vendor.value if fields and fields.vendor else None,
         date=fields.date.value if fields and fields.date else None,
         total=fields.total.value if fields and fields.total else None,
         duplicate_of=row.duplicate_of,
+        needs_review=bool(why),
         error=failure_of(row),
     )
 

@@ -100,17 +100,18 @@ class Name:
     confidence: float
 
 
-def find_vendor(lines: Sequence[Line]) -> Name | None:
-    """Return the name of the seller at the head of a document; None where nothing there looks like one."""
-    head = [line for line in lines if line.page == lines[0].page][:_HEAD_LINES] if lines else []
-    if not head:
-        return None
-    height = sorted(line.height for line in lines)[len(lines) // 2]
-    head = [_without_edges(line) for line in head]
+def find_names(lines: Sequence[Line]) -> list[Name]:
+    """Return what may be the seller's name at the head of a document, the likeliest first; none where nothing there looks like one."""
+    head = [_without_edges(line) for line in lines if line.page == lines[0].page][:_HEAD_LINES] if lines else []
+    height = sorted(line.height for line in lines)[len(lines) // 2] if lines else 0.0
     scored = [(_name_score(line, at, height, head), at) for at, line in enumerate(head)]
-    best, at = max(scored, key=lambda pair: (pair[0], -pair[1]))
-    if best <= 0:
-        return None
+    likely = sorted((pair for pair in scored if pair[0] > 0), key=lambda pair: (-pair[0], pair[1]))
+    names = [_named(head, at, score) for score, at in likely]
+    # where the likeliest line gives no name, no other line is the seller
+    return [name for name in names if name is not None] if names and names[0] is not None else []
+
+
+def _named(head: Sequence[Line], at: int, score: float) -> Name | None:
     names = _continued(head, at)
     value = clean_name(" ".join(clean_name(_without_speck(line).text) for line in names))
     if sum(char.isalpha() for char in value) < _SURE_LETTERS:
@@ -118,7 +119,7 @@ def find_vendor(lines: Sequence[Line]) -> Name | None:
     words = [word.confidence for line in names for word in line.words]
     # One letter wrong makes the name wrong: the least sure word counts beside the average.
     letters = min(words) * sum(words) / len(words)
-    return Name(value, names, round(min(0.95, 0.1 + 0.05 * min(7.0, best) + 0.5 * letters), 3))
+    return Name(value, names, round(min(0.95, 0.1 + 0.05 * min(7.0, score) + 0.5 * letters), 3))
 
 
 def _without_edges(line: Line) -> Line:

@@ -102,3 +102,25 @@ def test_a_companys_capital_is_no_total() -> None:
     found = extracted("Moulin SARL au capital de 120 000,00 €", "Total TTC  530,75 €")
 
     assert sums(found)[2] == Decimal("530.75")
+
+
+CREDIT_NOTE = (
+    "Lumo Valaisimet Oy", "Y-tunnus 2345678-0", "HYVITYSLASKU nro 1187", "Päiväys 14.11.2026", "Eräpäivä 28.11.2026",
+    "FI21 1234 5600 0007 85",
+    "Pöytävalaisin  1 kpl  -40,00", "ALV     VEROTON    VERO   VEROLLINEN", "25,50 %   -40,00   -10,20   -50,20", "YHTEENSÄ  -50,20",
+)  # fmt: skip
+
+
+def test_a_credit_note_is_told_without_its_minus_and_as_what_it_is() -> None:
+    found = extracted(*CREDIT_NOTE)
+    assert found.fields.total is not None
+    assert (found.kind, found.fields.total.value.amount) == (Kind.INVOICE, Decimal("50.20"))
+    assert [(row.net, row.vat, row.gross) for row in found.vat_lines] == [(Decimal("40.00"), Decimal("10.20"), Decimal("50.20"))]
+    assert "credit_note" in {finding.code for finding in found.findings}
+
+
+def test_an_invoice_that_speaks_of_credit_notes_is_none() -> None:
+    said = [line.replace("HYVITYSLASKU", "LASKU").replace("-", "") for line in CREDIT_NOTE]
+    told = "Mahdollinen  hyvityslasku  lähetetään  erikseen  seuraavan  laskutuskauden  lopussa  asiakkaan  sähköpostiin"
+    found = extracted(*said, told)
+    assert "credit_note" not in {finding.code for finding in found.findings}

@@ -8,7 +8,7 @@ import pytest
 from converto.ocr.dates import find_dates
 from converto.ocr.document import Kind
 from converto.ocr.extraction import Extracted, extract
-from converto.ocr.vendor import clean_name, find_vendor
+from converto.ocr.vendor import clean_name, find_names
 from converto.ocr.words import Line, Word
 from tests.ocr.pages import line, page
 
@@ -25,7 +25,7 @@ def total(*lines: str) -> Decimal | None:
 
 
 def name(*lines: str) -> str | None:
-    found = find_vendor([line(text, at=at) for at, text in enumerate(lines)])
+    found = next(iter(find_names([line(text, at=at) for at, text in enumerate(lines)])), None)
     return found.value if found else None
 
 
@@ -61,7 +61,7 @@ def test_specks_beside_a_name_do_not_hide_it() -> None:
         Word("-", 0.0, 0.0, 0.01, 0.02, 0.1),
         *(Word(text, 0.3 + 0.1 * at, 0.0, 0.08, 0.02, 0.95) for at, text in enumerate(("Mallilan", "Paja", "Oy"))),
     ]
-    found = find_vendor([Line(tuple(words)), line("Pajakatu 6", at=1)])
+    found = next(iter(find_names([Line(tuple(words)), line("Pajakatu 6", at=1)])), None)
 
     assert found is not None
     assert found.value == "Mallilan Paja Oy"

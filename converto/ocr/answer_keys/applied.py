@@ -9,6 +9,7 @@ from typing import Any
 
 from converto.kernel.e_invoices.e_invoice import EInvoice, Item, Tax
 from converto.kernel.money import Money
+from converto.ocr.alternatives import joined
 from converto.ocr.answer_keys.invoice_findings import findings_about
 from converto.ocr.answer_keys.told import AnswerKeys, Told, told
 from converto.ocr.confidence import document_confidence
@@ -27,7 +28,7 @@ _NAMES = {Source.E_INVOICE: "e-invoice", Source.BARCODE: "bank barcode", Source.
 _MISMATCH = {Source.E_INVOICE: "e_invoice_mismatch", Source.BARCODE: "barcode_mismatch", Source.QR: "qr_mismatch"}
 # Names and addresses are written in many ways, and how it was paid is told by no document in one word.
 _NEVER_COMPARED = ("vendor", "address", "payment_method")
-_WHAT_WAS_READ = frozenset({"vat_table_missing", "sum_mismatch", "vat_off_tolerance", "vat_misread", "card_slip_only"})
+_WHAT_WAS_READ = frozenset({"credit_note", "vat_table_missing", "sum_mismatch", "vat_off_tolerance", "vat_misread", "card_slip_only"})
 _OF_ONE_VALUE = frozenset(
     {"unsure", "total_missing", "total_derived", "date_missing", "future_date", "card_date_mismatch", "due_before_date"}
     | {"currency_missing", "vendor_missing", "seller_id_missing", "seller_id_invalid"}
@@ -57,6 +58,7 @@ def with_answer_keys(read: Extracted, keys: AnswerKeys, pages: Sequence[Page], *
     return replace(
         read,
         fields=fields,
+        alternatives=joined(fields, [(read.fields, read.alternatives)]),
         vat_lines=tuple(_vat_line(tax, read.vat_lines) for tax in taxes) or read.vat_lines,
         line_items=tuple(_line_item(item, read.line_items) for item in items) or read.line_items,
         findings=(*kept, *disputes, *findings_about(keys)),

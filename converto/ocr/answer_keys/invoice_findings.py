@@ -6,6 +6,7 @@ from decimal import Decimal
 from converto.kernel.e_invoices.e_invoice import VAT, EInvoice
 from converto.kernel.identifiers.check_digits import is_iban
 from converto.ocr.answer_keys.told import AnswerKeys
+from converto.ocr.credit_notes import CREDIT_NOTE
 from converto.ocr.document import Finding
 
 _CENT = Decimal("0.01")
@@ -54,7 +55,7 @@ def _terms(invoice: EInvoice) -> Iterator[Finding]:
         detail = f"The check digits of the account {invoice.account} in the e-invoice are wrong: ask the seller before paying."
         yield Finding(code="iban_invalid", severity="warning", field="iban", detail=detail)
     if invoice.is_credit_note:
-        yield Finding(code="credit_note", severity="info", field="total", detail="This is a credit note: its amounts are given back.")
+        yield CREDIT_NOTE
     elif invoice.payable is not None and invoice.total is not None and invoice.payable != invoice.total:
         detail = f"Of the total of {invoice.total}, {invoice.payable} is to be paid."
         yield Finding(code="payable_differs", severity="info", field="total", detail=detail)
