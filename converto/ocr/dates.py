@@ -47,6 +47,8 @@ _GUESSES = (
     # a year that runs into the time of day, and a mark that was not seen
     re.compile(r"(?<!\d)(?P<day>[0-3]?\d)(?P<mark>[./-])(?P<month>[01]?\d)(?P=mark)(?P<year>20\d{2})(?=\d{1,2}:\d\d)"),
     re.compile(r"(?<![\d./-])(?P<day>[0-3]\d) (?P<month>[01]\d)[./-](?P<year>[12]\d)(?![\d.,/:-])"),
+    # 18.77.2026 can only be the seventh month: of no other month is the second digit a seven
+    re.compile(r"(?<!\d)(?P<day>[0-3]\d)(?P<mark>[./-])[2-9](?P<month>[3-9])(?P=mark)(?P<year>20\d{2})(?!\d)"),
     re.compile(r"(?<!\d)(?P<day>[0-3]\d)[17](?P<month>[01]\d)(?P<year>20\d{2})(?!\d)"),
     re.compile(r"(?<!\d)(?P<year>20\d{2})(?P<month>[01]\d)(?P<day>[0-3]\d)(?!\d)"),
     re.compile(r"(?<!\d)(?P<day>[0-3]\d)(?P<month>[01]\d)(?P<year>20\d{2})(?!\d)"),

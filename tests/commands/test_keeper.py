@@ -12,6 +12,7 @@ from converto.commands import keys, people
 from converto.commands.audit import verify_logs
 from converto.commands.keeper import keeper
 from converto.kernel.config import CannotStart, Environment, Settings
+from tests.databases import lay_files
 
 
 @pytest.fixture(scope="module")
@@ -21,6 +22,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     registration = Registration(
         email="aino@example.fi", password=SecretStr("kolme vihreää tuolia 81"), full_name="Aino Niemi", company_name="Lumo Oy"
     )
+    lay_files(settings)
     assert people.create(settings, registration) == 0
     return settings
 

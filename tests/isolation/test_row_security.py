@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -34,21 +33,22 @@ class _Undo(Exception):
 @pytest.fixture(scope="module")
 async def databases(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Databases]:
     url = ask("postgres")
-    databases = await filled(url, tmp_path_factory.mktemp("data"))
-    yield databases
-    await databases.close()
-    ask("drop", url.rpartition("/")[2])
+    databases = Databases(tmp_path_factory.mktemp("data"), url, pool_size=1)
+    try:
+        await fill(databases)
+        yield databases
+    finally:
+        await databases.close()
+        ask("drop", url.rpartition("/")[2])
 
 
-async def filled(url: str, folder: Path) -> Databases:
-    """Return the databases of every module, with one row of each table for Anna's company, and one for Boris's."""
-    databases = Databases(folder, url, pool_size=1)
+async def fill(databases: Databases) -> None:
+    """Give every module one row of each table for Anna's company, and one for Boris's."""
     for module, history, found in histories():
         await upgrade(databases.of(module), history, found)
     for module, table in tables():
         async with databases.of(module).across_tenants.writing() as session:
             await session.execute(insert(table), [row(table, ANNA), row(table, BORIS)])
-    return databases
 
 
 async def everywhere(databases: Databases, tenant: UUID, ask_of: Callable[[Table], Any]) -> Mapping[str, Any]:

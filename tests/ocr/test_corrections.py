@@ -96,11 +96,11 @@ async def test_a_seller_that_was_named_once_is_named_alike_the_next_time_by_its_
     await house.ocr.correct(aino, first.id, changes={"vendor": "Kahvila Koivu"})
 
     # the name is read otherwise, the business id is the same
-    second = await read(house, aino, slip(line1="Kahvita Koivv Oy", line4=OTHER_DAY))
+    second = await read(house, aino, slip(line1="Kahvila Koivv Oy", line4=OTHER_DAY))
 
     assert text(second, "vendor") == "Kahvila Koivu"
     learned = second.corrections["vendor"]
-    assert (learned.learned_from, learned.machine and learned.machine.value) == (first.id, "Kahvita Koivv Oy")
+    assert (learned.learned_from, learned.machine and learned.machine.value) == (first.id, "Kahvila Koivv Oy")
     assert second.fields is not None
     assert second.fields.vendor is not None
     assert (second.fields.vendor.source, second.fields.vendor.confidence) == (Source.PERSON, 0.95)

@@ -33,6 +33,7 @@ def served(folder: Path) -> Iterator[dict[str, str]]:
     ):
         person = http.post("/auth/register", json=registration()).raise_for_status().json()
         http.headers["authorization"] = f"Bearer {person['access_token']}"
+        http.get("/openapi.json").raise_for_status()  # made when it is first asked for, which schemathesis has no patience for
         yield {
             "CONVERTO_TRIAL_URL": server.url,
             "CONVERTO_TRIAL_TOKEN": person["access_token"],

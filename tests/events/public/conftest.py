@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from converto.app import create_app, migrate
 from converto.kernel.config import Environment, Settings
 from converto.kernel.database import Database
+from converto.modules import installed
 from tests.acceptance.people import Person, register
 from tests.databases import lay_files
 from tests.servers import ask
@@ -81,7 +82,7 @@ async def opened(apps: Mapping[str, Settings]) -> AsyncIterator[House]:
 @asynccontextmanager
 async def together(folder: Path) -> AsyncIterator[House]:
     """Run everything in one application, on files and with events in memory."""
-    settings = Settings(environment=Environment.TEST, data_dir=folder, rpc_secrets=SECRETS, modules=("auth", "events", "gateway", "ocr"))
+    settings = Settings(environment=Environment.TEST, data_dir=folder, rpc_secrets=SECRETS)
     async with opened({"edge": settings}) as house:
         yield house
 
@@ -98,8 +99,9 @@ async def apart(folder: Path) -> AsyncIterator[House]:
         events=ask("redis"),
         rpc_secrets=SECRETS,
     )
-    edge = common.model_copy(update={"modules": ("auth", "gateway", "ocr"), "remote": {"events": "http://events"}})
-    events = common.model_copy(update={"modules": ("events",), "remote": {"ocr": "http://edge", "auth": "http://edge"}})
+    others = tuple(module.name for module in installed() if module.name != "events")
+    edge = common.model_copy(update={"modules": others, "remote": {"events": "http://events"}})
+    events = common.model_copy(update={"modules": ("events",), "remote": {name: "http://edge" for name in others if name != "gateway"}})
     try:
         async with opened({"edge": edge, "events": events}) as house:
             yield house
