@@ -6,12 +6,16 @@ from typing import Annotated, Generic, Literal, TypeVar
 from uuid import UUID
 
 from pydantic import Field as Bounded
+from pydantic import WithJsonSchema
 
 from converto.kernel.interface import Value
 from converto.kernel.money import Amount, Money
 
 T = TypeVar("T")
 Share = Annotated[float, Bounded(ge=0, le=1)]
+_CLOCK = {"type": "string", "pattern": r"^[0-2]\d:[0-5]\d:[0-5]\d$", "examples": ["17:42:00"]}
+LocalTime = Annotated[datetime.time, WithJsonSchema(_CLOCK, mode="serialization")]
+"""A time of day where the document was written: JSON Schema's own format `time` wants an offset from UTC, which no receipt tells."""
 
 
 class Kind(StrEnum):
@@ -105,7 +109,7 @@ class Fields(Value):
     business_id: Found[str] | None = None
     vat_id: Found[str] | None = None
     date: Found[datetime.date] | None = None
-    time: Found[datetime.time] | None = None
+    time: Found[LocalTime] | None = None
     due_date: Found[datetime.date] | None = None
     receipt_number: Found[str] | None = None
     currency: Found[str] | None = None
