@@ -1,6 +1,6 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test test-deploy check lint format trials bench audit lock env.example clean
+.PHONY: help setup demo run test test-deploy check lint format trials bench audit sbom lock env.example clean
 BIN := .venv/bin
 # what is compiled once need not be compiled by each of some hundred processes
 unexport PYTHONDONTWRITEBYTECODE
@@ -45,6 +45,9 @@ bench: setup ## measure against named limits, each in the same run
 
 audit: setup ## look the locked packages up among the known vulnerabilities
 	$(BIN)/pip-audit --strict --require-hashes --disable-pip --requirement requirements.lock
+
+sbom: setup ## write what the product is made of: build/sbom.cdx.json and docs/licences.md
+	$(BIN)/python scripts/bill_of_materials.py
 
 lock: setup ## choose the newest packages that pyproject.toml allows, and write their hashes down
 	@scripts/lock --upgrade
