@@ -17,7 +17,7 @@ from converto.gateway.routes import Found
 from converto.kernel.access import Admission as Class
 from converto.kernel.errors import Unavailable
 
-TOLERANCE = 1.5
+TOLERANCE = 1.2
 """How many times as long as when it is quiet a request may take before there are too many at once."""
 QUIET = 1
 """With so many at work in all, what a request takes is what it takes alone."""
@@ -33,6 +33,8 @@ RELEARNS = 0.001
 """How much slower a route may become for good, a window, where there is nothing left to shrink."""
 LEAST_STEP = 0.25
 """How much a cap grows in a window, where a tenth of it is less."""
+LEAST_LINE = 8
+"""So many may wait in a line however long each takes, where that many may wait at all."""
 COME_BACK_S = 1
 REST_S = 2.0
 """A class that was at rest for so long begins anew: nothing is known any more of how busy we are."""
@@ -60,13 +62,15 @@ class Bounds:
     """How many may wait."""
     patience_s: float = math.inf
     """How long a class may be full before nobody waits in its line any more."""
+    work_in_line_s: float = math.inf
+    """How much work may wait in line, by what its requests take alone: of slow ones fewer may wait than of quick ones."""
 
 
 BOUNDS: Mapping[Class, Bounds] = {
     Class.HEALTH: Bounds(least=256, start=256, most=256, line_s=0.0),
     Class.AUTH: Bounds(least=2, start=16, most=512, line_s=1.0, line=64, patience_s=0.1),
     Class.MONEY: Bounds(least=16, start=32, most=512, line_s=1.0, line=256),
-    Class.READ: Bounds(least=1, start=16, most=512, line_s=1.0, line=64, patience_s=0.1),
+    Class.READ: Bounds(least=1, start=8, most=512, line_s=1.0, line=64, patience_s=0.1, work_in_line_s=0.1),
     # somebody who drops a hundred receipts at once has done nothing wrong, and what waits unread costs next to nothing
     Class.BULK: Bounds(least=1, start=4, most=256, line_s=5.0, line=256, patience_s=0.1),
 }
@@ -103,6 +107,7 @@ class Lane:
         self.admitted = 0
         self.refused = 0
         self._ratios = 0.0
+        self._alone_s = 0.0
         self._samples = 0
         self._peak = 0
         self._was_full = False
@@ -121,7 +126,13 @@ class Lane:
         if over < 0:
             return False
         self._run_short()
-        return len(self._line) + over >= self._bounds.line or self._full_until - self._full_from > self._bounds.patience_s
+        return len(self._line) + over >= self._longest_line or self._full_until - self._full_from > self._bounds.patience_s
+
+    @property
+    def _longest_line(self) -> float:
+        if not self._alone_s:
+            return self._bounds.line
+        return min(self._bounds.line, max(LEAST_LINE, self._bounds.work_in_line_s / self._alone_s))
 
     @property
     def listens(self) -> bool:
@@ -172,6 +183,7 @@ class Lane:
         if quiet or seconds < found.alone_s or not found.alone_s:
             found.learnt += 1
             found.alone_s += (seconds - found.alone_s) * max(LEARNS, 1 / found.learnt)
+        self._alone_s += (found.alone_s - self._alone_s) * (LEARNS if self._alone_s else 1.0)
         self._ratios += seconds / found.alone_s
         self._samples += 1
         since_s = self._clock() - self._window_from
