@@ -4,6 +4,7 @@ They are forked off a process that has imported everything, so that one comes ba
 """
 
 import asyncio
+import ctypes
 import os
 import signal
 import sys
@@ -15,12 +16,15 @@ from pydantic import BaseModel, SecretStr
 
 from converto.billing.interface import LimitReached, Usage
 from converto.billing.module import module
+from converto.kernel import log
 from converto.kernel.actor import Actor
 from converto.kernel.config import Environment, Settings
 from converto.kernel.errors import Error
 from converto.kernel.metrics import new_registry
 from converto.kernel.runtime import Runtime
 
+DIES_WITH_PARENT = 1
+"""PR_SET_PDEATHSIG."""
 AT_ONCE = 300
 """So many wait for their answers at the same moment, in each process."""
 
@@ -71,11 +75,12 @@ async def outcome(service: Any, actor: Actor, key: str) -> str:
 def main() -> None:
     """Fork a process for each plan on stdin, and end with whoever started this."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for them
+    log.configure(level="critical", log_format="json")  # that the database is away is no news here
     for line in sys.stdin:
         child = os.fork()
         if child == 0:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            os.dup2(2, 1)  # what is logged is no number
+            ctypes.CDLL(None).prctl(DIES_WITH_PARENT, signal.SIGKILL)
             asyncio.run(run(Plan.model_validate_json(line)))
             os._exit(0)
         print(child, flush=True)
