@@ -255,6 +255,19 @@ def billing_invariants(
     raise typer.Exit(invariants(_settings(), repair=repair))
 
 
+@billing.command("token")
+def billing_token(
+    name: Annotated[str, typer.Argument(help="Who it is for; it stands in the token.")],
+    *,
+    days: Annotated[int, typer.Option(min=1, max=366, help="For how long it is good.")] = 1,
+) -> None:
+    """Print an access token for refunds, corrections and what is agreed with single companies."""
+    from converto.commands.service_tokens import show
+    from converto.kernel.service_token import OF_BILLING
+
+    show(_settings(), name, days=days, scopes=OF_BILLING)
+
+
 @user.command("create")
 def user_create(
     email: Annotated[str, typer.Option(help="What the person signs in with.", prompt="E-mail")],

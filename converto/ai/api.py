@@ -50,6 +50,7 @@ from converto.ai.refusals import (
 from converto.kernel.clock import now
 from converto.kernel.errors import Error
 from converto.kernel.paging import BadCursor, Page
+from converto.kernel.paid_work import LimitReached
 from converto.kernel.web import BadBody, CurrentActor, Cursor, Limit, problem_of, problems, server_sent, the
 
 router = APIRouter(prefix="/ai", tags=["ai"])
@@ -57,7 +58,7 @@ router = APIRouter(prefix="/ai", tags=["ai"])
 TheAi = Annotated[Ai, Depends(the(Ai))]
 FAILURES = (
     NoProvider, UnknownModel, NothingFits, NothingAsked, AllBusy, BudgetExceeded, PromptTooLarge, UnknownTemplate, MissingVariables,
-    ProviderFailed, ProviderLimited, Rejected, Truncated, UnknownCurrency,
+    ProviderFailed, ProviderLimited, Rejected, Truncated, UnknownCurrency, LimitReached,
 )  # fmt: skip
 DAY_BACK = datetime.timedelta(days=29)
 _MAGIC = (("iVBOR", "png"), ("/9j/", "jpeg"), ("R0lGOD", "gif"), ("UklGR", "webp"))

@@ -40,6 +40,7 @@ async def build(parts: Parts) -> AsyncIterator[AiService]:
         providers=providers_of(settings, upstream),
         ledger=ledger,
         figures=AiFigures(parts.metrics),
+        paid_work=parts.paid_work,
     )
 
     async def sweep() -> None:

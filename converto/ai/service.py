@@ -32,6 +32,7 @@ from converto.ai.interface import (
 )
 from converto.ai.ledger import Ledger
 from converto.ai.money import Spending
+from converto.ai.paid import PlanRoom
 from converto.ai.providers import WHAT_TO_SET, Providers
 from converto.ai.refusals import NoProvider, NothingAsked
 from converto.ai.selection import Selector
@@ -41,6 +42,7 @@ from converto.kernel.actor import Actor
 from converto.kernel.clock import new_id
 from converto.kernel.database import Database
 from converto.kernel.paging import Page, after
+from converto.kernel.paid_work import PaidWork
 
 DIMENSIONS = frozenset({"day", "model", "member", "api_key"})
 
@@ -49,12 +51,21 @@ class AiService(Ai):
     """Puts questions to models by way of the guardrails, the cache, the selection and the ledger."""
 
     def __init__(
-        self, database: Database, settings: AiSettings, *, catalogue: Catalogue, providers: Providers, ledger: Ledger, figures: AiFigures
+        self,
+        database: Database,
+        settings: AiSettings,
+        *,
+        catalogue: Catalogue,
+        providers: Providers,
+        ledger: Ledger,
+        figures: AiFigures,
+        paid_work: PaidWork,
     ) -> None:
         self._settings = settings
         self._catalogue = catalogue
         self._providers = providers
         self._figures = figures
+        self._plan = PlanRoom(paid_work, catalogue.exchange)
         self._health = Health(cooldown_s=settings.cooldown_s)
         self._cache = AnswerCache(ttl_s=settings.cache_ttl_s, max_bytes=settings.cache_max_bytes)
         self._spending = Spending(database, catalogue.exchange)
@@ -94,7 +105,7 @@ class AiService(Ai):
             return
         order = await self._order(actor, asked, options, streamed=True)
         told = showing.Told()
-        async with aclosing(self._executor.stream(order)) as pieces:
+        async with self._plan.held(order), aclosing(self._executor.stream(order)) as pieces:
             async for piece in pieces:
                 if isinstance(piece, Answer):
                     completion = showing.completion_of(order, piece, exchange=self._catalogue.exchange, masked=counts, told=told)
@@ -129,7 +140,8 @@ class AiService(Ai):
 
     async def _ask(self, actor: Actor, asked: ChatRequest, *, options: Options, counts: Mapping[str, int]) -> Completion:
         order = await self._order(actor, asked, options, streamed=False)
-        answer = await self._executor.chat(order)
+        async with self._plan.held(order):
+            answer = await self._executor.chat(order)
         completion = showing.completion_of(order, answer, exchange=self._catalogue.exchange, masked=counts)
         await self._kept(actor, asked, completion, options=options)
         return completion

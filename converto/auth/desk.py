@@ -46,6 +46,7 @@ from converto.kernel.actor import Actor
 from converto.kernel.clock import now
 from converto.kernel.database import Database, Transaction, after_commit
 from converto.kernel.errors import Forbidden
+from converto.kernel.paid_work import PaidWork
 
 FRESH_FOR = timedelta(minutes=5)
 """How long a proof of who somebody is counts for what only they themselves may do."""
@@ -69,6 +70,8 @@ class Means:
     postman: Postman
     guard: Guard
     breaches: Breaches | None
+    paid_work: PaidWork
+    """What is asked whether the plan holds another seat, or API access."""
     public_url: str
     """Where people reach this installation: passkeys belong to it, and other providers send people back there."""
 

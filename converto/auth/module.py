@@ -72,6 +72,7 @@ async def opened(parts: Parts) -> AsyncIterator[Auth]:
                     postman=Postman(parts.database, _mail(parts.program), vault, public_url=parts.program.public_url),
                     guard=Guard(counts, settings),
                     breaches=breaches,
+                    paid_work=parts.paid_work,
                     public_url=parts.program.public_url,
                 )
             )

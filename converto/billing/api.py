@@ -7,6 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Header, Query, Request
 from pydantic import AwareDatetime, Field
 
+from converto.billing import corrections_api
 from converto.billing.interface import (
     AlreadySubscribed,
     BadMoment,
@@ -176,3 +177,6 @@ async def stripe_webhook(
     """Keep what Stripe says, where it is Stripe that says it."""
     await billing.receive_webhook(await request.body(), stripe_signature)
     return {"received": True}
+
+
+router.include_router(corrections_api.router)

@@ -1,5 +1,8 @@
 """What billing does when it hears that paid work has come to an end."""
 
+from decimal import ROUND_CEILING
+
+from converto.ai.events import CompletionFinished
 from converto.billing.events import PaymentsSpoke, UsageRecorded
 from converto.billing.plans import Feature
 from converto.billing.service import BillingService
@@ -7,6 +10,8 @@ from converto.kernel.actor import Actor
 from converto.kernel.event import Event
 from converto.kernel.paid_work import Use
 from converto.ocr.events import ScanCancelled, ScanCompleted, ScanFailed
+
+PAID_OUTCOMES = frozenset({"ok", "left"})
 
 
 async def count_scan(event: ScanCompleted, billing: BillingService) -> None:
@@ -22,6 +27,15 @@ async def release_failed_scan(event: ScanFailed, billing: BillingService) -> Non
 async def release_cancelled_scan(event: ScanCancelled, billing: BillingService) -> None:
     """Charge nothing for a document that nobody wants read any more."""
     await billing.release(_whose(event), (_scan(event),))
+
+
+async def count_completion(event: CompletionFinished, billing: BillingService) -> None:
+    """Count the tokens and the money that an answer of a model took; one that broke off is paid by nobody but who left it."""
+    if event.outcome not in PAID_OUTCOMES:
+        return
+    key, micros = f"ai:{event.completion_id}", int(event.cost.amount.scaleb(6).to_integral_value(ROUND_CEILING))
+    tokens = Use(feature=Feature.AI_TOKENS, key=key, quantity=event.prompt_tokens + event.completion_tokens)
+    await billing.confirm(_whose(event), (tokens, Use(feature=Feature.AI_SPEND, key=key, quantity=micros)))
 
 
 async def take_in(event: PaymentsSpoke, billing: BillingService) -> None:

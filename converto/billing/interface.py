@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import Field
 
+from converto.billing.correcting import AgreedOverride, Correcting, NewOverride, PastOverride, UnknownOverride
 from converto.billing.paying import (
     AlreadySubscribed,
     BadRefund,
@@ -20,6 +21,7 @@ from converto.billing.paying import (
     SamePlan,
     Subscribed,
     Subscription,
+    UnknownPayment,
 )
 from converto.kernel.actor import Actor
 from converto.kernel.errors import Forbidden, Invalid
@@ -29,14 +31,18 @@ from converto.kernel.paid_work import LARGEST_QUANTITY, LimitReached, PaidWork, 
 
 # what every module may ask, and what is asked where plans are sold, are part of this interface, though they have files of their own
 __all__ = [
+    "AgreedOverride",
     "AlreadySubscribed",
     "BadRefund",
     "Change",
+    "Correcting",
     "Invoice",
     "LimitReached",
+    "NewOverride",
     "NewSubscription",
     "NoSubscription",
     "PaidWork",
+    "PastOverride",
     "Paying",
     "Payment",
     "Preview",
@@ -44,6 +50,8 @@ __all__ = [
     "SamePlan",
     "Subscribed",
     "Subscription",
+    "UnknownOverride",
+    "UnknownPayment",
     "Use",
 ]
 
@@ -167,7 +175,7 @@ class BadSpan(Invalid):
     message = "Ask for 1 to {days} days; the last is not before the first."
 
 
-class Billing(PaidWork, Paying, Protocol):
+class Billing(PaidWork, Paying, Correcting, Protocol):
     """Counts what companies use, says what they may, and has them pay for it."""
 
     @query
@@ -189,8 +197,8 @@ class Billing(PaidWork, Paying, Protocol):
         ...
 
     @command
-    async def correct(self, actor: Actor, feature: CountedFeature, *, key: str) -> None:
-        """Count what is under a key back, once, by an entry of its own in the same period."""
+    async def correct(self, actor: Actor, feature: CountedFeature, *, key: str, tenant_id: UUID | None = None) -> None:
+        """Count what is under a key back, once, by an entry of its own in the same period; for the operator."""
         ...
 
     @query

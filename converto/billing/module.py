@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
+from converto.ai.events import CompletionFinished
 from converto.billing import events, handlers
 from converto.billing.api import router
 from converto.billing.interface import Billing
@@ -93,6 +94,7 @@ module = Module(
         hear(ScanCompleted, handlers.count_scan),
         hear(ScanFailed, handlers.release_failed_scan),
         hear(ScanCancelled, handlers.release_cancelled_scan),
+        hear(CompletionFinished, handlers.count_completion),
         hear(events.PaymentsSpoke, handlers.take_in, ordered=True, attempts=ATTEMPTS),
         hear(events.UsageRecorded, handlers.note_report),
     ),

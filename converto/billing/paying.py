@@ -2,6 +2,7 @@
 
 import datetime
 from typing import Literal, Protocol
+from uuid import UUID
 
 from pydantic import Field
 
@@ -129,6 +130,13 @@ class SamePlan(Conflict):
     message = "Your company has the plan {plan}, paid by the {interval}, already."
 
 
+class UnknownPayment(NotFound):
+    """The company has no such payment."""
+
+    code = "billing.unknown_payment"
+    message = "There is no payment {payment_id}."
+
+
 class BadRefund(Invalid):
     """More than was paid, or of nothing that was."""
 
@@ -183,13 +191,20 @@ class Paying(Interface, Protocol):
         ...
 
     @query
-    async def payments(self, actor: Actor, *, limit: int = 50) -> tuple[Payment, ...]:
-        """Return the newest payments."""
+    async def payments(self, actor: Actor, *, limit: int = 50, tenant_id: UUID | None = None) -> tuple[Payment, ...]:
+        """Return the newest payments; for the operator those of any company."""
+        ...
+
+    @query
+    async def payment(self, actor: Actor, payment_id: str, *, tenant_id: UUID | None = None) -> Payment:
+        """Return one payment; for the operator one of any company. Raises UnknownPayment."""
         ...
 
     @command(timeout_s=60)
-    async def refund(self, actor: Actor, payment_id: str, *, cents: int) -> None:
-        """Give a payment back, or a part of it; for the operator. Raises BadRefund."""
+    async def refund(
+        self, actor: Actor, payment_id: str, *, cents: int, reference: str | None = None, tenant_id: UUID | None = None
+    ) -> None:
+        """Give a payment back, or a part of it, once under a reference; for the operator. Raises BadRefund."""
         ...
 
     @command
@@ -198,6 +213,6 @@ class Paying(Interface, Protocol):
         ...
 
     @command(timeout_s=120)
-    async def reconcile(self, actor: Actor) -> Reconciled:
-        """Compare a company with what the payment service has, and mend what is ours."""
+    async def reconcile(self, actor: Actor, *, tenant_id: UUID | None = None) -> Reconciled:
+        """Compare a company with what the payment service has, and mend what is ours; for the operator."""
         ...

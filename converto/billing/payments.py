@@ -88,8 +88,8 @@ class Payments(Protocol):
         """Let a subscription go on that was to end."""
         ...
 
-    async def refund(self, charge: SeenCharge, cents: int) -> None:
-        """Give money back; asked again, no more than once."""
+    async def refund(self, charge: SeenCharge, cents: int, *, reference: str | None = None) -> None:
+        """Give money back; asked again under the same reference, no more than once."""
         ...
 
     async def report(self, customer_id: str, *, meter: str, quantity: int, identifier: str, at: datetime) -> None:

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import case, func, insert, select, tuple_, update
+from sqlalchemy import case, delete, func, insert, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -78,6 +78,22 @@ class Accounts:
         }
         new = insert_into(self._session, OverrideRow).values(tenant_id=tenant_id, feature=override.feature.value, **values)
         await self._session.execute(new.on_conflict_do_update(index_elements=["tenant_id", "feature"], set_=values))
+        await self._changed(tenant_id)
+
+    async def overrides(self, tenant_id: UUID) -> Sequence[OverrideRow]:
+        """Return what is agreed with a company."""
+        wanted = select(OverrideRow).where(OverrideRow.tenant_id == tenant_id)
+        return (await self._session.scalars(wanted.order_by(OverrideRow.feature))).all()
+
+    async def withdraw(self, tenant_id: UUID, feature: Feature) -> bool:
+        """Forget what was agreed with a company for a feature; False where nothing was."""
+        gone = delete(OverrideRow).where(OverrideRow.tenant_id == tenant_id, OverrideRow.feature == feature.value)
+        if await changed(self._session, gone) == 0:
+            return False
+        await self._changed(tenant_id)
+        return True
+
+    async def _changed(self, tenant_id: UUID) -> None:
         row = await self.get(tenant_id, lock=True)
         if row is not None:
             row.version += 1

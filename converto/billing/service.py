@@ -6,8 +6,9 @@ from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from converto.billing.counting import Counting
-from converto.billing.entitlements import Granted
+from converto.billing.entitlements import Granted, Override
 from converto.billing.interface import (
+    AgreedOverride,
     Allowance,
     BadMoment,
     BadSpan,
@@ -19,7 +20,9 @@ from converto.billing.interface import (
     FeatureUsage,
     ForeignUsage,
     Invoice,
+    NewOverride,
     NewSubscription,
+    PastOverride,
     Payment,
     Plan,
     Preview,
@@ -27,18 +30,20 @@ from converto.billing.interface import (
     Recorded,
     Subscribed,
     Subscription,
+    UnknownOverride,
     Usage,
     UsagePeriod,
     Use,
 )
 from converto.billing.ledger import Act, Asked, Counted, refusal
+from converto.billing.models import OverrideRow
 from converto.billing.payments import NotSold
 from converto.billing.periods import period_of
-from converto.billing.plans import MONTHLY, Feature, Interval, PlanVersion, on_sale
+from converto.billing.plans import MONTHLY, Feature, Interval, Limit, PlanVersion, on_sale
 from converto.billing.reporting import Reporting
 from converto.billing.repository import Accounts, Usages
 from converto.billing.settings import BillingSettings
-from converto.billing.subscribing import Subscribing, invoices, payments
+from converto.billing.subscribing import Subscribing, invoices, payment, payments
 from converto.billing.terms import Terms
 from converto.kernel.actor import Actor
 from converto.kernel.clock import new_id, now
@@ -107,10 +112,10 @@ class BillingService(Billing):
         (counted,) = await self.counting.count(Asked(actor.tenant_id, Act.RECORD, (use,), at, moment))
         return _recorded(counted)
 
-    async def correct(self, actor: Actor, feature: CountedFeature, *, key: str) -> None:
+    async def correct(self, actor: Actor, feature: CountedFeature, *, key: str, tenant_id: UUID | None = None) -> None:
         """See `Billing.correct`."""
         actor.require("billing:correct")
-        await self._count(actor, Act.CORRECT, (Use(feature=feature, key=key),))
+        await self._count(tenant_id or actor.tenant_id, Act.CORRECT, (Use(feature=feature, key=key),))
 
     async def usage(
         self, actor: Actor, *, feature: CountedFeature | None = None, since: date | None = None, until: date | None = None
@@ -134,17 +139,17 @@ class BillingService(Billing):
         """See `PaidWork.reserve`."""
         if self._terms.is_unlimited:  # there is no room to hold; what is done is counted all the same
             return
-        await self._count(actor, Act.RESERVE, uses)
+        await self._count(actor.tenant_id, Act.RESERVE, uses)
 
     async def confirm(self, actor: Actor, uses: tuple[Use, ...]) -> None:
         """See `PaidWork.confirm`."""
-        await self._count(actor, Act.CONFIRM, uses)
+        await self._count(actor.tenant_id, Act.CONFIRM, uses)
 
     async def release(self, actor: Actor, uses: tuple[Use, ...]) -> None:
         """See `PaidWork.release`."""
         if self._terms.is_unlimited:
             return
-        await self._count(actor, Act.RELEASE, uses)
+        await self._count(actor.tenant_id, Act.RELEASE, uses)
 
     async def allow(self, actor: Actor, feature: str, *, level: int = 1) -> None:
         """See `PaidWork.allow`."""
@@ -160,10 +165,10 @@ class BillingService(Billing):
         """See `PaidWork.plan_of`."""
         return None if self._terms.is_unlimited else (await self._remembered(actor)).plan
 
-    async def _count(self, actor: Actor, act: Act, uses: Sequence[Use]) -> None:
+    async def _count(self, tenant_id: UUID, act: Act, uses: Sequence[Use]) -> None:
         if uses:
             moment = now()
-            await self.counting.count(Asked(actor.tenant_id, act, tuple(uses), moment, moment))
+            await self.counting.count(Asked(tenant_id, act, tuple(uses), moment, moment))
 
     async def _remembered(self, actor: Actor) -> Granted:
         known = self._known.get(actor.tenant_id)
@@ -237,24 +242,57 @@ class BillingService(Billing):
         actor.require("billing:read")
         return tuple(await invoices(self._database, actor.tenant_id, limit=limit))
 
-    async def payments(self, actor: Actor, *, limit: int = 50) -> tuple[Payment, ...]:
+    async def payments(self, actor: Actor, *, limit: int = 50, tenant_id: UUID | None = None) -> tuple[Payment, ...]:
         """See `Paying.payments`."""
-        actor.require("billing:read")
-        return tuple(await payments(self._database, actor.tenant_id, limit=limit))
+        actor.require("billing:read" if tenant_id is None else "billing:correct")
+        return tuple(await payments(self._database, tenant_id or actor.tenant_id, limit=limit))
 
-    async def refund(self, actor: Actor, payment_id: str, *, cents: int) -> None:
+    async def payment(self, actor: Actor, payment_id: str, *, tenant_id: UUID | None = None) -> Payment:
+        """See `Paying.payment`."""
+        actor.require("billing:read" if tenant_id is None else "billing:correct")
+        return await payment(self._database, tenant_id or actor.tenant_id, payment_id)
+
+    async def refund(
+        self, actor: Actor, payment_id: str, *, cents: int, reference: str | None = None, tenant_id: UUID | None = None
+    ) -> None:
         """See `Paying.refund`."""
         actor.require("billing:correct")
-        await self._sold.refund(actor.tenant_id, payment_id, cents=cents)
+        await self._sold.refund(tenant_id or actor.tenant_id, payment_id, cents=cents, reference=reference)
+
+    async def overrides(self, actor: Actor, tenant_id: UUID) -> tuple[AgreedOverride, ...]:
+        """See `Correcting.overrides`."""
+        actor.require("billing:correct")
+        async with self._database.reading(tenant_id) as session:
+            return tuple(_agreed(row) for row in await Accounts(session).overrides(tenant_id))
+
+    async def override(self, actor: Actor, tenant_id: UUID, *, feature: str, agreed: NewOverride) -> AgreedOverride:
+        """See `Correcting.override`."""
+        actor.require("billing:correct")
+        moment = now()
+        if agreed.until is not None and agreed.until <= moment:
+            raise PastOverride
+        override = Override(Feature(feature), Limit(agreed.limit, agreed.is_hard), moment, agreed.until)
+        async with self._database.writing(tenant_id) as session:
+            await Accounts(session).agree(tenant_id, override, reason=agreed.reason)
+        self.forget(tenant_id)
+        return AgreedOverride(**agreed.model_dump(), feature=feature, since=moment)
+
+    async def withdraw_override(self, actor: Actor, tenant_id: UUID, *, feature: str) -> None:
+        """See `Correcting.withdraw_override`."""
+        actor.require("billing:correct")
+        async with self._database.writing(tenant_id) as session:
+            if not await Accounts(session).withdraw(tenant_id, Feature(feature)):
+                raise UnknownOverride(feature=feature)
+        self.forget(tenant_id)
 
     async def receive_webhook(self, payload: bytes, signature: str) -> None:
         """See `Paying.receive_webhook`."""
         await self._sold.receive(payload, signature)
 
-    async def reconcile(self, actor: Actor) -> Reconciled:
+    async def reconcile(self, actor: Actor, *, tenant_id: UUID | None = None) -> Reconciled:
         """See `Paying.reconcile`."""
         actor.require("billing:correct")
-        return await self.looked_at(actor.tenant_id)
+        return await self.looked_at(tenant_id or actor.tenant_id)
 
     async def looked_at(self, tenant_id: UUID) -> Reconciled:
         """Take in what the payment service has of a company."""
@@ -279,6 +317,12 @@ def _plan(plan: PlanVersion, *, trial_days: int) -> Plan:
         yearly=Money.of_cents(plan.cents[Interval.YEAR]),
         trial_days=trial_days,
         limits={feature.value: limit.value for feature, limit in plan.limits.items()},
+    )
+
+
+def _agreed(row: OverrideRow) -> AgreedOverride:
+    return AgreedOverride(
+        feature=row.feature, limit=row.limit_value, is_hard=row.is_hard, since=row.since, until=row.until, reason=row.reason
     )
 
 

@@ -102,11 +102,12 @@ class StripeClient:
         """See `Payments.resume`."""
         await self._ask(lambda api: api.subscriptions.update(subscription_id, {"cancel_at_period_end": False}))
 
-    async def refund(self, charge: SeenCharge, cents: int) -> None:
+    async def refund(self, charge: SeenCharge, cents: int, *, reference: str | None = None) -> None:
         """See `Payments.refund`."""
-        # what had been given back before is part of the key: the same refund asked again is the same, one more is another
-        options = {"idempotency_key": _key("refund", charge.id, {"before": charge.refunded_cents, "cents": cents})}
-        await self._ask(lambda api: api.refunds.create({"charge": charge.id, "amount": cents}, options))
+        # without a reference what had been given back before is part of the key: the same asked again is the same, one more is another
+        wish = {"before": charge.refunded_cents, "cents": cents} if reference is None else {"reference": reference}
+        params = {"charge": charge.id, "amount": cents, "metadata": {"reference": reference or ""}}
+        await self._ask(lambda api: api.refunds.create(params, {"idempotency_key": _key("refund", charge.id, wish)}))
 
     async def report(self, customer_id: str, *, meter: str, quantity: int, identifier: str, at: datetime) -> None:
         """See `Payments.report`."""

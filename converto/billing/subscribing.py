@@ -22,6 +22,7 @@ from converto.billing.paying import (
     SamePlan,
     Subscribed,
     Subscription,
+    UnknownPayment,
 )
 from converto.billing.payments import Customer, Payments, Wanted, price_key
 from converto.billing.plans import Interval, plan_version
@@ -95,19 +96,19 @@ class Subscribing:
 
     async def change(self, tenant_id: UUID, change: Change) -> Subscription:
         """Change the plan."""
-        found = await self._running(tenant_id)
+        found = await self._running(tenant_id, looks=True)
         await self._payments.change(found, _wanted(found, change), at=change.at or _whole_second())
         return await self._looked(tenant_id)
 
     async def cancel(self, tenant_id: UUID, *, at_once: bool) -> Subscription:
         """End a subscription."""
-        found = await self._running(tenant_id)
+        found = await self._running(tenant_id, looks=True)
         await self._payments.cancel(found.id, at_once=at_once)
         return await self._looked(tenant_id)
 
     async def resume(self, tenant_id: UUID) -> Subscription:
         """Let a subscription go on."""
-        found = await self._running(tenant_id)
+        found = await self._running(tenant_id, looks=True)
         await self._payments.resume(found.id)
         return await self._looked(tenant_id)
 
@@ -119,15 +120,16 @@ class Subscribing:
             raise NoSubscription
         return await self._payments.portal(account.customer_id, back_to=self._selling.back_to)
 
-    async def refund(self, tenant_id: UUID, payment_id: str, *, cents: int) -> None:
-        """Give money back."""
+    async def refund(self, tenant_id: UUID, payment_id: str, *, cents: int, reference: str | None) -> None:
+        """Give money back; the payment service knows what was given back under a reference before, and what is left."""
         async with self._database.reading(tenant_id) as session:
             found = await Seens(session).one(tenant_id, CHARGE, payment_id)
         charge = None if found is None else SeenCharge.model_validate(found)
         left = charge.amount_cents - charge.refunded_cents if charge is not None and charge.status == "succeeded" else 0
-        if charge is None or not 0 < cents <= left:
+        most = left if reference is None or charge is None else charge.amount_cents
+        if charge is None or not 0 < cents <= most:
             raise BadRefund(payment_id=payment_id, left=left)
-        await self._payments.refund(charge, cents)
+        await self._payments.refund(charge, cents, reference=reference)
         await self.syncing.sync(tenant_id)
 
     async def receive(self, payload: bytes, signature: str) -> None:
@@ -154,7 +156,9 @@ class Subscribing:
             raise NoSubscription
         return SeenSubscription.model_validate(found)
 
-    async def _running(self, tenant_id: UUID) -> SeenSubscription:
+    async def _running(self, tenant_id: UUID, *, looks: bool = False) -> SeenSubscription:
+        if looks:  # what was given up for want of an answer may have been done all the same, and is not done twice
+            await self.syncing.sync(tenant_id)
         found = await self._seen(tenant_id)
         if found.status in {*ENDED, "incomplete"}:
             raise NoSubscription
@@ -166,6 +170,15 @@ async def invoices(database: Database, tenant_id: UUID, *, limit: int) -> Sequen
     async with database.reading(tenant_id) as session:
         found = await Seens(session).newest(tenant_id, INVOICE, limit=limit)
     return [_invoice(SeenInvoice.model_validate(one)) for one in found]
+
+
+async def payment(database: Database, tenant_id: UUID, payment_id: str) -> Payment:
+    """Return one payment of a company. Raises UnknownPayment."""
+    async with database.reading(tenant_id) as session:
+        found = await Seens(session).one(tenant_id, CHARGE, payment_id)
+    if found is None:
+        raise UnknownPayment(payment_id=payment_id)
+    return _payment(SeenCharge.model_validate(found))
 
 
 async def payments(database: Database, tenant_id: UUID, *, limit: int) -> Sequence[Payment]:
@@ -190,12 +203,14 @@ def _read(payload: bytes) -> tuple[str, str, str | None]:
     """Return the id, the type and the customer of a webhook. Raises BadSignature for what Stripe never sends."""
     try:
         told: Any = orjson.loads(payload)
-        event_id, kind, about = told["id"], told["type"], told["data"]["object"]
-    except (ValueError, KeyError, TypeError) as error:
+        # what comes of Stripe's second API is thin: it names its object, and brings none along
+        about = told.get("related_object") or {} if told["object"] == "v2.core.event" else told["data"]["object"]
+        event_id, kind = told["id"], told["type"]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise BadSignature from error
     if not isinstance(event_id, str) or not isinstance(kind, str) or not isinstance(about, dict):
         raise BadSignature
-    customer = about.get("id") if about.get("object") == "customer" else about.get("customer")
+    customer = about.get("id") if "customer" in {about.get("object"), about.get("type")} else about.get("customer")
     customer = customer.get("id") if isinstance(customer, dict) else customer
     return event_id[:255], kind[:100], customer[:255] if isinstance(customer, str) else None
 

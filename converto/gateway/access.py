@@ -178,6 +178,14 @@ TABLE: Final[Mapping[str, Access]] = MappingProxyType(
         "GET /billing/invoices": Access("billing:read", READ),
         "GET /billing/payments": Access("billing:read", READ),
         "POST /billing/webhooks/stripe": Access(PUBLIC, MONEY),
+        # for the operator alone: no role and no key gives `billing:correct`, a token of `converto billing token` does
+        "GET /billing/companies/{company_id}/overrides": Access("billing:correct", READ),
+        "PUT /billing/companies/{company_id}/overrides/{feature}": Access("billing:correct", MONEY),
+        "DELETE /billing/companies/{company_id}/overrides/{feature}": Access("billing:correct", MONEY),
+        "GET /billing/companies/{company_id}/payments": Access("billing:correct", READ),
+        "POST /billing/companies/{company_id}/refunds": Access("billing:correct", MONEY),
+        "POST /billing/companies/{company_id}/corrections": Access("billing:correct", MONEY),
+        "POST /billing/companies/{company_id}/reconcile": Access("billing:correct", MONEY),
         # outbound webhooks
         "POST /events/webhooks": Access("events:write", READ, creates=True),
         "GET /events/webhooks": Access("events:read", READ),

@@ -1,4 +1,4 @@
-"""Tokens of services: programs of the installation's own operator that hear and tell events for every tenant.
+"""Tokens of services: programs of the installation's own operator that do for every tenant what their scopes allow.
 
 Whoever knows the secret by which our processes trust one another may make one; nothing is kept, so one ends when its time or its secret
 does.
@@ -22,11 +22,15 @@ PREFIX = "converto-service."
 NOBODY = UUID(int=0)
 """The tenant that a service acts for: none."""
 SCOPES = ("events:read", "events:service", "events:write")
+"""What a token gives unless said otherwise: to hear and tell the events of every tenant."""
+OF_BILLING = ("billing:correct",)
+"""What a token for refunds and agreements gives, and no other."""
 
 
-class _Claims(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class _Claims(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     name: str
     ends: int
+    scopes: tuple[str, ...] = SCOPES
 
 
 class BadServiceToken(Unauthenticated):
@@ -36,9 +40,9 @@ class BadServiceToken(Unauthenticated):
     message = "The service token is not valid here, or its time is over: make one by `converto events token NAME`."
 
 
-def mint(secrets: Sequence[SecretStr], name: str, *, lasts: timedelta, at: datetime) -> str:
+def mint(secrets: Sequence[SecretStr], name: str, *, lasts: timedelta, at: datetime, scopes: tuple[str, ...] = SCOPES) -> str:
     """Return a token for a service, signed with the first secret."""
-    claims = _written(msgspec.json.encode(_Claims(name, int((at + lasts).timestamp()))))
+    claims = _written(msgspec.json.encode(_Claims(name, int((at + lasts).timestamp()), scopes)))
     return f"{PREFIX}{claims}.{_signature(secrets[0], claims)}"
 
 
@@ -53,7 +57,7 @@ def actor(secrets: Sequence[SecretStr], token: str, *, at: datetime) -> Actor:
         raise BadServiceToken from error
     if said.ends <= at.timestamp():
         raise BadServiceToken
-    return Actor.service(NOBODY, *SCOPES)
+    return Actor.service(NOBODY, *said.scopes)
 
 
 def _signature(secret: SecretStr, claims: str) -> str:

@@ -10,10 +10,11 @@ from converto.gateway.access import TABLE
 from converto.gateway.routes import Routes
 from converto.kernel.access import CLOSED, Admission
 from converto.kernel.config import Environment, Settings
+from converto.kernel.service_token import OF_BILLING
 from converto.kernel.service_token import SCOPES as SERVICE_SCOPES
 from converto.modules import installed
 
-GIVEN = frozenset().union(*SCOPES.values()) | frozenset(SERVICE_SCOPES)
+GIVEN = frozenset().union(*SCOPES.values()) | frozenset(SERVICE_SCOPES) | frozenset(OF_BILLING)
 
 
 @pytest.fixture(scope="module")

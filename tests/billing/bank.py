@@ -1,11 +1,9 @@
 """A fake Stripe that is asked over HTTP, and billing that sells through it."""
 
-import asyncio
-import contextlib
 import socket
 from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ from typing import Any
 import orjson
 import pytest
 import uvicorn
+from starlette.applications import Starlette
 
 from converto.billing.fake_stripe.server import Desk, create_fake
 from converto.billing.fake_stripe.stripe import FakeStripe
@@ -20,6 +19,7 @@ from converto.billing.interface import NewSubscription
 from converto.billing.webhook_signature import signed
 from converto.kernel.actor import Actor
 from converto.kernel.clock import now
+from tests.ai.house import running
 from tests.billing.house import House, opened
 
 KEY, SECRET = "sk_test_fake", "whsec_fake"
@@ -31,9 +31,30 @@ class Bank:
     """The fake, as a test looks into it."""
 
     fake: FakeStripe
-    desk: Desk
-    url: str
+    app: Starlette
+    port: int
+    doors: AsyncExitStack = field(default_factory=AsyncExitStack)
     clock: str = ""
+
+    @property
+    def url(self) -> str:
+        """Where it is asked."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def desk(self) -> Desk:
+        """What answers requests."""
+        desk: Desk = self.app.state.desk
+        return desk
+
+    async def open(self) -> None:
+        """Serve it, with what it knew before."""
+        config = uvicorn.Config(self.app, host="127.0.0.1", port=self.port, log_level="error")
+        await self.doors.enter_async_context(running(config))
+
+    async def close(self) -> None:
+        """Let nobody in: connections are refused."""
+        await self.doors.aclose()
 
     @property
     def events(self) -> Sequence[dict[str, Any]]:
@@ -97,19 +118,13 @@ def free_port() -> int:
 async def bank_open(webhook_url: str | None = None) -> AsyncIterator[Bank]:
     """Serve a fake on a free port."""
     port = free_port()
-    url = f"http://127.0.0.1:{port}"
-    fake = FakeStripe(url=url)
-    app = create_fake(fake, key=KEY, secret=SECRET, webhook_url=webhook_url)
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="error"))
-    with contextlib.suppress(asyncio.CancelledError):
-        serving = asyncio.create_task(server.serve())
-        while not server.started:  # noqa: ASYNC110 - uvicorn rings no bell
-            await asyncio.sleep(0.01)
-        try:
-            yield Bank(fake, app.state.desk, url)
-        finally:
-            server.should_exit = True
-            await serving
+    fake = FakeStripe(url=f"http://127.0.0.1:{port}")
+    bank = Bank(fake, create_fake(fake, key=KEY, secret=SECRET, webhook_url=webhook_url), port)
+    await bank.open()
+    try:
+        yield bank
+    finally:
+        await bank.close()
 
 
 def sell(patch: pytest.MonkeyPatch, bank: Bank) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -12,6 +13,8 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import MetaData, select
 
+from converto.ai.conversation import Outcome, UsageSource
+from converto.ai.events import CompletionFinished
 from converto.app import DELIVERY
 from converto.auth.events import LetterWritten
 from converto.auth.people import Client
@@ -29,6 +32,7 @@ from converto.kernel.context import within
 from converto.kernel.event import Envelope, Event, Subscription
 from converto.kernel.manifest import Module
 from converto.kernel.metrics import new_registry
+from converto.kernel.money import Money
 from converto.kernel.paid_work import Use
 from converto.kernel.runtime import Hosted, Runtime
 from converto.kernel.schema import upgrade
@@ -96,6 +100,19 @@ async def a_scan_that_nobody_wants(runtime: Runtime) -> Event:
     return ScanCancelled(tenant_id=tenant, scan_id=scan_id)
 
 
+async def an_answer_to_be_paid(runtime: Runtime) -> Event:
+    billing: Any = runtime.hosted["billing"].service
+    tenant, completion_id = new_id(), new_id()
+    key = f"ai:{completion_id}"
+    uses = (Use(feature=Feature.AI_TOKENS, key=key, quantity=900), Use(feature=Feature.AI_SPEND, key=key, quantity=70))
+    await billing.reserve(Actor.service(tenant), uses)
+    return CompletionFinished(
+        tenant_id=tenant, completion_id=completion_id, model="openai-gpt-4o", provider="openai", outcome=Outcome.OK, prompt_tokens=100,
+        completion_tokens=20, cached_tokens=0, cost=Money(amount=Decimal("0.000012300")), cost_usd=Decimal("0.0000143"),
+        usage_source=UsageSource.PROVIDER, user_id=None, api_key_id=None,
+    )  # fmt: skip
+
+
 async def a_company_that_has_paid(runtime: Runtime) -> Event:
     billing: Any = runtime.hosted["billing"].service
     owner = Actor(tenant_id=new_id(), scopes=frozenset({"billing:read", "billing:write"}))
@@ -120,6 +137,7 @@ SITUATIONS: Mapping[str, Situation] = {
     "billing.count_scan": a_scan_to_be_paid,
     "billing.release_failed_scan": a_scan_that_failed,
     "billing.release_cancelled_scan": a_scan_that_nobody_wants,
+    "billing.count_completion": an_answer_to_be_paid,
     "billing.take_in": a_company_that_has_paid,
     "billing.note_report": usage_to_be_reported,
     "vat.draft_voucher": a_document_that_was_read,

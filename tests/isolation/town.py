@@ -6,6 +6,7 @@ import re
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from itertools import count, groupby
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,14 @@ from uuid import UUID, uuid4
 import httpx2
 from fastapi import FastAPI
 from PIL import Image
+from pydantic import SecretStr
 from sqlalchemy import Table, insert, select
 
 from converto.app import create_app, migrate
 from converto.auth.factors.models import PasskeyRow
 from converto.auth.models import MembershipRow, SessionRow, TenantRow, UserRow
 from converto.auth.roles import FOR_KEYS, Role
+from converto.kernel import service_token
 from converto.kernel.clock import new_id, now
 from converto.kernel.config import Environment, Settings
 from converto.kernel.database import Database
@@ -29,6 +32,7 @@ from tests.isolation.rows import row, tables, tenant_column
 
 CANARY = "kanaria7d1f"
 """Stands in whatever of the first company is told to nobody else."""
+OPERATORS_SECRET = SecretStr("a secret of the tests, long enough")
 _numbers = count(1)
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _RESTLESS = {"outbox", "inbox", "webhook_delivery", "webhook_attempt", "letters"}
@@ -106,6 +110,11 @@ class Town:
         made = (await self.ask(of, "POST", "/auth/api-keys", json=wanted)).raise_for_status().json()
         return Somebody(of.tenant_id, of.user_id, made["key"], "API key")
 
+    def operator(self) -> Somebody:
+        """Return who runs the installation, with a token for what no role may do."""
+        token = service_token.mint([OPERATORS_SECRET], "town", lasts=timedelta(hours=1), at=now(), scopes=service_token.OF_BILLING)
+        return Somebody(service_token.NOBODY, service_token.NOBODY, token, "operator")
+
     async def ask(self, who: Somebody | None, method: str, path: str, **given: Any) -> httpx2.Response:
         """Send a request in somebody's name."""
         headers = {**({"authorization": f"Bearer {who.token}"} if who else {}), **given.pop("headers", {})}
@@ -160,7 +169,7 @@ async def empty_town(folder: Path, database_url: str | None = None, modules: Seq
 @asynccontextmanager
 async def town(folder: Path, database_url: str | None, modules: Sequence[Module] = ()) -> AsyncIterator[Town]:
     """Open the application, and give the first company something of everything."""
-    async with empty_town(folder, database_url, modules) as opened:
+    async with empty_town(folder, database_url, modules, rpc_secrets=(OPERATORS_SECRET,)) as opened:
         await _furnish(opened)
         yield opened
 

@@ -22,6 +22,7 @@ from converto.auth.client import Uncached
 from converto.auth.people import InvalidToken, StepUpRequired
 from converto.kernel.errors import Forbidden
 from converto.kernel.paging import BadCursor, Page
+from converto.kernel.paid_work import LimitReached
 from converto.kernel.web import CurrentActor, Cursor, Limit, problems, the
 
 router = APIRouter(tags=["auth"])
@@ -38,7 +39,7 @@ async def api_keys(keys: TheApiKeys, actor: CurrentActor, limit: Limit = 50, cur
     "/auth/api-keys",
     status_code=201,
     dependencies=[Uncached],
-    responses=problems(InvalidToken, Forbidden, StepUpRequired, UnknownServiceAccount, WrongEnd, TooManyKeys),
+    responses=problems(InvalidToken, Forbidden, StepUpRequired, UnknownServiceAccount, WrongEnd, TooManyKeys, LimitReached),
 )
 async def make_api_key(keys: TheApiKeys, actor: CurrentActor, new: NewApiKey, response: Response) -> IssuedApiKey:
     """Make an API key: `key` is shown this once. It gives no more than its scopes, nor than its holder's role at the time of use."""

@@ -35,13 +35,14 @@ from converto.auth.standing import Remembered
 from converto.kernel.actor import Actor, ActorKind
 from converto.kernel.clock import new_id, now
 from converto.kernel.database import Transaction, after_commit
-from converto.kernel.errors import Forbidden
+from converto.kernel.errors import Forbidden, TimedOut, Unavailable
 from converto.kernel.paging import Page, after
 
 LASTS: Final = timedelta(days=365)
 LASTS_AT_MOST: Final = timedelta(days=5 * 365)
 MOST: Final = 200
 """The most keys, and the most service accounts, of one company."""
+OF_A_PLAN: Final = "api_access"
 
 
 class ApiKeysDesk(Desk, ApiKeys):
@@ -51,6 +52,7 @@ class ApiKeysDesk(Desk, ApiKeys):
         super().__init__(means)
         self._key_hasher = KeyHasher(means.vault.key_for("API keys"))
         self._standing_keys: Remembered[KeyStanding] = Remembered(means.settings.session_cache_s)
+        self._with_access: Remembered[bool] = Remembered(means.settings.session_cache_s)
 
     async def api_keys(self, actor: Actor, *, limit: int = 50, cursor: str | None = None) -> Page[ApiKey]:
         """Return the company's API keys."""
@@ -65,6 +67,7 @@ class ApiKeysDesk(Desk, ApiKeys):
         moment, key_id = now(), new_id()
         ends_at = _end(new.ends_at, moment)
         text = new_key(key_id)
+        await self._means.paid_work.allow(actor, OF_A_PLAN)
         async with self._database.writing() as session:
             await self._require_fresh(session, actor)
             keys, (holder, role) = Keys(session), await self._holder(session, actor, new.service_account_id)
@@ -161,6 +164,7 @@ class ApiKeysDesk(Desk, ApiKeys):
             raise InvalidToken
         if known.networks and not _is_within(address, known.networks):
             raise WrongNetwork
+        await self._require_access(known.tenant_id)
         await self._note_use(key.id, known, moment)
         return Actor(
             kind=ActorKind.API_KEY,
@@ -169,6 +173,16 @@ class ApiKeysDesk(Desk, ApiKeys):
             api_key_id=key.id,
             scopes=known.scopes & scopes(known.role) & FOR_KEYS,
         )
+
+    async def _require_access(self, tenant_id: UUID) -> None:
+        """Go on only where the plan holds API access, or nobody can say whether it does. Raises LimitReached."""
+        if self._with_access.get(tenant_id):
+            return
+        try:
+            await self._means.paid_work.allow(Actor.service(tenant_id), OF_A_PLAN)
+        except (TimedOut, Unavailable):
+            return
+        self._with_access.keep(tenant_id, True)  # noqa: FBT003 - what is remembered is that it does
 
     async def _known_standing(self, key_id: UUID) -> KeyStanding | None:
         known = self._standing_keys.get(key_id)

@@ -35,6 +35,7 @@ from converto.auth.people import InBrowser, InvalidToken, Overloaded, SignedIn, 
 from converto.kernel.actor import Actor
 from converto.kernel.errors import Forbidden
 from converto.kernel.paging import BadCursor, Page
+from converto.kernel.paid_work import LimitReached
 from converto.kernel.web import CurrentActor, Cursor, Limit, problems, the
 
 router = APIRouter(tags=["auth"])
@@ -92,7 +93,7 @@ async def invitations(companies: TheCompanies, actor: CurrentActor, limit: Limit
 @router.post(
     "/auth/tenant/invitations",
     status_code=201,
-    responses=problems(InvalidToken, Forbidden, StepUpRequired, AlreadyMember, TooManyInvitations),
+    responses=problems(InvalidToken, Forbidden, StepUpRequired, AlreadyMember, TooManyInvitations, LimitReached),
 )
 async def invite(companies: TheCompanies, actor: CurrentActor, invitee: Invitee, response: Response) -> Invitation:
     """Send an invitation by e-mail: good once, for seven days. Another one to the same address takes its place."""
@@ -115,7 +116,9 @@ async def withdraw_invitation(companies: TheCompanies, actor: CurrentActor, invi
     "/auth/invitations/accept",
     status_code=201,
     dependencies=[Uncached],
-    responses=problems(InvalidToken, InvitedAsAnother, InvalidInvitation, AccountNeeded, SignInFirst, WeakPassword, Overloaded),
+    responses=problems(
+        InvalidToken, InvitedAsAnother, InvalidInvitation, AccountNeeded, SignInFirst, WeakPassword, Overloaded, LimitReached
+    ),
 )
 async def accept_invitation(
     companies: TheCompanies,

@@ -236,7 +236,7 @@ class Companies(Interface, Protocol):
     async def invite(self, actor: Actor, invitee: Invitee) -> Invitation:
         """Send an invitation that is good once, for seven days, for whoever reads that address; an earlier one to it is replaced.
 
-        Raises AlreadyMember, TooManyInvitations, StepUpRequired for an owner, Forbidden.
+        Raises AlreadyMember, TooManyInvitations, StepUpRequired for an owner, Forbidden, and LimitReached without a free seat.
         """
         ...
 
@@ -251,7 +251,8 @@ class Companies(Interface, Protocol):
 
         Whoever is signed in with the invited e-mail goes on in that company. Where nobody is, `full_name` and `password` open an account;
         a verified account that belongs to no company, and so cannot sign in, joins and signs in after that.
-        Raises InvalidInvitation, InvitedAsAnother, AccountNeeded, SignInFirst, WeakPassword, Overloaded.
+        Raises InvalidInvitation, InvitedAsAnother, AccountNeeded, SignInFirst, WeakPassword, Overloaded, and LimitReached where the
+        plan has no seat left.
         """
         ...
 

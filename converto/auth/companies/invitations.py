@@ -1,5 +1,6 @@
 """Decides who is invited, and what becomes of an invitation that is accepted."""
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -39,6 +40,11 @@ PREFIX: Final = "cvi_"
 GOOD_FOR: Final = timedelta(days=7)
 MOST_A_DAY: Final = 100
 """Letters in our name go to whomever an inviter names: so many a day are for work, more would be for advertising."""
+OF_A_PLAN: Final = "seats"
+
+
+class _SeatTaken(Exception):
+    """Somebody else has come meanwhile: ask anew whether the plan holds one more."""
 
 
 class InvitationDesk(Desk):
@@ -54,10 +60,20 @@ class InvitationDesk(Desk):
     async def invite(self, actor: Actor, invitee: Invitee) -> Invitation:
         """Send an invitation."""
         actor.require("auth:write")
+        while True:
+            async with self._database.reading() as session:
+                seats = await _taken_beside(session, actor.tenant_id, invitee.email) + 1
+            await self._means.paid_work.allow(actor, OF_A_PLAN, level=seats)
+            with suppress(_SeatTaken):
+                return await self._invite(actor, invitee, seats=seats)
+
+    async def _invite(self, actor: Actor, invitee: Invitee, *, seats: int) -> Invitation:
         token, moment = new_token(PREFIX), now()
         async with self._database.writing() as session:
             members, invitations = Members(session), Invitations(session)
             await members.lock(actor.tenant_id)
+            if await _taken_beside(session, actor.tenant_id, invitee.email) >= seats:
+                raise _SeatTaken
             await self._require_may_give(session, actor, invitee.role)
             if await members.by_email(actor.tenant_id, invitee.email) is not None:
                 raise AlreadyMember
@@ -91,17 +107,23 @@ class InvitationDesk(Desk):
     async def accept_invitation(self, acceptance: Acceptance, client: Client, *, actor: Actor | None = None) -> Joined:
         """Have somebody join the company that invited them."""
         token_hash = hash_of(acceptance.token.get_secret_value())
-        async with self._across_tenants.reading() as session:
-            row = await self._good(session, token_hash, now())
-            company = await Members(session).company(row.tenant_id)
-            known = await People(session).by_email(row.email)
-        if actor is not None and (known is None or person(actor)[0] != known.id):
-            raise InvitedAsAnother
-        if known is None:
-            return await self._join_anew(acceptance, row, company, client=client)
-        return await self._join(token_hash, known.id, actor, client=client)
+        while True:
+            async with self._across_tenants.reading() as session:
+                members, row = Members(session), await self._good(session, token_hash, now())
+                company = await members.company(row.tenant_id)
+                known = await People(session).by_email(row.email)
+                is_new = known is None or await members.get(row.tenant_id, known.id) is None
+                seats = await members.count(row.tenant_id) + is_new
+            if actor is not None and (known is None or person(actor)[0] != known.id):
+                raise InvitedAsAnother
+            if is_new:  # the plan may hold fewer than when they were invited
+                await self._means.paid_work.allow(Actor.service(row.tenant_id), OF_A_PLAN, level=seats)
+            with suppress(_SeatTaken):
+                if known is None:
+                    return await self._join_anew(acceptance, row, company, client=client, seats=seats)
+                return await self._join(token_hash, known.id, actor, client=client, seats=seats)
 
-    async def _join_anew(self, acceptance: Acceptance, row: InvitationRow, company: TenantRow, *, client: Client) -> Joined:
+    async def _join_anew(self, acceptance: Acceptance, row: InvitationRow, company: TenantRow, *, client: Client, seats: int) -> Joined:
         """Open an account with an invitation, and sign its person in."""
         if acceptance.full_name is None or acceptance.password is None:
             raise AccountNeeded
@@ -113,11 +135,11 @@ class InvitationDesk(Desk):
             row, company = await self._taken(session, row.token_hash, moment)
             user = await People(session).add(email=row.email, full_name=acceptance.full_name, password_hash=password_hash, at=moment)
             user.email_verified_at = moment
-            role = await self._come(session, row, user, client=client)
+            role = await self._come(session, row, user, client=client, seats=seats)
             arrival = await self._come_in(session, user, client, methods=("pwd",))
         return Joined(company=company_of(company), role=role, signed_in=await self._welcome(arrival))
 
-    async def _join(self, token_hash: bytes, user_id: UUID, actor: Actor | None, *, client: Client) -> Joined:
+    async def _join(self, token_hash: bytes, user_id: UUID, actor: Actor | None, *, client: Client, seats: int) -> Joined:
         """Have an account that is there join; one that is signed in goes on in the company."""
         moment = now()
         async with self._across_tenants.writing() as session:
@@ -130,7 +152,7 @@ class InvitationDesk(Desk):
                 raise SignInFirst
             user.email_verified_at = user.email_verified_at or moment
             await self._hold_logs(session, row.tenant_id, actor)
-            role = await self._come(session, row, user, client=client)
+            role = await self._come(session, row, user, client=client, seats=seats)
             opened = None if actor is None else await self._move(session, actor, (user, company, role), client=client)
         joined = Joined(company=company_of(company), role=role, signed_in=None)
         if opened is None:
@@ -159,8 +181,11 @@ class InvitationDesk(Desk):
             raise InvalidInvitation
         return row, company
 
-    async def _come(self, session: Transaction, row: InvitationRow, user: UserRow, *, client: Client) -> Role:
-        role = await Members(session).add(row.tenant_id, user.id, Role(row.role), at=now())
+    async def _come(self, session: Transaction, row: InvitationRow, user: UserRow, *, client: Client, seats: int) -> Role:
+        members = Members(session)
+        role = await members.add(row.tenant_id, user.id, Role(row.role), at=now())
+        if await members.count(row.tenant_id) > seats:
+            raise _SeatTaken
         audit = Audit(session)
         await audit.note(row.tenant_id, "auth.member_joined", user_id=user.id, target=row.id, client=client, role=role.value)
         return role
@@ -202,6 +227,11 @@ class InvitationDesk(Desk):
             raise Forbidden(scope="auth:owner" if "auth:owner" in missing else missing[0])
         if role is Role.OWNER:
             await self._require_fresh(session, actor)
+
+
+async def _taken_beside(session: Transaction, tenant_id: UUID, email: str) -> int:
+    """Return how many seats of a company are taken by others: by who belongs to it, and by who is invited."""
+    return await Members(session).count(tenant_id) + await Invitations(session).count(tenant_id, beside=email, at=now())
 
 
 def company_of(row: TenantRow) -> Company:

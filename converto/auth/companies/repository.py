@@ -49,6 +49,11 @@ class Members:
         row = (await self._session.execute(wanted)).one_or_none()
         return None if row is None else (row[0], row[1])
 
+    async def count(self, tenant_id: UUID) -> int:
+        """Return how many people belong to a company; programs are none."""
+        counted = select(func.count()).select_from(MembershipRow).join(UserRow, UserRow.id == MembershipRow.user_id)
+        return await self._session.scalar(counted.where(MembershipRow.tenant_id == tenant_id, UserRow.kind == PERSON)) or 0
+
     async def has_owner(self, tenant_id: UUID, *, beside: UUID | None = None) -> bool:
         """Tell whether a company has an owner who can act and stays, beside this one."""
         owners = (
@@ -123,6 +128,11 @@ class Invitations:
         if after is not None:
             wanted = wanted.where(InvitationRow.id > after)
         return (await self._session.scalars(wanted.order_by(InvitationRow.id).limit(limit))).all()
+
+    async def count(self, tenant_id: UUID, *, beside: str, at: datetime) -> int:
+        """Return how many others than somebody are invited to a company."""
+        waiting = (InvitationRow.tenant_id == tenant_id) & (InvitationRow.ends_at > at) & (InvitationRow.email != beside)
+        return await self._session.scalar(select(func.count()).select_from(InvitationRow).where(waiting)) or 0
 
     async def by_token(self, token_hash: bytes, *, at: datetime) -> InvitationRow | None:
         """Return the invitation that a token is for, of whichever company."""

@@ -67,6 +67,8 @@ class Wrongs:
     times: int = 0
     """For how many requests more."""
     slow_s: float = 0.0
+    only: str = ""
+    """Of the routes alone that begin so: `POST /v1/subscriptions`."""
 
 
 @dataclass
@@ -79,12 +81,19 @@ class Desk:
     wrongs: Wrongs = field(default_factory=Wrongs)
     answered: dict[str, tuple[str, int, dict[str, Any]]] = field(default_factory=dict)
     asked: int = 0
+    busy: int = 0
+    """How many requests are being answered, also such as nobody waits for any more."""
 
     async def answer(self, route: str, request: Request) -> Response:
         """Answer one of Stripe's routes."""
         self.asked += 1
-        if (wrong := await self._wrong()) is not None:
-            return wrong
+        self.busy += 1
+        try:
+            return await self._wrong(route) or await self._answer(route, request)
+        finally:
+            self.busy -= 1
+
+    async def _answer(self, route: str, request: Request) -> Response:
         given = request.headers.get("authorization", "").removeprefix("Bearer ")
         if not hmac.compare_digest(given.encode(), self.key.encode()):
             body = {"error": {"type": "invalid_request_error", "message": "Invalid API Key provided"}}
@@ -114,8 +123,8 @@ class Desk:
             return JSONResponse({"error": {"type": "idempotency_error", "message": message}}, status_code=400)
         return JSONResponse(known[2], status_code=known[1], headers={"idempotent-replayed": "true"})
 
-    async def _wrong(self) -> Response | None:
-        if not self.wrongs.mode or self.wrongs.times <= 0:
+    async def _wrong(self, route: str) -> Response | None:
+        if not self.wrongs.mode or self.wrongs.times <= 0 or not route.startswith(self.wrongs.only):
             return None
         self.wrongs.times -= 1
         if self.wrongs.mode == "slow":
@@ -189,7 +198,7 @@ def _portal(desk: Desk) -> Any:
 def _wrongs(desk: Desk) -> Any:
     async def tell(request: Request) -> Response:
         wanted = await request.json()
-        desk.wrongs = Wrongs(wanted.get("mode", ""), wanted.get("times", 0), wanted.get("slow_s", 0.0))
+        desk.wrongs = Wrongs(wanted.get("mode", ""), wanted.get("times", 0), wanted.get("slow_s", 0.0), wanted.get("only", ""))
         return JSONResponse({})
 
     return tell

@@ -28,6 +28,7 @@ from converto.events.webhooks.interface import (
 )
 from converto.kernel.interface import Value
 from converto.kernel.paging import BadCursor, Page
+from converto.kernel.paid_work import LimitReached
 from converto.kernel.web import CurrentActor, Cursor, Limit, problems, the
 from converto.kernel.written import WHOLE
 
@@ -65,7 +66,7 @@ class Range(Value):
     "",
     status_code=201,
     dependencies=[Depends(_uncached)],
-    responses=problems(BadWebhookUrl, TooManyWebhooks, WebhookKeyReused),
+    responses=problems(BadWebhookUrl, LimitReached, TooManyWebhooks, WebhookKeyReused),
 )
 async def create(
     webhooks: TheWebhooks,

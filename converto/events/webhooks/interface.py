@@ -193,7 +193,10 @@ class Webhooks(Interface, Protocol):
 
     @command
     async def create(self, actor: Actor, wanted: NewWebhook, *, idempotency_key: str | None = None) -> WebhookWithSecret:
-        """Make an endpoint; the same key with the same wish gives the same one. Raises BadWebhookUrl, TooManyWebhooks, WebhookKeyReused."""
+        """Make an endpoint; the same key with the same wish gives the same one.
+
+        Raises BadWebhookUrl, TooManyWebhooks, WebhookKeyReused, and LimitReached where the plan holds no more.
+        """
         ...
 
     @query

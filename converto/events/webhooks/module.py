@@ -37,7 +37,9 @@ async def opened(parts: Parts) -> AsyncIterator[WebhooksService]:
     dispatcher = Dispatcher(parts.database.across_tenants, sender, seal, settings=settings, figures=WebhookFigures(parts.metrics))
     sending = asyncio.create_task(dispatcher.run())
     try:
-        yield WebhooksService(parts.database, guard=guard, sender=sender, seal=seal, settings=settings, queued=dispatcher.bell)
+        yield WebhooksService(
+            parts.database, guard=guard, sender=sender, seal=seal, settings=settings, queued=dispatcher.bell, paid_work=parts.paid_work
+        )
     finally:
         dispatcher.stop()
         await sending

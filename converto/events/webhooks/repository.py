@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import bindparam, delete, insert, select, tuple_, update
+from sqlalchemy import bindparam, delete, func, insert, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -45,13 +45,17 @@ class Endpoints:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
-    async def add(self, row: WebhookRow, *, limit: int) -> bool | None:
-        """Keep a new endpoint; False when its place or its idempotency key was just taken, None when there is no place left."""
+    async def count(self, tenant_id: UUID) -> int:
+        """Return how many endpoints a tenant has."""
+        return await self._session.scalar(select(func.count()).select_from(WebhookRow).where(WebhookRow.tenant_id == tenant_id)) or 0
+
+    async def add(self, row: WebhookRow, *, limit: int) -> bool:
+        """Keep a new endpoint; False when there are so many already, or its place or its idempotency key was just taken."""
         taken = set(await self._session.scalars(select(WebhookRow.slot).where(WebhookRow.tenant_id == row.tenant_id)))
-        slot = next((number for number in range(limit) if number not in taken), None)
-        if slot is None:
-            return None
-        row.slot = slot
+        if len(taken) >= limit:
+            return False
+        # of two who came at once both have chosen the same, and only one gets it: so there are never more than the limit
+        row.slot = next(number for number in range(limit) if number not in taken)
         try:
             async with self._session.begin_nested():
                 self._session.add(row)
@@ -59,8 +63,10 @@ class Endpoints:
             return False
         return True
 
-    async def with_key(self, tenant_id: UUID, idempotency_key: str) -> WebhookRow | None:
+    async def with_key(self, tenant_id: UUID, idempotency_key: str | None) -> WebhookRow | None:
         """Return the endpoint that was made under an idempotency key."""
+        if idempotency_key is None:
+            return None
         wanted = select(WebhookRow).where(WebhookRow.tenant_id == tenant_id, WebhookRow.idempotency_key == idempotency_key)
         return await self._session.scalar(wanted)
 

@@ -43,22 +43,35 @@ from converto.kernel.database import Database, after_commit
 from converto.kernel.event import Envelope
 from converto.kernel.outgoing.guard import Guard, Refused
 from converto.kernel.paging import Page, after
+from converto.kernel.paid_work import PaidWork
 
 READ, WRITE = "events:read", "events:write"
 REMOVED_AT_ONCE = 500
+OF_A_PLAN = "webhooks"
 _CLEAN: Mapping[str, Any] = {"failures": 0, "failing_since": None, "paused_until": None}
 
 
 class WebhooksService(Webhooks):
     """The rows of endpoints and deliveries; the sending itself is the dispatcher's."""
 
-    def __init__(self, database: Database, *, guard: Guard, sender: Sender, seal: Seal, settings: WebhooksSettings, queued: Bell) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        guard: Guard,
+        sender: Sender,
+        seal: Seal,
+        settings: WebhooksSettings,
+        queued: Bell,
+        paid_work: PaidWork,
+    ) -> None:
         self._database = database
         self._guard = guard
         self._sender = sender
         self._seal = seal
         self._settings = settings
         self._queued = queued
+        self._paid_work = paid_work
 
     async def create(self, actor: Actor, wanted: NewWebhook, *, idempotency_key: str | None = None) -> WebhookWithSecret:
         """See `Webhooks.create`."""
@@ -79,7 +92,7 @@ class WebhooksService(Webhooks):
             created_at=moment,
             updated_at=moment,
         )
-        known = await self._keep(row)
+        known = await self._keep(actor, row)
         if known is None:
             return _with_secret(row, secret)
         if known.fingerprint != row.fingerprint:
@@ -251,19 +264,22 @@ class WebhooksService(Webhooks):
         }
         return [{**row, "id": new_id(), "webhook_id": webhook_id} for webhook_id in webhook_ids]
 
-    async def _keep(self, row: WebhookRow) -> WebhookRow | None:
-        """Keep an endpoint; returns the one that has its idempotency key already, if there is one. Raises TooManyWebhooks."""
+    async def _keep(self, actor: Actor, row: WebhookRow) -> WebhookRow | None:
+        """Keep an endpoint; returns the one that has its idempotency key already, if there is one.
+
+        Raises TooManyWebhooks, and LimitReached where the plan holds no more.
+        """
         while True:  # each further round means that somebody else came first, and is seen by the next
+            async with self._database.reading() as session:
+                known = await Endpoints(session).with_key(row.tenant_id, row.idempotency_key)
+                there = await Endpoints(session).count(row.tenant_id)
+            if known is not None:
+                return known
+            if there >= self._settings.per_tenant:
+                raise TooManyWebhooks(limit=self._settings.per_tenant)
+            await self._paid_work.allow(actor, OF_A_PLAN, level=there + 1)
             async with self._database.writing() as session:
-                endpoints = Endpoints(session)
-                if row.idempotency_key is not None:
-                    known = await endpoints.with_key(row.tenant_id, row.idempotency_key)
-                    if known is not None:
-                        return known
-                added = await endpoints.add(row, limit=self._settings.per_tenant)
-                if added is None:
-                    raise TooManyWebhooks(limit=self._settings.per_tenant)
-                if added:
+                if await Endpoints(session).add(row, limit=there + 1):
                     return None
 
     async def _check_url(self, url: str) -> None:
