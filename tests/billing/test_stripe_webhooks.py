@@ -121,10 +121,11 @@ async def test_every_type_of_event_is_kept_and_acknowledged_in_its_official_shap
     answers = [await shop.tell(event) for event in [*events, events[0]]]
     assert {(answer.status_code, answer.text) for answer in answers} == {(200, '{"received":true}')}
     assert len(TYPES) > 250
-    assert await kept(shop, StripeEventRow.type.in_([*TYPES, *THIN_TYPES])) == len({*TYPES, *THIN_TYPES})
+    assert await kept(shop, StripeEventRow.id.in_([event["id"] for event in events])) == len({*TYPES, *THIN_TYPES})
 
 
 async def test_webhooks_that_come_doubled_shuffled_and_late_end_in_what_is_true(shop: Storefront) -> None:
+    shop = await shop.for_another()
     bank = shop.bank
     assert bank is not None
     bank.desk.hooks.is_shuffled, bank.desk.hooks.copies = True, 3
@@ -142,7 +143,8 @@ async def test_webhooks_that_come_doubled_shuffled_and_late_end_in_what_is_true(
     await eventually(is_all_delivered)
     assert (await shop.owner.get("/billing/entitlements")).json()["status"] == "read_only"
     paid = (await shop.owner.get("/billing/payments")).json()["items"]
-    ours = [(one["id"], one["status"]) for one in bank.fake.records.all("charge")]
+    (customer,) = [one["id"] for one in bank.fake.records.all("customer") if one["metadata"]["tenant_id"] == str(shop.company)]
+    ours = [(one["id"], one["status"]) for one in bank.fake.records.all("charge", customer=customer)]
     assert sorted((one["id"], one["status"]) for one in paid) == sorted(ours)
 
 
