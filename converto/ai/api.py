@@ -3,6 +3,7 @@
 import base64
 import binascii
 import datetime
+import re
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Annotated, Any, Literal
@@ -10,7 +11,7 @@ from uuid import UUID
 
 import orjson
 from fastapi import APIRouter, Depends, Path, Query, Response
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from converto.ai import openai_api
 from converto.ai.conversation import ChatRequest, Completion, ImageUrl, Message, Part, Piece
@@ -25,12 +26,14 @@ from converto.ai.interface import (
     Models,
     NewTemplate,
     Options,
+    Subject,
     Template,
     UsageReport,
 )
 from converto.ai.live import begun, following
 from converto.ai.refusals import (
     AllBusy,
+    BadPicture,
     BudgetExceeded,
     MissingVariables,
     NoProvider,
@@ -49,18 +52,21 @@ from converto.ai.refusals import (
 )
 from converto.kernel.clock import now
 from converto.kernel.errors import Error
+from converto.kernel.money import Currency
 from converto.kernel.paging import BadCursor, Page
 from converto.kernel.paid_work import LimitReached
-from converto.kernel.web import BadBody, CurrentActor, Cursor, Limit, problem_of, problems, server_sent, the
+from converto.kernel.web import CurrentActor, Cursor, Limit, problem_of, problems, server_sent, the
+from converto.kernel.written import Day, YesNo
 
 router = APIRouter(prefix="/ai", tags=["ai"])
 
 TheAi = Annotated[Ai, Depends(the(Ai))]
 FAILURES = (
     NoProvider, UnknownModel, NothingFits, NothingAsked, AllBusy, BudgetExceeded, PromptTooLarge, UnknownTemplate, MissingVariables,
-    ProviderFailed, ProviderLimited, Rejected, Truncated, UnknownCurrency, LimitReached,
+    ProviderFailed, ProviderLimited, Rejected, Truncated, UnknownCurrency, LimitReached, BadPicture,
 )  # fmt: skip
 DAY_BACK = datetime.timedelta(days=29)
+_DATA_URL = re.compile(r"data:image/(png|jpeg|webp|gif);base64,")
 _MAGIC = (("iVBOR", "png"), ("/9j/", "jpeg"), ("R0lGOD", "gif"), ("UklGR", "webp"))
 
 
@@ -70,10 +76,10 @@ class ChatBody(ChatRequest):
     prompt: Annotated[str, Field(min_length=1, max_length=4_000_000)] | None = None
     images: list[Annotated[str, Field(min_length=8, max_length=40_000_000)]] = Field(default=[], max_length=50)
     """Base64 or `data:` URLs of PNG, JPEG, WebP or GIF; they go with the last thing that the user says."""
-    stream: bool = False
+    stream: YesNo = False
 
     def request(self) -> ChatRequest:
-        """Return the question as it is put to models. Raises BadBody."""
+        """Return the question as it is put to models. Raises BadPicture."""
         messages = self.messages
         if self.prompt is not None:
             messages = (*messages, Message.model_construct(role="user", content=self.prompt, name=None, tool_calls=(), tool_call_id=None))
@@ -115,8 +121,8 @@ async def models(ai: TheAi, actor: CurrentActor) -> Models:
 async def usage(
     ai: TheAi,
     actor: CurrentActor,
-    since: Annotated[datetime.date | None, Query(alias="from", description="The first day, UTC; 30 days ago unless said.")] = None,
-    until: Annotated[datetime.date | None, Query(alias="to", description="The last day, UTC; today unless said.")] = None,
+    since: Annotated[Day | None, Query(alias="from", description="The first day, UTC; 30 days ago unless said.")] = None,
+    until: Annotated[Day | None, Query(alias="to", description="The last day, UTC; today unless said.")] = None,
     *,
     by: Annotated[
         list[Literal["day", "model", "member", "api_key"]], Query(max_length=4, description="What to group by; repeat for several.")
@@ -135,10 +141,25 @@ async def budgets(ai: TheAi, actor: CurrentActor) -> Budgets:
     return await ai.budgets(actor)
 
 
+class Ceiling(BaseModel):
+    """An amount that may be spent."""
+
+    amount: Annotated[str, Field(pattern=r"^[0-9]{1,9}(\.[0-9]{1,6})?$", examples=["25.00"])]
+    currency: Currency = "EUR"
+
+
+class BudgetBody(BaseModel):
+    """What may be spent in a calendar month; null means as much as there is."""
+
+    subject: Subject = "tenant"
+    soft: Ceiling | None = None
+    hard: Ceiling | None = None
+
+
 @router.put("/budget", responses=problems(UnknownCurrency))
-async def set_budget(ai: TheAi, actor: CurrentActor, body: BudgetChange) -> Budgets:
+async def set_budget(ai: TheAi, actor: CurrentActor, body: BudgetBody) -> Budgets:
     """Say what the company, a member or an API key may spend in a calendar month; returns all budgets."""
-    await ai.set_budget(actor, body)
+    await ai.set_budget(actor, BudgetChange.model_validate(body.model_dump()))
     return await ai.budgets(actor)
 
 
@@ -202,8 +223,8 @@ async def health(ai: TheAi) -> AiHealth:
 
 
 def _data_url(number: int, image: str) -> str:
-    """Return a picture as a `data:` URL. Raises BadBody."""
-    if image.startswith("data:"):
+    """Return a picture as a `data:` URL. Raises BadPicture."""
+    if _DATA_URL.match(image):
         return image
     kind = next((kind for magic, kind in _MAGIC if image.startswith(magic)), None)
     try:
@@ -212,7 +233,7 @@ def _data_url(number: int, image: str) -> str:
         kind = None
     if kind is None:
         detail = "This is no PNG, JPEG, WebP or GIF in base64."
-        raise BadBody(summary=f"/images/{number} {detail}", errors=[{"pointer": f"/images/{number}", "detail": detail}])
+        raise BadPicture(number=number, errors=[{"pointer": f"/images/{number}", "detail": detail}])
     return f"data:image/{kind};base64,{image}"
 
 

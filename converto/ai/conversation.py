@@ -10,9 +10,12 @@ from pydantic import Field
 
 from converto.kernel.interface import Value
 from converto.kernel.money import Money
+from converto.kernel.written import WHOLE, Number, YesNo
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Text = Annotated[str, Field(max_length=4_000_000)]
+TokenLimit = Annotated[int, Field(ge=1, le=2_000_000), WHOLE]
+Stop = Annotated[str, Field(min_length=1, max_length=200)]
 MOST_MESSAGES = 2000
 
 
@@ -54,7 +57,7 @@ class TemplateUse(Value):
     """A prompt template, and what stands in its places."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
-    version: int | None = Field(default=None, ge=1, le=2**31 - 1)
+    version: Annotated[int, Field(ge=1, le=2**31 - 1), WHOLE] | None = None
     """None means the newest."""
     variables: dict[Annotated[str, Field(max_length=64)], Text] = Field(default_factory=dict)
 
@@ -67,20 +70,20 @@ class ChatRequest(Value):
     model_preference: Name | None = None
     """A model (`openai-gpt-4o`, `gpt-4o`), a family (`claude`), or a strategy."""
     strategy: Strategy | None = None
-    max_tokens: int | None = Field(default=None, ge=1, le=2_000_000)
-    temperature: float | None = Field(default=None, ge=0, le=2)
-    top_p: float | None = Field(default=None, gt=0, le=1)
-    stop: tuple[Annotated[str, Field(min_length=1, max_length=200)], ...] = Field(default=(), max_length=4)
+    max_tokens: TokenLimit | None = None
+    temperature: Annotated[Number, Field(ge=0, le=2)] | None = None
+    top_p: Annotated[Number, Field(gt=0, le=1)] | None = None
+    stop: tuple[Stop, ...] = Field(default=(), max_length=4)
     response_schema: dict[str, Any] | None = None
     tools: tuple[dict[str, Any], ...] = Field(default=(), max_length=128)
     tool_choice: str | dict[str, Any] | None = None
     max_cost: Money | None = None
     """A model that could cost more than this is not asked."""
-    allow_fallback: bool = False
+    allow_fallback: YesNo = False
     """Whether another model may answer where one model was named and fails."""
-    cache: bool | None = None
+    cache: YesNo | None = None
     """Whether an earlier answer to the same question will do; None means: at temperature 0."""
-    mask_pii: bool | None = None
+    mask_pii: YesNo | None = None
     """Whether personal ids, card numbers and accounts are kept from the provider; None means what the company has set."""
 
 

@@ -13,6 +13,7 @@ from converto.kernel.actor import Actor
 from converto.kernel.interface import Interface, Value, command, query, stream
 from converto.kernel.money import Money
 from converto.kernel.paging import Page
+from converto.kernel.written import Number, YesNo
 
 Subject = Annotated[str, Field(pattern=r"^(tenant|(member|key):[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$")]
 """Whose spending: the company's, or that of one member or API key."""
@@ -132,11 +133,11 @@ class Options(Value):
     allowed: tuple[Annotated[str, Field(min_length=1, max_length=200)], ...] | None = Field(default=None, max_length=200)
     """The models, families or providers that may be asked; None means all."""
     strategy: Strategy = Strategy.COST_PERFORMANCE
-    quality_weight: float = Field(default=0.5, ge=0, le=1)
-    cost_weight: float = Field(default=0.3, ge=0, le=1)
-    latency_weight: float = Field(default=0.2, ge=0, le=1)
-    mask_pii: bool = False
-    keep_content: bool = False
+    quality_weight: Number = Field(default=0.5, ge=0, le=1)
+    cost_weight: Number = Field(default=0.3, ge=0, le=1)
+    latency_weight: Number = Field(default=0.2, ge=0, le=1)
+    mask_pii: YesNo = False
+    keep_content: YesNo = False
     """Whether what is asked and answered is kept with the log of requests."""
 
 
@@ -193,7 +194,7 @@ class Feedback(Value):
     """How good an answer was."""
 
     completion_id: UUID
-    score: float = Field(ge=0, le=1)
+    score: Number = Field(ge=0, le=1)
 
 
 class AiHealth(Value):

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
-from converto.ai.conversation import ChatRequest, Completion, Message, Piece, Tokens
+from converto.ai.conversation import ChatRequest, Completion, Message, Piece, Stop, TokenLimit, Tokens
 from converto.ai.interface import Ai
 from converto.ai.live import begun, following
 from converto.ai.refusals import (
@@ -28,6 +28,7 @@ from converto.ai.refusals import (
 )
 from converto.kernel.errors import Error
 from converto.kernel.web import CurrentActor, problems, server_sent, the
+from converto.kernel.written import Number, YesNo
 
 router = APIRouter(prefix="/ai/v1", tags=["ai"])
 
@@ -43,7 +44,7 @@ MADE_AT = 1_767_225_600
 class StreamOptions(BaseModel):
     """What else a stream tells."""
 
-    include_usage: bool = False
+    include_usage: YesNo = False
 
 
 class ResponseFormat(BaseModel):
@@ -58,13 +59,13 @@ class CompletionBody(BaseModel):
 
     model: str = Field(min_length=1, max_length=200)
     messages: list[Message] = Field(min_length=1, max_length=2000)
-    max_tokens: int | None = Field(default=None, ge=1, le=2_000_000)
-    max_completion_tokens: int | None = Field(default=None, ge=1, le=2_000_000)
-    temperature: float | None = Field(default=None, ge=0, le=2)
-    top_p: float | None = Field(default=None, gt=0, le=1)
+    max_tokens: TokenLimit | None = None
+    max_completion_tokens: TokenLimit | None = None
+    temperature: Annotated[Number, Field(ge=0, le=2)] | None = None
+    top_p: Annotated[Number, Field(gt=0, le=1)] | None = None
     n: Literal[1] | None = None
-    stop: str | list[Annotated[str, Field(min_length=1, max_length=200)]] | None = Field(default=None, max_length=200)
-    stream: bool = False
+    stop: Stop | Annotated[list[Stop], Field(max_length=200)] | None = None
+    stream: YesNo = False
     stream_options: StreamOptions | None = None
     response_format: ResponseFormat | None = None
     tools: list[dict[str, Any]] = Field(default=[], max_length=128)

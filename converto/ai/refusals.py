@@ -46,6 +46,13 @@ class ProviderLimited(Limited):
     message = "The provider takes no more requests for now; try again in {retry_after_s} s."
 
 
+class BadPicture(Invalid):
+    """A picture that no model takes."""
+
+    code = "ai.bad_picture"
+    message = "Picture {number} is no PNG, JPEG, WebP or GIF in base64."
+
+
 class Rejected(Invalid):
     """The provider says that the request is wrong."""
 

@@ -54,7 +54,7 @@ class UsageBody(Value):
     feature: CountedFeature
     quantity: Annotated[int, Field(ge=1, le=LARGEST_QUANTITY), WHOLE]
     idempotency_key: str | None = Field(default=None, min_length=1, max_length=150, description="What comes again counts once.")
-    occurred_at: Annotated[AwareDatetime | None, WRITTEN_MOMENT] = Field(default=None, description="Of the last 35 days.")
+    occurred_at: Annotated[AwareDatetime, WRITTEN_MOMENT] | None = Field(default=None, description="Of the last 35 days.")
 
 
 class ChangeBody(Value):
@@ -62,7 +62,7 @@ class ChangeBody(Value):
 
     plan: PlanName
     interval: IntervalName = "month"
-    at: Annotated[AwareDatetime | None, Field(ge=FIRST, le=LAST), WRITTEN_MOMENT] = Field(
+    at: Annotated[AwareDatetime, Field(ge=FIRST, le=LAST), WRITTEN_MOMENT] | None = Field(
         default=None, description="As the preview had it."
     )
 

@@ -8,6 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, File, Form, Header, Path, Query, Request, Response, UploadFile
 from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
 from pydantic import BaseModel, Field
+from pydantic.json_schema import SkipJsonSchema
 
 from converto.kernel.errors import Unavailable
 from converto.kernel.paging import BadCursor, Page
@@ -68,7 +69,7 @@ async def wishes_of_form(
     languages: Annotated[str, Form(max_length=50, description="Such as fin+eng; empty means what the installation is set to.")] = "",
     kind: Annotated[Kind, Form()] = Kind.AUTO,
     engine: Annotated[
-        EngineChoice | None,
+        EngineChoice | SkipJsonSchema[None],
         Form(description="What reads pictures: auto, tesseract or rapidocr; without it what the installation is set to."),
     ] = None,
 ) -> Wishes:
@@ -83,7 +84,7 @@ class BatchForm(BaseModel):
     files: list[UploadFile] = Field(default=[], description="The same.")
     languages: str = Field(default="", max_length=50)
     kind: Kind = Kind.AUTO
-    engine: EngineChoice | None = None
+    engine: EngineChoice | SkipJsonSchema[None] = None
 
 
 @router.post("/scans", status_code=202, response_model=Scan, responses={200: {"model": Scan}, **problems(KeyReused, *REFUSALS)})

@@ -11,6 +11,7 @@ from pydantic import StringConstraints
 
 from converto.kernel.interface import Value
 from converto.kernel.money import Amount
+from converto.kernel.written import YesNo
 from converto.vat.rates import Rates
 from converto.vat.written import Percent, Sum
 
@@ -35,7 +36,7 @@ class SoldLine(Value):
     amount: Sum
     category: Annotated[str | None, StringConstraints(max_length=60)] = None
     rate: Percent | None = None
-    gross: bool = False
+    gross: YesNo = False
     """Whether the amount includes the tax."""
 
 

@@ -23,6 +23,17 @@ FEE_SHARE: Final = Decimal("0.02")
 MOST_FEE: Final = Decimal(15_000)
 
 
+FIRST_DAY, LAST_DAY = datetime.date(1994, 6, 1), datetime.date(2099, 12, 31)
+"""Since when there has been value added tax, and how far ahead anybody plans."""
+
+
+class BadStart(Invalid):
+    """A day on which no period begins."""
+
+    code = "vat.bad_start"
+    message = "Periods begin between {first} and {last}, not on {day}."
+
+
 class BadPeriod(Invalid):
     """A period that is not written as one."""
 

@@ -13,7 +13,7 @@ from converto.kernel.money import Money
 from converto.kernel.paging import BadCursor
 from converto.vat.bookkeeping import content_sha256
 from converto.vat.boxes import PAYABLE, Form, Treatment, installed_form
-from converto.vat.calendar import DAY, Period, PeriodKind, late_fee, period, periods_between
+from converto.vat.calendar import DAY, FIRST_DAY, LAST_DAY, BadStart, Period, PeriodKind, late_fee, period, periods_between
 from converto.vat.events import ReturnFiled
 from converto.vat.interface import AlreadyFiled, NotFiled, PeriodNotOver, UnknownBox
 from converto.vat.models import CorrectionRow, EntryRow, RegimeRow, ReturnRow
@@ -159,7 +159,9 @@ class Filing:
             return list(await _standings(session, actor))[::-1]
 
     async def set_periods(self, actor: Actor, kind: PeriodKind, *, valid_from: datetime.date) -> Sequence[PeriodStanding]:
-        """Say how long periods are from a day on."""
+        """Say how long periods are from a day on. Raises BadStart for a day before there was value added tax."""
+        if not FIRST_DAY <= valid_from <= LAST_DAY:
+            raise BadStart(first=FIRST_DAY.isoformat(), last=LAST_DAY.isoformat(), day=valid_from.isoformat())
         async with self._database.writing(actor.tenant_id) as session:
             returns = Returns(session)
             filed = await returns.overlapping(actor.tenant_id, valid_from, valid_from)

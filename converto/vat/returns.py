@@ -98,13 +98,20 @@ class Explanation(Value):
     next_cursor: str | None = None
 
 
+class Difference(Value):
+    """A box of a return: as it was filed, and as the entries are now."""
+
+    filed: Amount
+    now: Amount
+
+
 class FiledDiff(Value):
     """What a return would say now beside what was filed."""
 
     period: str
     version: int
-    changed: dict[str, tuple[Amount, Amount]]
-    """By box: as filed, and as the entries are now."""
+    changed: dict[str, Difference]
+    """By box."""
 
 
 class PeriodStanding(Value):
@@ -179,10 +186,10 @@ def lines_of(boxes: Mapping[str, Decimal], form: Form, *, on: datetime.date) -> 
     return (*lines, BoxLine(box=NO_ACTIVITY, names=empty.names, amount=Decimal(1))) if is_empty(boxes) and empty else tuple(lines)
 
 
-def differences(filed: Mapping[str, Decimal], now: Mapping[str, Decimal]) -> dict[str, tuple[Decimal, Decimal]]:
-    """Return the boxes that differ: as filed, and as they are now."""
-    pairs = {box: (filed.get(box, ZERO), now.get(box, ZERO)) for box in sorted({*filed, *now})}
-    return {box: pair for box, pair in pairs.items() if pair[0] != pair[1]}
+def differences(filed: Mapping[str, Decimal], now: Mapping[str, Decimal]) -> dict[str, Difference]:
+    """Return the boxes that differ."""
+    both = {box: Difference(filed=filed.get(box, ZERO), now=now.get(box, ZERO)) for box in sorted({*filed, *now})}
+    return {box: difference for box, difference in both.items() if difference.filed != difference.now}
 
 
 def standing(period: Period, *, today: datetime.date, filed: bool, correcting: bool) -> ReturnStatus:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 from converto.kernel.paging import BadCursor
 from converto.kernel.web import CurrentActor, Cursor, Limit, problems, the
 from converto.kernel.written import Day
-from converto.vat.calendar import BadPeriod, PeriodKind
+from converto.vat.calendar import BadPeriod, BadStart, PeriodKind
 from converto.vat.interface import AlreadyFiled, NotFiled, PeriodNotOver, UnknownBox, Vat
 from converto.vat.returns import Explanation, FiledDiff, Obligations, PeriodStanding, Return
 
@@ -54,7 +54,7 @@ async def periods(vat: TheVat, actor: CurrentActor) -> PeriodList:
     return PeriodList(items=list(await vat.periods(actor)))
 
 
-@router.put("/periods", responses=problems(AlreadyFiled))
+@router.put("/periods", responses=problems(AlreadyFiled, BadStart))
 async def set_periods(vat: TheVat, actor: CurrentActor, *, wanted: ToSetPeriods) -> PeriodList:
     """Say how long periods are from a day on; the first time on the day when liability begins."""
     return PeriodList(items=list(await vat.set_periods(actor, wanted.kind, valid_from=wanted.valid_from)))

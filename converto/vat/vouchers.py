@@ -10,6 +10,7 @@ from pydantic import Field, StringConstraints
 
 from converto.kernel.interface import Value
 from converto.kernel.money import Amount, Currency
+from converto.kernel.written import Number
 from converto.vat.boxes import Treatment
 from converto.vat.written import Percent, Share, Sum
 
@@ -57,7 +58,7 @@ class Evidence(Value):
     box: Place | None = None
     words: Text | None = None
     engine: Text | None = None
-    confidence: Annotated[float | None, Field(ge=0, le=1)] = None
+    confidence: Annotated[Number, Field(ge=0, le=1)] | None = None
 
 
 class NewLine(Value):

@@ -27,8 +27,8 @@ UNLIMITED = {
 def served(folder: Path) -> Iterator[dict[str, str]]:
     """Serve the whole product with something of everything in it; returns what schemathesis has to know of it."""
     with (
-        _models() as models,
-        Server(folder / "server", {"CONVERTO_LOG_LEVEL": "error", **UNLIMITED, **models}) as server,
+        models() as provider,
+        Server(folder / "server", {"CONVERTO_LOG_LEVEL": "error", **UNLIMITED, **provider}) as server,
         httpx2.Client(base_url=server.url, timeout=60) as http,
     ):
         person = http.post("/auth/register", json=registration()).raise_for_status().json()
@@ -42,7 +42,7 @@ def served(folder: Path) -> Iterator[dict[str, str]]:
 
 
 @contextmanager
-def _models() -> Iterator[dict[str, str]]:
+def models() -> Iterator[dict[str, str]]:
     """Serve a provider of models that costs nothing; returns the settings by which it is asked."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

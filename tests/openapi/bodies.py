@@ -16,7 +16,7 @@ from converto.kernel.clock import new_id
 from tests.acceptance.conftest import client_of, started
 from tests.acceptance.people import register
 from tests.gateway.conftest import settings_in
-from tests.openapi.asking import UNLIMITED
+from tests.openapi.asking import UNLIMITED, models
 
 LONGEST_LIST = 3
 JSON, FORM = "application/json", "multipart/form-data"
@@ -36,8 +36,8 @@ class Route:
 @asynccontextmanager
 async def whole(folder: Path) -> AsyncIterator[tuple[FastAPI, httpx2.AsyncClient]]:
     """Run the whole product without limits on how often it is asked, and give a client of it."""
-    with pytest.MonkeyPatch.context() as environment:
-        for name, value in UNLIMITED.items():
+    with pytest.MonkeyPatch.context() as environment, models() as provider:
+        for name, value in {**UNLIMITED, **provider}.items():
             environment.setenv(name, value)
         async with started(settings_in(folder)) as app, client_of(app) as client:
             yield app, client
