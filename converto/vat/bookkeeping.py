@@ -277,11 +277,15 @@ def content_sha256(content: dict[str, Any]) -> str:
     return sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
+def columns_of(voucher: Voucher) -> dict[str, Any]:
+    """Return what of a voucher is kept beside its content, to look for it by."""
+    names = ("year", "number", "tax_date", "document_date", "seller_id", "iban", "original_sha256", "scan_id", "reverses")
+    return {name: getattr(voucher, name) for name in names} | {"status": voucher.status.value, "total_cents": cents(voucher.total)}
+
+
 def _written(row: VoucherRow, voucher: Voucher) -> Voucher:
-    row.status, row.year, row.number = voucher.status.value, voucher.year, voucher.number
-    row.tax_date, row.document_date = voucher.tax_date, voucher.document_date
-    row.seller_id, row.iban, row.total_cents = voucher.seller_id, voucher.iban, cents(voucher.total)
-    row.original_sha256, row.scan_id, row.reverses = voucher.original_sha256, voucher.scan_id, voucher.reverses
+    for name, value in columns_of(voucher).items():
+        setattr(row, name, value)
     row.content = voucher.model_dump(mode="json")
     return voucher
 

@@ -24,7 +24,7 @@ class VoucherRow(Base):
         UniqueConstraint("tenant_id", "year", "number", name="voucher_number"),
         UniqueConstraint("tenant_id", "reverses", name="voucher_reverses"),
         UniqueConstraint("tenant_id", "event_id", name="voucher_event"),
-        Index("voucher_day", "tenant_id", "tax_date"),
+        Index("voucher_day", "tenant_id", "tax_date", "id"),
         Index("voucher_seller", "tenant_id", "seller_id", "total_cents"),
         Index("voucher_original", "tenant_id", "original_sha256"),
     )
@@ -52,7 +52,7 @@ class EntryRow(Base):
     """One line of a booked voucher, or the filing of a return, in the company's chain; only ever added."""
 
     __tablename__ = "entry"
-    __table_args__ = (Index("entry_day", "tenant_id", "tax_date"), Index("entry_voucher", "tenant_id", "voucher_id"))
+    __table_args__ = (Index("entry_day", "tenant_id", "tax_date", "number"), Index("entry_voucher", "tenant_id", "voucher_id"))
 
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
     number: Mapped[int] = mapped_column(BigInteger, primary_key=True)

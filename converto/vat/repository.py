@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, case, delete, false, func, or_, select
+from sqlalchemy import ColumnElement, Select, case, delete, false, func, literal, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from converto.kernel.database import take_turns
@@ -68,14 +68,21 @@ class Vouchers:
             chosen = chosen.where(VoucherRow.id < after)
         return (await self._session.scalars(chosen.order_by(VoucherRow.id.desc()).limit(limit))).all()
 
-    async def booked(self, tenant_id: UUID, first: date, last: date, *, after: UUID | None, limit: int) -> Sequence[VoucherRow]:
-        """Return booked vouchers of a time, the oldest first."""
+    async def booked(
+        self, tenant_id: UUID, first: date, last: date, *, after: tuple[date, UUID] | None, limit: int
+    ) -> Sequence[VoucherRow]:
+        """Return booked vouchers of a time by day, after one of a day."""
         chosen = select(VoucherRow).where(
             VoucherRow.tenant_id == tenant_id, VoucherRow.number.is_not(None), VoucherRow.tax_date.between(first, last)
         )
         if after is not None:
-            chosen = chosen.where(VoucherRow.id > after)
-        return (await self._session.scalars(chosen.order_by(VoucherRow.id).limit(limit))).all()
+            chosen = chosen.where(tuple_(VoucherRow.tax_date, VoucherRow.id) > _pair(VoucherRow.tax_date, VoucherRow.id, after))
+        return (await self._session.scalars(chosen.order_by(VoucherRow.tax_date, VoucherRow.id).limit(limit))).all()
+
+    async def count_booked(self, tenant_id: UUID) -> int:
+        """Return how many vouchers are booked."""
+        wanted = select(func.count()).select_from(VoucherRow).where(VoucherRow.tenant_id == tenant_id, VoucherRow.number.is_not(None))
+        return int(await self._session.scalar(wanted) or 0)
 
     async def contents(self, tenant_id: UUID, voucher_ids: Sequence[UUID]) -> Mapping[UUID, dict[str, Any]]:
         """Return what vouchers hold, by id."""
@@ -182,10 +189,14 @@ class Entries:
         found = await self._session.execute(wanted.order_by(EntryRow.number).limit(limit))
         return [(row, int(amount)) for row, amount in found]
 
-    async def between(self, tenant_id: UUID, first: date, last: date, *, after: int, limit: int) -> Sequence[EntryRow]:
-        """Return entries of a time in the order of the chain."""
-        mine = (EntryRow.tenant_id == tenant_id, EntryRow.tax_date.between(first, last), EntryRow.number > after)
-        return (await self._session.scalars(select(EntryRow).where(*mine).order_by(EntryRow.number).limit(limit))).all()
+    async def between(
+        self, tenant_id: UUID, first: date, last: date, *, after: tuple[date, int] | None, limit: int
+    ) -> Sequence[EntryRow]:
+        """Return entries of a time by day, and those of a day in the order of the chain, after one of a day."""
+        chosen = select(EntryRow).where(EntryRow.tenant_id == tenant_id, EntryRow.tax_date.between(first, last))
+        if after is not None:
+            chosen = chosen.where(tuple_(EntryRow.tax_date, EntryRow.number) > _pair(EntryRow.tax_date, EntryRow.number, after))
+        return (await self._session.scalars(chosen.order_by(EntryRow.tax_date, EntryRow.number).limit(limit))).all()
 
     async def turnover(self, tenant_id: UUID, first: date, last: date, *, treatments: Sequence[str]) -> int:
         """Return the net of the sales of a time, in cents."""
@@ -282,6 +293,11 @@ class Returns:
     async def set_regime(self, row: RegimeRow) -> None:
         """Set how long periods are from a day on."""
         await self._session.merge(row)
+
+
+def _pair(first: ColumnElement[Any], second: ColumnElement[Any], values: tuple[Any, Any]) -> Any:
+    """Return two values as the columns that they are compared with keep them."""
+    return tuple_(*(literal(value, column.type) for column, value in zip((first, second), values, strict=True)))
 
 
 def ends_of(head: ChainHeadRow) -> Ends:
