@@ -72,8 +72,9 @@ class Vouchers:
         self, tenant_id: UUID, first: date, last: date, *, after: tuple[date, UUID] | None, limit: int
     ) -> Sequence[VoucherRow]:
         """Return booked vouchers of a time by day, after one of a day."""
+        begins = first if after is None else after[0]  # SQLite seeks in an index by a day, and not by a day and what follows it
         chosen = select(VoucherRow).where(
-            VoucherRow.tenant_id == tenant_id, VoucherRow.number.is_not(None), VoucherRow.tax_date.between(first, last)
+            VoucherRow.tenant_id == tenant_id, VoucherRow.number.is_not(None), VoucherRow.tax_date.between(begins, last)
         )
         if after is not None:
             chosen = chosen.where(tuple_(VoucherRow.tax_date, VoucherRow.id) > _pair(VoucherRow.tax_date, VoucherRow.id, after))
@@ -193,7 +194,8 @@ class Entries:
         self, tenant_id: UUID, first: date, last: date, *, after: tuple[date, int] | None, limit: int
     ) -> Sequence[EntryRow]:
         """Return entries of a time by day, and those of a day in the order of the chain, after one of a day."""
-        chosen = select(EntryRow).where(EntryRow.tenant_id == tenant_id, EntryRow.tax_date.between(first, last))
+        begins = first if after is None else after[0]
+        chosen = select(EntryRow).where(EntryRow.tenant_id == tenant_id, EntryRow.tax_date.between(begins, last))
         if after is not None:
             chosen = chosen.where(tuple_(EntryRow.tax_date, EntryRow.number) > _pair(EntryRow.tax_date, EntryRow.number, after))
         return (await self._session.scalars(chosen.order_by(EntryRow.tax_date, EntryRow.number).limit(limit))).all()
