@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -11,6 +11,7 @@ from converto.vat.boxes import Treatment
 from converto.vat.card_slip import CardSlip, card_slip
 from converto.vat.classification import Classified, classified
 from converto.vat.findings import Noted
+from converto.vat.rates import Rates
 from converto.vat.today import finnish_day
 from converto.vat.vouchers import Basis, Evidence, NewLine, NewVoucher, Place
 
@@ -24,6 +25,8 @@ class Drafted:
 
     voucher: NewVoucher
     noted: tuple[Noted, ...]
+    confidence: float = 1.0
+    """That of the least sure figure that the voucher was made of; what is no reading is sure."""
 
 
 def drafted(scan: Scan) -> Drafted | None:
@@ -48,7 +51,28 @@ def drafted(scan: Scan) -> Drafted | None:
         scan_id=scan.id,
         lines=tuple(_lines(scan, known)),
     )
-    return Drafted(voucher, tuple(_noted(scan, slip)))
+    return Drafted(voucher, tuple(_noted(scan, slip)), _confidence(scan))
+
+
+def with_known_rates(found: Drafted, rates: Rates) -> Drafted:
+    """Return what was drafted with each line whose rate was never one as a cost without any deduction, and a finding that says so."""
+    on, lines, noted = found.voucher.supply_date or found.voucher.document_date, list[NewLine](), list(found.noted)
+    for at, line in enumerate(found.voucher.lines, start=1):
+        if rates.tier(line.rate, found.voucher.tax_date) is not None:
+            lines.append(line)
+            continue
+        gross = line.gross if line.gross is not None else (line.net or Decimal(0)) + (line.vat or Decimal(0))
+        changes = {"treatment": Treatment.EXEMPT_PURCHASE, "rate": Decimal(0), "net": None, "vat": None, "gross": gross}
+        lines.append(line.model_copy(update=changes))
+        noted.append(Noted("rate_not_in_force", at, (("rate", f"{line.rate:f}"), ("on", on.isoformat()))))
+    return replace(found, voucher=found.voucher.model_copy(update={"lines": tuple(lines)}), noted=tuple(noted))
+
+
+def _confidence(scan: Scan) -> float:
+    fields = scan.fields
+    named = () if fields is None else (fields.total, fields.date, fields.business_id or fields.vat_id)
+    figures = [line.confidence for line in scan.vat_lines] + [0.0 if field is None else field.confidence for field in named]
+    return min(figures, default=0.0)
 
 
 def _lines(scan: Scan, known: Classified) -> Iterator[NewLine]:
@@ -56,11 +80,13 @@ def _lines(scan: Scan, known: Classified) -> Iterator[NewLine]:
     whole = [line for line in scan.vat_lines if line.vat is not None and (line.net is not None or line.gross is not None)]
     for line in whole:
         treatment = Treatment.EXEMPT_PURCHASE if line.rate == 0 else Treatment.DOMESTIC_PURCHASE
-        printed = {"net": line.net, "vat": line.vat if line.rate else None, "gross": line.gross}
+        # where the three do not add up, the net and the tax are taken as printed, and a finding says what they come to
+        printed = {"net": line.net, "vat": line.vat if line.rate else None, "gross": None if _is_off(line) else line.gross}
         yield NewLine(
             treatment=treatment,
             rate=line.rate,
             **printed,
+            items=_items(scan, line.rate),
             basis=Basis.E_INVOICE if line.source is Source.E_INVOICE else Basis.PRINTED,
             evidence=_evidence(line, scan),
             **told,
@@ -69,6 +95,16 @@ def _lines(scan: Scan, known: Classified) -> Iterator[NewLine]:
     if not whole:
         gross = Decimal(0) if total is None else total.value.amount
         yield NewLine(treatment=Treatment.EXEMPT_PURCHASE, gross=gross, category=known.category)
+
+
+def _items(scan: Scan, rate: Decimal) -> int | None:
+    """Return how many things of a rate are on a document; where their rates are not printed, how many there are."""
+    rated = [item for item in scan.line_items if item.vat_rate is not None]
+    return (sum(item.vat_rate == rate for item in rated) if rated else len(scan.line_items)) or None
+
+
+def _is_off(line: VatLine) -> bool:
+    return None not in (line.net, line.vat, line.gross) and (line.net or 0) + (line.vat or 0) != line.gross
 
 
 def _evidence(line: VatLine, scan: Scan) -> Evidence:
@@ -87,6 +123,10 @@ def _noted(scan: Scan, slip: CardSlip | None) -> Iterator[Noted]:
         yield Noted("card_date_mismatch", None, details)
     if not any(line.vat is not None for line in scan.vat_lines):
         yield Noted("card_slip_only" if _TERMINAL.search(text) and not scan.line_items else "vat_table_missing")
+    for at, line in enumerate(scan.vat_lines, start=1):
+        if _is_off(line):
+            details = (("lines", f"{(line.net or 0) + (line.vat or 0):f}"), ("total", f"{line.gross:f}"))
+            yield Noted("sum_mismatch", at, details)
     suspect = _MADE_UP.search(text)
     if suspect is not None:
         yield Noted("synthetic_suspect", None, (("why", suspect[0]),))

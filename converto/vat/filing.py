@@ -17,7 +17,7 @@ from converto.vat.calendar import DAY, Period, PeriodKind, late_fee, period, per
 from converto.vat.events import ReturnFiled
 from converto.vat.interface import AlreadyFiled, NotFiled, PeriodNotOver, UnknownBox
 from converto.vat.models import CorrectionRow, EntryRow, RegimeRow, ReturnRow
-from converto.vat.rates import installed_rates
+from converto.vat.rates import RatesOf
 from converto.vat.repository import Entries, Returns, Vouchers
 from converto.vat.returns import (
     ZERO,
@@ -43,8 +43,13 @@ FILING = "vat_return"
 class Filing:
     """Makes the returns of companies, and freezes them."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, rates_of: RatesOf) -> None:
         self._database = database
+        self._rates_of = rates_of
+
+    @property
+    def _version(self) -> str:
+        return self._rates_of("FI").version
 
     async def current(self, actor: Actor, key: str) -> Return:
         """Return a period's return: as filed, or as it stands now."""
@@ -54,7 +59,7 @@ class Filing:
             correction = await Returns(session).correction(actor.tenant_id, key)
             if filed is not None and correction is None:
                 return Return.model_validate(filed.content)
-            found = await _made(session, actor, wanted)
+            found = await _made(session, actor, wanted, version=self._version)
         if filed is None or correction is None:
             return found
         changes = {"status": ReturnStatus.CORRECTING, "version": filed.version, "reason": correction.reason}
@@ -103,7 +108,7 @@ class Filing:
             if overlapping is not None and correction is None:
                 raise AlreadyFiled(period=overlapping.period)
             version = 1 if before is None else before.version + 1
-            found = (await _made(session, actor, wanted)).model_copy(
+            found = (await _made(session, actor, wanted, version=self._version)).model_copy(
                 update={
                     "status": ReturnStatus.FILED,
                     "version": version,
@@ -142,7 +147,7 @@ class Filing:
             if filed is None:
                 raise NotFiled(period=key)
             as_filed = Return.model_validate(filed.content)
-            now_is = await _made(session, actor, await _period(session, actor, key))
+            now_is = await _made(session, actor, await _period(session, actor, key), version=self._version)
         return FiledDiff(period=key, version=filed.version, changed=differences(as_filed.boxes, now_is.boxes))
 
     async def recomputed(self, actor: Actor, key: str, *, version: int) -> dict[str, Decimal]:
@@ -205,7 +210,7 @@ async def _period(session: Transaction, actor: Actor, key: str) -> Period:
     return wanted.model_copy(update={"first": max(starts)}) if starts else wanted
 
 
-async def _made(session: Transaction, actor: Actor, wanted: Period) -> Return:
+async def _made(session: Transaction, actor: Actor, wanted: Period, *, version: str) -> Return:
     form, entries = installed_form(), Entries(session)
     boxes = boxes_of(await entries.contributions(actor.tenant_id, wanted.first, wanted.last), form, on=wanted.last)
     return Return(
@@ -215,7 +220,7 @@ async def _made(session: Transaction, actor: Actor, wanted: Period) -> Return:
         boxes=boxes,
         lines=lines_of(boxes, form, on=wanted.last),
         payable=boxes[PAYABLE],
-        rules_version=installed_rates().version,
+        rules_version=version,
         entries_upto=await entries.last_number(actor.tenant_id),
     )
 

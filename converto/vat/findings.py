@@ -78,10 +78,10 @@ def tolerance(lines: int) -> Decimal:
 def _of_rates(given: NewVoucher, lines: Sequence[Line], rates: Rates) -> Iterator[Noted]:
     on = given.supply_date or given.document_date
     legal = rates.legal_set(on)
-    for at, line in enumerate(lines, start=1):
+    for at, (line, new) in enumerate(zip(lines, given.lines, strict=True), start=1):
         if line.rate not in legal and line.net >= 0:  # a credit note bears the rate of what it credits
             yield Noted("rate_not_in_force", at, (("rate", f"{line.rate:f}"), ("on", on.isoformat())))
-        if line.vat_printed is not None and abs(line.vat_printed - line.vat_computed) > tolerance(len(lines)):
+        if line.vat_printed is not None and abs(line.vat_printed - line.vat_computed) > tolerance(new.items or len(lines)):
             yield Noted("vat_off_tolerance", at, (("vat", f"{line.vat_printed:f}"), ("computed", f"{line.vat_computed:f}")))
         if line.category in BARRED and line.deductible_vat:
             yield Noted("deduction_barred", at, (("category", str(line.category)),))

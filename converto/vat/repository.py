@@ -7,17 +7,29 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, case, delete, false, func, literal, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from converto.kernel.database import take_turns
 from converto.kernel.sealed_chain import NOTHING_BEFORE, ChainSeal, Ends, Link, chained
 from converto.vat.boxes import DEDUCTION
-from converto.vat.models import ChainHeadRow, CorrectionRow, CounterRow, EntryRow, RegimeRow, ReturnRow, VoucherRow
+from converto.vat.models import (
+    ChainHeadRow,
+    CorrectionRow,
+    CounterRow,
+    DueNoticeRow,
+    EntryRow,
+    RegimeRow,
+    ReturnRow,
+    SupplierRuleRow,
+    VoucherRow,
+)
 from converto.vat.returns import Contribution
 from converto.vat.vouchers import VoucherFilter
 
 SEAL = "vat.seal"
 """Under which a transaction brings what seals chains."""
 READ_AT_ONCE = 500
+MOST_LEARNT = 50
 
 
 class Vouchers:
@@ -190,9 +202,7 @@ class Entries:
         found = await self._session.execute(wanted.order_by(EntryRow.number).limit(limit))
         return [(row, int(amount)) for row, amount in found]
 
-    async def between(
-        self, tenant_id: UUID, first: date, last: date, *, after: tuple[date, int] | None, limit: int
-    ) -> Sequence[EntryRow]:
+    async def between(self, tenant_id: UUID, first: date, last: date, *, after: tuple[date, int] | None, limit: int) -> Sequence[EntryRow]:
         """Return entries of a time by day, and those of a day in the order of the chain, after one of a day."""
         begins = first if after is None else after[0]
         chosen = select(EntryRow).where(EntryRow.tenant_id == tenant_id, EntryRow.tax_date.between(begins, last))
@@ -218,7 +228,13 @@ class Entries:
 
     async def companies(self) -> Sequence[UUID]:
         """Return every tenant that has a chain, or entries."""
-        places = (ChainHeadRow.tenant_id, EntryRow.tenant_id)
+        return await self._tenants(ChainHeadRow.tenant_id, EntryRow.tenant_id)
+
+    async def liable(self) -> Sequence[UUID]:
+        """Return every tenant that has booked something, or said when its liability begins."""
+        return await self._tenants(ChainHeadRow.tenant_id, RegimeRow.tenant_id)
+
+    async def _tenants(self, *places: InstrumentedAttribute[UUID]) -> Sequence[UUID]:
         return sorted({tenant_id for place in places for tenant_id in await self._session.scalars(select(place).distinct())})
 
     async def links(self, tenant_id: UUID) -> AsyncIterator[tuple[Link, EntryRow]]:
@@ -297,7 +313,67 @@ class Returns:
         await self._session.merge(row)
 
 
-def _pair(first: ColumnElement[Any], second: ColumnElement[Any], values: tuple[Any, Any]) -> Any:
+class Rules:
+    """The rules of a tenant about its suppliers, and what they are learnt from."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def hold(self, tenant_id: UUID) -> None:
+        """Let nobody else switch rules on for a tenant until this transaction ends."""
+        await take_turns(self._session, f"vat.rules:{tenant_id}")
+
+    def add(self, row: SupplierRuleRow) -> None:
+        """Keep a new rule."""
+        self._session.add(row)
+
+    async def get(self, tenant_id: UUID, rule_id: UUID) -> SupplierRuleRow | None:
+        """Return one rule, also one that is off."""
+        return await self._session.get(SupplierRuleRow, (tenant_id, rule_id), with_for_update=True, populate_existing=True)
+
+    async def on(self, tenant_id: UUID) -> Sequence[SupplierRuleRow]:
+        """Return the rules that are on, by supplier."""
+        wanted = select(SupplierRuleRow).where(SupplierRuleRow.tenant_id == tenant_id, SupplierRuleRow.ended_at.is_(None))
+        return (await self._session.scalars(wanted.order_by(SupplierRuleRow.seller_id))).all()
+
+    async def of_seller(self, tenant_id: UUID, seller_id: str) -> SupplierRuleRow | None:
+        """Return the rule about a supplier that is on."""
+        mine = (SupplierRuleRow.tenant_id == tenant_id, SupplierRuleRow.seller_id == seller_id, SupplierRuleRow.ended_at.is_(None))
+        return await self._session.scalar(select(SupplierRuleRow).where(*mine))
+
+    async def history(self, tenant_id: UUID, seller_id: str, *, limit: int) -> Sequence[VoucherRow]:
+        """Return the vouchers of a supplier that are booked and stand, the newest first."""
+        wanted = select(VoucherRow).where(*_standing(tenant_id), VoucherRow.seller_id == seller_id)
+        return (await self._session.scalars(wanted.order_by(VoucherRow.id.desc()).limit(limit))).all()
+
+    async def without(self, tenant_id: UUID, *, least: int) -> Sequence[str]:
+        """Return the suppliers with so many vouchers that stand, and without a rule, those with most first."""
+        ruled = select(SupplierRuleRow.seller_id).where(SupplierRuleRow.tenant_id == tenant_id, SupplierRuleRow.ended_at.is_(None))
+        count = func.count().label("count")
+        chosen = select(VoucherRow.seller_id, count).where(*_standing(tenant_id), VoucherRow.seller_id.is_not(None))
+        grouped = chosen.where(VoucherRow.seller_id.not_in(ruled)).group_by(VoucherRow.seller_id).having(count >= least)
+        found = await self._session.execute(grouped.order_by(count.desc(), VoucherRow.seller_id).limit(MOST_LEARNT))
+        return [row.seller_id for row in found if row.seller_id is not None]
+
+    async def told_of(self, tenant_id: UUID) -> frozenset[tuple[str, int]]:
+        """Return of which periods was told that they are due, and how many days before."""
+        wanted = select(DueNoticeRow.period, DueNoticeRow.days_before).where(DueNoticeRow.tenant_id == tenant_id)
+        return frozenset((row.period, row.days_before) for row in await self._session.execute(wanted))
+
+    def note(self, row: DueNoticeRow) -> None:
+        """Keep that it was told that a period is due."""
+        self._session.add(row)
+
+
+def _standing(tenant_id: UUID) -> list[ColumnElement[bool]]:
+    """Return that a voucher is booked, reverses none, and was not reversed."""
+    other = aliased(VoucherRow)
+    reversed_ = select(other.reverses).where(other.tenant_id == tenant_id, other.reverses.is_not(None))
+    mine = [VoucherRow.tenant_id == tenant_id, VoucherRow.number.is_not(None), VoucherRow.reverses.is_(None)]
+    return [*mine, VoucherRow.id.not_in(reversed_)]
+
+
+def _pair(first: InstrumentedAttribute[Any], second: InstrumentedAttribute[Any], values: tuple[Any, Any]) -> Any:
     """Return two values as the columns that they are compared with keep them."""
     return tuple_(*(literal(value, column.type) for column, value in zip((first, second), values, strict=True)))
 

@@ -9,8 +9,8 @@ import pytest
 
 from converto.ocr.interface import Kind, Scan
 from converto.vat.booking import booked_line
-from converto.vat.boxes import installed_form
-from converto.vat.drafting import drafted
+from converto.vat.boxes import Treatment, installed_form
+from converto.vat.drafting import drafted, with_known_rates
 from converto.vat.rates import installed_rates
 
 BOX = {"x": 0.1, "y": 0.5, "width": 0.3, "height": 0.02}
@@ -55,6 +55,24 @@ def codes(given: Scan) -> set[str]:
     found = drafted(given)
     assert found is not None
     return {noted.code for noted in found.noted}
+
+
+def test_a_rate_that_was_never_one_is_a_cost_and_is_said() -> None:
+    found = drafted(scan({**ROW, "rate": "13.5", "net": "10.00", "vat": "1.35", "gross": "11.35"}, ROW, total=TOTAL, date="2025-06-02"))
+    assert found is not None
+    known = with_known_rates(found, installed_rates())
+    assert [(line.treatment, line.gross) for line in known.voucher.lines] == [
+        (Treatment.EXEMPT_PURCHASE, Decimal("11.35")),
+        (Treatment.DOMESTIC_PURCHASE, Decimal("39.06")),
+    ]
+    assert [(one.code, one.line) for one in known.noted] == [("rate_not_in_force", 1)]
+
+
+def test_a_row_that_does_not_add_up_is_drafted_and_said() -> None:
+    found = drafted(scan({**ROW, "gross": "39.60"}, total=TOTAL, date="2026-01-02"))
+    assert found is not None
+    booked_line(found.voucher.lines[0], 1, rates=installed_rates(), form=installed_form(), on=date(2026, 1, 2))
+    assert [(one.code, one.line) for one in found.noted] == [("sum_mismatch", 1)]
 
 
 def test_what_is_missing_is_said() -> None:

@@ -78,8 +78,9 @@ def test_what_is_payable_is_the_formula_of_the_return() -> None:
 @pytest.mark.parametrize(
     ("treatment", "tier", "base", "tax"),
     [
-        ("domestic_sale", Tier.STANDARD, None, "301"), ("domestic_sale", Tier.REDUCED, None, "302"), ("domestic_sale", Tier.LOW, None, "303"),
-        ("domestic_sale", Tier.ZERO, "309", None), ("margin_sale", Tier.STANDARD, None, "301"), ("own_use", Tier.STANDARD, None, "301"),
+        ("domestic_sale", Tier.STANDARD, None, "301"), ("domestic_sale", Tier.REDUCED, None, "302"),
+        ("domestic_sale", Tier.LOW, None, "303"), ("domestic_sale", Tier.ZERO, "309", None),
+        ("margin_sale", Tier.STANDARD, None, "301"), ("own_use", Tier.STANDARD, None, "301"),
         ("non_eu_service_purchase", Tier.STANDARD, None, "301"), ("import_goods", Tier.STANDARD, "310", "304"),
         ("eu_goods_purchase", Tier.STANDARD, "313", "305"), ("eu_service_purchase", Tier.REDUCED, "314", "306"),
         ("construction_purchase_rc", Tier.STANDARD, "320", "318"), ("construction_sale_rc", Tier.ZERO, "319", None),
