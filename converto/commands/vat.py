@@ -20,7 +20,7 @@ from converto.ocr.settings import OcrSettings
 from converto.vat.booking import booked_line
 from converto.vat.boxes import installed_form
 from converto.vat.calendar import period as period_of
-from converto.vat.drafting import drafted
+from converto.vat.drafting import drafted, with_known_rates
 from converto.vat.export import LedgerFormat, ReturnFormat
 from converto.vat.findings import Known, findings
 from converto.vat.rates import installed_rates
@@ -46,11 +46,13 @@ def check(path: Path) -> int:
         scan = asyncio.run(_read(path))
     except Error as refusal:
         return _refused(refusal)
-    found = drafted(scan)
+    known = installed_rates()
+    found = drafted(scan, known)
     if found is None:
         print("This is no receipt or invoice: nothing is paid by it.")
         return REFUSED
-    on, known = found.voucher.tax_date, installed_rates()
+    found = with_known_rates(found, known)
+    on = found.voucher.tax_date
     lines = [booked_line(line, at, rates=known, form=installed_form(), on=on) for at, line in enumerate(found.voucher.lines, start=1)]
     table = Table("Rate", "Net", "VAT", "Gross", "Category", title=f"{found.voucher.supplier or '?'}, {on.isoformat()}")
     for line in lines:

@@ -19,7 +19,7 @@ from converto.vat.booking import booked_line, negated, retain_until
 from converto.vat.boxes import installed_form
 from converto.vat.drafting import Drafted, with_known_rates
 from converto.vat.events import VoucherBooked
-from converto.vat.findings import NEAR, Known, Noted, findings
+from converto.vat.findings import NEAR, Known, findings
 from converto.vat.interface import AlreadyReversed, CannotBook, LockedPeriod, NotADraft, NotBooked, UnknownVoucher
 from converto.vat.models import EntryRow, VoucherRow
 from converto.vat.rates import Rates, RatesOf
@@ -72,7 +72,7 @@ class Bookkeeping:
             rule = await rule_for(session, actor.tenant_id, found.voucher.seller_id)
             given = found.voucher if rule is None else ruled(found.voucher, rule)
             row = VoucherRow(tenant_id=actor.tenant_id, id=new_id(), event_id=event_id)
-            drafted = await _drafted(session, actor, row, given, rates=self._rates, source=source, also=found.noted, rule=rule)
+            drafted = await _drafted(session, actor, row, given, rates=self._rates, source=source, found=found, rule=rule)
             if rule is not None and may_approve(rule, drafted, confidence=found.confidence):
                 drafted = await _booked(session, actor, row, drafted, rule=rule)
             vouchers.add(row)
@@ -160,7 +160,7 @@ async def _drafted(
     *,
     rates: Rates,
     source: VoucherSource,
-    also: Sequence[Noted] = (),
+    found: Drafted | None = None,
     rule: SupplierRule | None = None,
 ) -> Voucher:
     form, on = installed_form(), given.tax_date
@@ -183,7 +183,7 @@ async def _drafted(
         created_by=actor.user_id,
     )
     _written(row, drafted)
-    noted = findings(given, lines, rates, known=await _known(session, row, given), also=also)
+    noted = findings(given, lines, rates, known=await _known(session, row, given, found), also=() if found is None else found.noted)
     return _written(row, drafted.model_copy(update={"findings": noted}))
 
 
@@ -199,11 +199,15 @@ def in_euros(given: NewVoucher) -> Sequence[NewLine]:
     ]
 
 
-async def _known(session: Transaction, row: VoucherRow, given: NewVoucher) -> Known:
+async def _known(session: Transaction, row: VoucherRow, given: NewVoucher, found: Drafted | None) -> Known:
     vouchers, tenant_id = Vouchers(session), row.tenant_id
+    twin, alike = (None, None) if found is None else (found.twin, found.near)
+    scans = [scan for scan in (given.scan_id, twin) if scan is not None]
     with session.no_autoflush:
-        same = await vouchers.same(tenant_id, sha256=given.original_sha256, scan_id=given.scan_id, other_than=row.id)
+        same = await vouchers.same(tenant_id, sha256=given.original_sha256, scans=scans, other_than=row.id)
         near = await vouchers.near(row, within=NEAR)
+        if near is None and alike is not None:
+            near = await vouchers.same(tenant_id, sha256=None, scans=[alike], other_than=row.id)
         ibans = await vouchers.ibans(tenant_id, given.seller_id, other_than=row.id) if given.seller_id else frozenset()
         locked = await Returns(session).locking(tenant_id, given.tax_date)
     return Known(

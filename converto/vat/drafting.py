@@ -5,18 +5,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from converto.ocr.interface import Kind, Scan, Source, VatLine
 from converto.vat.boxes import Treatment
 from converto.vat.card_slip import CardSlip, card_slip
 from converto.vat.classification import Classified, classified
 from converto.vat.findings import Noted
+from converto.vat.plausibility import why_made_up
 from converto.vat.rates import Rates
 from converto.vat.today import finnish_day
 from converto.vat.vouchers import Basis, Evidence, NewLine, NewVoucher, Place
 
 _TERMINAL = re.compile(r"korttitapahtuma|debit/veloitus|credit/veloitus|asiakkaan kuitti|kauppiaan kuitti", re.IGNORECASE)
-_MADE_UP = re.compile(r"\b(example|sample|lorem ipsum|specimen|malli ?kuitti|esimerkki ?kuitti|generated|dummy)\b", re.IGNORECASE)
+_BUSINESS_ID = re.compile(r"\d{7}-\d")
+_TOLD_OTHERWISE = frozenset({"barcode_mismatch", "qr_mismatch", "e_invoice_mismatch"})
 
 
 @dataclass(frozen=True)
@@ -27,9 +30,13 @@ class Drafted:
     noted: tuple[Noted, ...]
     confidence: float = 1.0
     """That of the least sure figure that the voucher was made of; what is no reading is sure."""
+    twin: UUID | None = None
+    """The earlier scan of the very same bytes."""
+    near: UUID | None = None
+    """An earlier scan of about the same document."""
 
 
-def drafted(scan: Scan) -> Drafted | None:
+def drafted(scan: Scan, rates: Rates) -> Drafted | None:
     """Return the voucher of a document that was read; None for one that nothing is paid by."""
     fields, text = scan.fields, scan.text or ""
     if fields is None or scan.kind is Kind.TEXT or (fields.total is None and not scan.vat_lines):
@@ -51,7 +58,8 @@ def drafted(scan: Scan) -> Drafted | None:
         scan_id=scan.id,
         lines=tuple(_lines(scan, known)),
     )
-    return Drafted(voucher, tuple(_noted(scan, slip)), _confidence(scan))
+    near = next((finding.scan_id for finding in scan.findings if finding.code == "near_duplicate"), None)
+    return Drafted(voucher, tuple(_noted(scan, slip, rates)), _confidence(scan), twin=scan.duplicate_of, near=near)
 
 
 def with_known_rates(found: Drafted, rates: Rates) -> Drafted:
@@ -112,7 +120,7 @@ def _evidence(line: VatLine, scan: Scan) -> Evidence:
     return Evidence(page=line.page, box=box, engine=_cut(scan.engine), confidence=line.confidence)
 
 
-def _noted(scan: Scan, slip: CardSlip | None) -> Iterator[Noted]:
+def _noted(scan: Scan, slip: CardSlip | None, rates: Rates) -> Iterator[Noted]:
     fields, text = scan.fields, scan.text or ""
     if fields is None:
         return
@@ -127,9 +135,19 @@ def _noted(scan: Scan, slip: CardSlip | None) -> Iterator[Noted]:
         if _is_off(line):
             details = (("lines", f"{(line.net or 0) + (line.vat or 0):f}"), ("total", f"{line.gross:f}"))
             yield Noted("sum_mismatch", at, details)
-    suspect = _MADE_UP.search(text)
-    if suspect is not None:
-        yield Noted("synthetic_suspect", None, (("why", suspect[0]),))
+    yield from _as_read(scan)
+    why = why_made_up(scan, slip, rates=rates)
+    if why:
+        yield Noted("synthetic_suspect", None, (("why", ", ".join(why)),))
+
+
+def _as_read(scan: Scan) -> Iterator[Noted]:
+    """Yield what the reader noticed that matters to who pays."""
+    for finding in scan.findings:
+        if finding.code in _TOLD_OTHERWISE:
+            yield Noted("barcode_mismatch", None, (("field", finding.field or ""), ("detail", finding.detail)))
+        elif finding.code == "seller_id_several":
+            yield Noted("seller_id_several", None, (("ids", ", ".join(_BUSINESS_ID.findall(finding.detail))),))
 
 
 def _cut(text: str | None) -> str | None:

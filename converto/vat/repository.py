@@ -102,10 +102,10 @@ class Vouchers:
         wanted = select(VoucherRow.id, VoucherRow.content).where(VoucherRow.tenant_id == tenant_id, VoucherRow.id.in_(voucher_ids))
         return {row.id: row.content for row in await self._session.execute(wanted)}
 
-    async def same(self, tenant_id: UUID, *, sha256: str | None, scan_id: UUID | None, other_than: UUID) -> VoucherRow | None:
-        """Return an earlier voucher of the same document."""
+    async def same(self, tenant_id: UUID, *, sha256: str | None, scans: Sequence[UUID], other_than: UUID) -> VoucherRow | None:
+        """Return an earlier voucher of the same document: of the same bytes, or of one of these scans."""
         clues = [VoucherRow.original_sha256 == sha256] if sha256 is not None else []
-        clues += [VoucherRow.scan_id == scan_id] if scan_id is not None else []
+        clues += [VoucherRow.scan_id.in_(scans)] if scans else []
         if not clues:
             return None
         return await self._session.scalar(self._others(tenant_id, other_than).where(or_(*clues)).limit(1))
@@ -355,13 +355,20 @@ class Rules:
         found = await self._session.execute(grouped.order_by(count.desc(), VoucherRow.seller_id).limit(MOST_LEARNT))
         return [row.seller_id for row in found if row.seller_id is not None]
 
-    async def told_of(self, tenant_id: UUID) -> frozenset[tuple[str, int]]:
-        """Return of which periods was told that they are due, and how many days before."""
+
+class Notices:
+    """Of which periods a tenant was told that they are due."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def told(self, tenant_id: UUID) -> frozenset[tuple[str, int]]:
+        """Return the periods, and how many days before."""
         wanted = select(DueNoticeRow.period, DueNoticeRow.days_before).where(DueNoticeRow.tenant_id == tenant_id)
         return frozenset((row.period, row.days_before) for row in await self._session.execute(wanted))
 
-    def note(self, row: DueNoticeRow) -> None:
-        """Keep that it was told that a period is due."""
+    def add(self, row: DueNoticeRow) -> None:
+        """Keep that one was told of."""
         self._session.add(row)
 
 

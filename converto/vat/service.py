@@ -20,6 +20,7 @@ from converto.vat.exporting import Exporting
 from converto.vat.filing import Filing
 from converto.vat.interface import ExportedFile, NoEInvoice, Piece, RateList, Vat
 from converto.vat.rates import RateRow, RatesOf, installed_rates
+from converto.vat.reminding import Reminding
 from converto.vat.returns import Explanation, FiledDiff, Obligations, PeriodStanding, Return
 from converto.vat.ruling import Ruling
 from converto.vat.supplier_rules import LearntRule, NewSupplierRule, SupplierRule
@@ -34,12 +35,13 @@ class VatService(Vat):
     """Knows the rules, and keeps the vouchers and the returns."""
 
     def __init__(self, database: Database, blobs: BlobStore, ocr: Ocr, *, rates_of: RatesOf = installed_rates) -> None:
-        self._blobs = blobs
-        self._ocr = ocr
+        self.blobs = blobs
+        self.ocr = ocr
         self._rates_of = rates_of
         self.books = Bookkeeping(database, rates_of)
         self._ruling = Ruling(database)
         self.filing = Filing(database, rates_of)
+        self.reminding = Reminding(database)
         self._exporting = Exporting(database, blobs, self.filing, ocr=ocr)
 
     async def rates(self, *, on: datetime.date | None = None, country: str = "FI") -> RateList:
@@ -78,7 +80,7 @@ class VatService(Vat):
     async def draft_from_scan(self, tenant_id: UUID, scan_id: UUID, *, event_id: UUID) -> Voucher | None:
         """Keep a draft voucher of a document that was read; None for one that nothing is paid by. Raises UnknownScan."""
         actor = Actor.service(tenant_id, "ocr:read", WRITE)
-        found = drafted(await self._ocr.scan(actor, scan_id))
+        found = drafted(await self.ocr.scan(actor, scan_id), self._rates_of("FI"))
         if found is None:
             return None
         return await self.books.draft(actor, found, source=VoucherSource.SCAN, event_id=event_id)
@@ -87,7 +89,7 @@ class VatService(Vat):
         """See `Vat.take_e_invoice`."""
         actor.require(WRITE)
         found = voucher_of(content, self._rates_of("FI"))
-        await self._blobs.put(e_invoice_key(actor.tenant_id, sha256(content).hexdigest()), content)
+        await self.blobs.put(e_invoice_key(actor.tenant_id, sha256(content).hexdigest()), content)
         return await self.books.draft(actor, found, source=VoucherSource.E_INVOICE)
 
     async def e_invoice(self, actor: Actor, voucher_id: UUID) -> ExportedFile:
@@ -96,7 +98,7 @@ class VatService(Vat):
         voucher = await self.books.get(actor, voucher_id)
         if voucher.source is not VoucherSource.E_INVOICE or voucher.original_sha256 is None:
             raise NoEInvoice(voucher_id=voucher_id)
-        content = await self._blobs.get(e_invoice_key(actor.tenant_id, voucher.original_sha256))
+        content = await self.blobs.get(e_invoice_key(actor.tenant_id, voucher.original_sha256))
         return ExportedFile(content=content, media_type="application/xml", filename=f"{voucher_id}.xml")
 
     async def change_draft(self, actor: Actor, voucher_id: UUID, *, given: NewVoucher) -> Voucher:

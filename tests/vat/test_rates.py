@@ -172,17 +172,22 @@ def test_a_new_rate_is_a_change_of_data_alone() -> None:
     assert Decimal("26.5") in rates.legal_set(on)
     assert Decimal("26.5") not in rates.legal_set(on - DAY)
     assert rates.tier(Decimal("26.5"), on) is Tier.STANDARD
-    assert "26.5 % (standard)" in rates.described(on)
+    assert "26.5 % (alcohol_tobacco, deposit_packaging, electricity, standard)" in rates.described(on)
+    assert "25.5" not in rates.described(on)
     assert calculated([SoldLine(amount=Decimal(100), category="standard")], rates, on=on).vat == Decimal("26.50")
 
 
 def with_made_up_rate() -> Rates:
-    """Return the rules with a standard rate of 26.5 percent from 2027 on, which no parliament has passed."""
-    current = '  - id: fi-standard-2024-09-01\n    category: standard\n    value: "25.5"\n    tier: standard\n    valid_from: 2024-09-01\n'
-    assert current in TEXT
-    added = current.replace("2024-09-01", "2027-01-01").replace("25.5", "26.5")
-    told = '    source: "made up for a test"\n    url: https://example.fi/\n    checked_on: 2026-11-23\n'
-    return rates_of(TEXT.replace(current, current + "    valid_to: 2026-12-31\n") + added + told, version="made up")
+    """Return the rules with 26.5 percent from 2027 on wherever it is 25.5, which no parliament has passed."""
+    ended, added = [], []
+    for row in ROWS:
+        is_changed = 'value: "25.5"' in row and "valid_to" not in row
+        begins = row.partition("valid_from: ")[2][:10]
+        ended.append(row.replace(begins + "\n", f"{begins}\n    valid_to: 2026-12-31\n") if is_changed else row)
+        if is_changed:
+            added.append(row.replace(begins, "2027-01-01").replace('"25.5"', '"26.5"'))
+    assert len(added) == 4
+    return rates_of("\n  - ".join(["country: FI\nrates:", *(row.rstrip() for row in ended + added)]), version="made up")
 
 
 def test_an_older_rate_on_a_credit_note_keeps_its_tier() -> None:
