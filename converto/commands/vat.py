@@ -43,7 +43,7 @@ def rates(on: date | None) -> int:
 def check(path: Path) -> int:
     """Read a document and print the lines of its voucher with what is to be known of it; returns 1 where something forbids to book it."""
     try:
-        scan = asyncio.run(_read(path))
+        scan = asyncio.run(read_document(path))
     except Error as refusal:
         return _refused(refusal)
     known = installed_rates()
@@ -64,7 +64,8 @@ def check(path: Path) -> int:
     return REFUSED if any(finding.severity == "error" for finding in noted) else 0
 
 
-async def _read(path: Path) -> Scan:
+async def read_document(path: Path) -> Scan:
+    """Return what the reader finds on a document."""
     settings = OcrSettings()
     async with Readers(settings) as readers:
         content = await asyncio.to_thread(path.read_bytes)

@@ -8,7 +8,7 @@ from converto.kernel.database import Database, Transaction
 from converto.kernel.sealed_chain import ChainSeal, Walk
 from converto.vat.bookkeeping import columns_of, content_sha256
 from converto.vat.models import ChainHeadRow, EntryRow, ReturnRow, VoucherRow
-from converto.vat.repository import SEAL, Entries, Returns, Vouchers, ends_of
+from converto.vat.repository import SEAL, UNREADABLE, Entries, Returns, Vouchers, ends_of
 from converto.vat.returns import Return
 from converto.vat.vouchers import Voucher
 
@@ -45,7 +45,11 @@ async def _verdict(session: Transaction, tenant_id: UUID) -> Verdict:
     if head is None:
         return Verdict(tenant_id, 0, "", "the whole chain is missing, or its sealed end")
     last, digest = head.last, head.hash.hex()
-    return Verdict(tenant_id, last, digest, await _fault(session, head, seal))
+    try:
+        fault = await _fault(session, head, seal)
+    except UNREADABLE as error:
+        fault = f"something cannot be read any more, so it was changed: {type(error).__name__}"
+    return Verdict(tenant_id, last, digest, fault)
 
 
 async def _fault(session: Transaction, head: ChainHeadRow, seal: ChainSeal) -> str | None:

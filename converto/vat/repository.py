@@ -5,7 +5,8 @@ from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, case, delete, false, func, literal, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, case, delete, false, func, or_, select, tuple_
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
@@ -28,6 +29,8 @@ from converto.vat.vouchers import VoucherFilter
 
 SEAL = "vat.seal"
 """Under which a transaction brings what seals chains."""
+UNREADABLE = (ValueError, TypeError, LookupError, DBAPIError)
+"""What a value raises that a database kept, and nobody of ours wrote."""
 READ_AT_ONCE = 500
 MOST_LEARNT = 50
 
@@ -89,7 +92,7 @@ class Vouchers:
             VoucherRow.tenant_id == tenant_id, VoucherRow.number.is_not(None), VoucherRow.tax_date.between(begins, last)
         )
         if after is not None:
-            chosen = chosen.where(tuple_(VoucherRow.tax_date, VoucherRow.id) > _pair(VoucherRow.tax_date, VoucherRow.id, after))
+            chosen = chosen.where(tuple_(VoucherRow.tax_date, VoucherRow.id) > after)
         return (await self._session.scalars(chosen.order_by(VoucherRow.tax_date, VoucherRow.id).limit(limit))).all()
 
     async def count_booked(self, tenant_id: UUID) -> int:
@@ -207,7 +210,7 @@ class Entries:
         begins = first if after is None else after[0]
         chosen = select(EntryRow).where(EntryRow.tenant_id == tenant_id, EntryRow.tax_date.between(begins, last))
         if after is not None:
-            chosen = chosen.where(tuple_(EntryRow.tax_date, EntryRow.number) > _pair(EntryRow.tax_date, EntryRow.number, after))
+            chosen = chosen.where(tuple_(EntryRow.tax_date, EntryRow.number) > after)
         return (await self._session.scalars(chosen.order_by(EntryRow.tax_date, EntryRow.number).limit(limit))).all()
 
     async def turnover(self, tenant_id: UUID, first: date, last: date, *, treatments: Sequence[str]) -> int:
@@ -378,11 +381,6 @@ def _standing(tenant_id: UUID) -> list[ColumnElement[bool]]:
     reversed_ = select(other.reverses).where(other.tenant_id == tenant_id, other.reverses.is_not(None))
     mine = [VoucherRow.tenant_id == tenant_id, VoucherRow.number.is_not(None), VoucherRow.reverses.is_(None)]
     return [*mine, VoucherRow.id.not_in(reversed_)]
-
-
-def _pair(first: InstrumentedAttribute[Any], second: InstrumentedAttribute[Any], values: tuple[Any, Any]) -> Any:
-    """Return two values as the columns that they are compared with keep them."""
-    return tuple_(*(literal(value, column.type) for column, value in zip((first, second), values, strict=True)))
 
 
 def ends_of(head: ChainHeadRow) -> Ends:
