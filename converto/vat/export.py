@@ -210,7 +210,7 @@ def defused(text: str) -> str:
 
 
 def _netvisor(voucher: Voucher) -> str:
-    lines = "".join(_netvisor_line(posting, voucher) for posting in postings(voucher))
+    lines = "".join(_netvisor_line(posting, voucher) for posting in postings(voucher.lines))
     return (
         "<voucher><calculationmode>net</calculationmode>"
         f'<voucherdate format="ansi">{voucher.tax_date.isoformat()}</voucherdate>'

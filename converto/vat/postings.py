@@ -8,7 +8,7 @@ from typing import Any
 
 from converto.vat.boxes import Treatment, installed_form
 from converto.vat.rates import parsed, rule_file
-from converto.vat.vouchers import Line, Voucher
+from converto.vat.vouchers import Line
 
 
 @dataclass(frozen=True)
@@ -20,10 +20,10 @@ class Posting:
     line: Line | None = None
 
 
-def postings(voucher: Voucher) -> Sequence[Posting]:
-    """Return the double entries of a voucher, which add up to zero; the tax that is not deducted stays with what was bought."""
-    found = [posting for line in voucher.lines for posting in _postings(line) if posting.amount]
-    others = _others(voucher)
+def postings(lines: Sequence[Line]) -> Sequence[Posting]:
+    """Return the double entries of a voucher's lines, which add up to zero; the tax that is not deducted stays with what was bought."""
+    found = [posting for line in lines for posting in _postings(line) if posting.amount]
+    others = _others(lines)
     rest = -sum((posting.amount for posting in found), Decimal(0))
     return [*found, Posting(profiles()["others"][others], rest)] if rest else found
 
@@ -45,12 +45,12 @@ def _is_purchase(line: Line) -> bool:
     return line.treatment is Treatment.EXEMPT_PURCHASE
 
 
-def _others(voucher: Voucher) -> str:
+def _others(lines: Sequence[Line]) -> str:
     """Return who is on the other side: what is used privately is the owner's, and a voucher of sales is owed by its buyers."""
-    if all(line.treatment is Treatment.OWN_USE for line in voucher.lines):
+    if all(line.treatment is Treatment.OWN_USE for line in lines):
         return "private"
     form = installed_form()
-    return "payables" if any(form.treatments[line.treatment].deducts or _is_purchase(line) for line in voucher.lines) else "receivables"
+    return "payables" if any(form.treatments[line.treatment].deducts or _is_purchase(line) for line in lines) else "receivables"
 
 
 @cache

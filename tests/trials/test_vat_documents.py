@@ -15,7 +15,7 @@ from PIL import Image, ImageChops, ImageFilter
 from converto.commands.vat import read_document
 from converto.kernel.identifiers.check_digits import is_business_id
 from converto.ocr.answer_keys.payments import payment_of
-from converto.ocr.codes import glance, has_bars, search
+from converto.ocr.codes import Code, glance, has_bars, search
 from converto.vat.booking import booked_line
 from converto.vat.boxes import installed_form
 from converto.vat.drafting import Drafted, drafted, with_known_rates
@@ -81,7 +81,7 @@ def _payment(page: Image.Image) -> str | None:
     return None
 
 
-def _looks(page: Image.Image) -> Iterator[Sequence[object]]:
+def _looks(page: Image.Image) -> Iterator[Sequence[Code]]:
     yield glance(page, page=1)
     if has_bars(page):
         yield from search(page, page=1)
@@ -94,10 +94,10 @@ def test_printed_tax_is_kept_to_the_cent() -> None:
         found = _drafted(path)
         kept = set() if found is None else {_cents(line) for line in _booked(found)}
         missed += [f"{path.stem}: {row}" for row in rows if row not in kept]
-    rows = sum(len(rows) for _, rows in labelled)
-    print(f"\n{len(labelled)} documents with {rows} rows of tax: {rows - len(missed)} kept to the cent; missed: {missed}")
+    count = sum(len(rows) for _, rows in labelled)
+    print(f"\n{len(labelled)} documents with {count} rows of tax: {count - len(missed)} kept to the cent; missed: {missed}")
     assert missed == []
-    assert rows > 0
+    assert count > 0
 
 
 def _labelled() -> Iterator[tuple[Path, Sequence[tuple[Decimal, ...]]]]:

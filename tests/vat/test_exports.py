@@ -21,7 +21,7 @@ from converto.vat.export import LedgerFormat, NoBusinessId, ReturnFormat
 from converto.vat.interface import Piece
 from converto.vat.postings import postings, profiles
 from converto.vat.rates import installed_rates
-from converto.vat.vouchers import NewLine, Voucher
+from converto.vat.vouchers import NewLine
 from tests.vat.house import House, voucher
 
 CAFE = (
@@ -142,7 +142,7 @@ def test_every_treatment_is_posted_in_balance_and_has_a_code_that_netvisor_takes
         treatment=treatment, rate=Decimal("25.5"), net=Decimal("100.01"), deductible_share=Decimal("0.5"), bought_for=Decimal(40)
     )
     line = booked_line(given, 1, rates=installed_rates(), form=installed_form(), on=JANUARY[0])
-    made = postings(Voucher.model_construct(lines=(line,)))
+    made = postings([line])
     assert sum(posting.amount for posting in made) == 0
     assert len(made) > 1
     assert profiles()["netvisor"]["codes"][treatment] in CODES

@@ -1,6 +1,7 @@
 """No path changes a filed period: not the routes whatever they are asked, not the repository, not a statement of SQL."""
 
 import random
+from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -12,6 +13,7 @@ from converto.kernel.actor import Actor
 from converto.vat.interface import LockedPeriod
 from converto.vat.models import EntryRow, ReturnRow, VoucherRow
 from converto.vat.repository import Entries, Returns
+from converto.vat.vouchers import Voucher
 from tests.isolation.requests import Operation, operations
 from tests.isolation.town import Town
 from tests.vat.house import House, voucher
@@ -99,7 +101,7 @@ async def booked(house: House, aino: Actor) -> UUID:
 
 async def test_the_service_refuses_each_way_into_a_filed_period(house: House, aino: Actor, booked: UUID) -> None:
     draft = await house.vat.add_voucher(aino, voucher(PURCHASE), draft=True)
-    ways = (
+    ways: tuple[Callable[[], Awaitable[Voucher]], ...] = (
         lambda: house.vat.add_voucher(aino, voucher(SALE)),
         lambda: house.vat.add_voucher(aino, voucher(SALE, on="2026-02-10", supply_date="2026-01-31")),
         lambda: house.vat.add_voucher(aino, voucher(SALE, on="2026-02-10", payment_date="2026-01-31", cash_basis=True)),
