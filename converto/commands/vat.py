@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -43,7 +44,7 @@ def rates(on: date | None) -> int:
 def check(path: Path) -> int:
     """Read a document and print the lines of its voucher with what is to be known of it; returns 1 where something forbids to book it."""
     try:
-        scan = asyncio.run(read_document(path))
+        (scan,) = asyncio.run(read_documents([path]))
     except Error as refusal:
         return _refused(refusal)
     known = installed_rates()
@@ -64,14 +65,18 @@ def check(path: Path) -> int:
     return REFUSED if any(finding.severity == "error" for finding in noted) else 0
 
 
-async def read_document(path: Path) -> Scan:
-    """Return what the reader finds on a document."""
+async def read_documents(paths: Sequence[Path]) -> Sequence[Scan]:
+    """Return what the reader finds on documents, several at once. Raises Error for the first that cannot be read."""
     settings = OcrSettings()
     async with Readers(settings) as readers:
-        content = await asyncio.to_thread(path.read_bytes)
-        languages = readers.languages(settings.languages)
-        engine = readers.choice(EngineChoice(settings.engine))
-        reading = await readers.read(content, languages=languages, kind=Kind.AUTO, engine=engine, today=now().date())
+        return await asyncio.gather(*(_read(readers, path, settings) for path in paths))
+
+
+async def _read(readers: Readers, path: Path, settings: OcrSettings) -> Scan:
+    content = await asyncio.to_thread(path.read_bytes)
+    languages = readers.languages(settings.languages)
+    engine = readers.choice(EngineChoice(settings.engine))
+    reading = await readers.read(content, languages=languages, kind=Kind.AUTO, engine=engine, today=now().date())
     told = reading.model_dump(exclude={"pages"})
     return Scan.model_validate(
         {
