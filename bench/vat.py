@@ -26,7 +26,7 @@ from converto.vat.vouchers import NewVoucher, VoucherFilter
 
 RETURN_LIMIT_MS, PAGE_LIMIT_MS, GROWTH_LIMIT = 200.0, 50.0, 12.0
 PERIOD = "2026-Q1"
-AT_ONCE = 20
+AT_ONCE, ROUNDS = 20, 3
 MB = 1_000_000
 
 
@@ -65,18 +65,15 @@ def _voucher(number: int) -> NewVoucher:
 async def _compare(
     what: str, vat: Vat, few: Actor, many: Actor, *, limit_ms: float | None, work: Callable[[Vat, Actor], Awaitable[Any]]
 ) -> None:
-    small, large = [await _taken_ms(vat, actor, work) for actor in (few, many)]
+    taken: dict[Actor, list[float]] = {few: [], many: []}
+    for _ in range(ROUNDS):  # in turn, so that what else the machine does meanwhile falls on both
+        for actor, times in taken.items():
+            start = time.perf_counter()
+            await work(vat, actor)
+            times.append((time.perf_counter() - start) * 1000)
+    small, large = (statistics.median(times) for times in taken.values())
     limit = "" if limit_ms is None else f"   limit {limit_ms:.0f} ms"
     print(f"{what:18s}  {small:8.1f} ms  {large:8.1f} ms{limit}   ten times as many: ratio {large / small:5.2f}   limit {GROWTH_LIMIT}")
-
-
-async def _taken_ms(vat: Vat, actor: Actor, work: Callable[[Vat, Actor], Awaitable[Any]]) -> float:
-    taken = []
-    for _ in range(5):
-        start = time.perf_counter()
-        await work(vat, actor)
-        taken.append((time.perf_counter() - start) * 1000)
-    return statistics.median(taken)
 
 
 async def _return(vat: Vat, actor: Actor) -> None:

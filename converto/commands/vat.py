@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -20,7 +21,7 @@ from converto.ocr.settings import OcrSettings
 from converto.vat.booking import booked_line
 from converto.vat.boxes import installed_form
 from converto.vat.calendar import period as period_of
-from converto.vat.drafting import drafted
+from converto.vat.drafting import drafted, with_known_rates
 from converto.vat.export import LedgerFormat, ReturnFormat
 from converto.vat.findings import Known, findings
 from converto.vat.rates import installed_rates
@@ -43,14 +44,16 @@ def rates(on: date | None) -> int:
 def check(path: Path) -> int:
     """Read a document and print the lines of its voucher with what is to be known of it; returns 1 where something forbids to book it."""
     try:
-        scan = asyncio.run(_read(path))
+        (scan,) = asyncio.run(read_documents([path]))
     except Error as refusal:
         return _refused(refusal)
-    found = drafted(scan)
+    known = installed_rates()
+    found = drafted(scan, known)
     if found is None:
         print("This is no receipt or invoice: nothing is paid by it.")
         return REFUSED
-    on, known = found.voucher.tax_date, installed_rates()
+    found = with_known_rates(found, known)
+    on = found.voucher.tax_date
     lines = [booked_line(line, at, rates=known, form=installed_form(), on=on) for at, line in enumerate(found.voucher.lines, start=1)]
     table = Table("Rate", "Net", "VAT", "Gross", "Category", title=f"{found.voucher.supplier or '?'}, {on.isoformat()}")
     for line in lines:
@@ -62,13 +65,18 @@ def check(path: Path) -> int:
     return REFUSED if any(finding.severity == "error" for finding in noted) else 0
 
 
-async def _read(path: Path) -> Scan:
+async def read_documents(paths: Sequence[Path]) -> Sequence[Scan]:
+    """Return what the reader finds on documents, several at once. Raises Error for the first that cannot be read."""
     settings = OcrSettings()
     async with Readers(settings) as readers:
-        content = await asyncio.to_thread(path.read_bytes)
-        languages = readers.languages(settings.languages)
-        engine = readers.choice(EngineChoice(settings.engine))
-        reading = await readers.read(content, languages=languages, kind=Kind.AUTO, engine=engine, today=now().date())
+        return await asyncio.gather(*(_read(readers, path, settings) for path in paths))
+
+
+async def _read(readers: Readers, path: Path, settings: OcrSettings) -> Scan:
+    content = await asyncio.to_thread(path.read_bytes)
+    languages = readers.languages(settings.languages)
+    engine = readers.choice(EngineChoice(settings.engine))
+    reading = await readers.read(content, languages=languages, kind=Kind.AUTO, engine=engine, today=now().date())
     told = reading.model_dump(exclude={"pages"})
     return Scan.model_validate(
         {

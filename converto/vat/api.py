@@ -14,6 +14,7 @@ from converto.vat.exports_api import router as exports_router
 from converto.vat.interface import RateList, Vat
 from converto.vat.rates import NoRate, RateRow, UnknownCountry
 from converto.vat.returns_api import router as returns_router
+from converto.vat.rules_api import router as rules_router
 from converto.vat.validation import Identifier, Verdict
 from converto.vat.vouchers_api import router as vouchers_router
 
@@ -123,5 +124,6 @@ def _item(row: RateRow, country: str) -> RateItem:
 
 
 router.include_router(vouchers_router)
+router.include_router(rules_router)
 router.include_router(returns_router)
 router.include_router(exports_router)

@@ -17,7 +17,7 @@ MADE: Final = (1980, 1, 1, 0, 0, 0)
 """The same pack of the same entries has the same bytes."""
 READ_ME: Final = """Tarkastuspaketti - granskningspaket - audit pack
 
-entries.csv      each booked line in the order of the chain, with the hash that binds it to the one before
+entries.csv      each booked line by day; number is its place in the chain, hash binds it to the one before
 vouchers.jsonl   each booked voucher as it was booked, one JSON object a line
 returns.jsonl    each filed return as it was filed
 originals/       the documents, unchanged

@@ -17,12 +17,15 @@ from converto.kernel.money import Money
 from converto.kernel.paging import Page, after
 from converto.vat.booking import booked_line, negated, retain_until
 from converto.vat.boxes import installed_form
+from converto.vat.drafting import Drafted, with_known_rates
 from converto.vat.events import VoucherBooked
-from converto.vat.findings import NEAR, Known, Noted, findings
+from converto.vat.findings import NEAR, Known, findings
 from converto.vat.interface import AlreadyReversed, CannotBook, LockedPeriod, NotADraft, NotBooked, UnknownVoucher
 from converto.vat.models import EntryRow, VoucherRow
-from converto.vat.rates import installed_rates
+from converto.vat.rates import Rates, RatesOf
 from converto.vat.repository import Entries, Returns, Vouchers
+from converto.vat.ruling import rule_for
+from converto.vat.supplier_rules import SupplierRule, may_approve, ruled
 from converto.vat.today import today
 from converto.vat.vouchers import (
     Decision,
@@ -41,37 +44,49 @@ LOCKED_FINDING = "locked_period"
 class Bookkeeping:
     """Keeps the vouchers of companies."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, rates_of: RatesOf) -> None:
         self._database = database
+        self._rates_of = rates_of
 
-    async def add(
-        self,
-        actor: Actor,
-        given: NewVoucher,
-        *,
-        draft: bool,
-        source: VoucherSource = VoucherSource.TYPED,
-        event_id: UUID | None = None,
-        also: Sequence[Noted] = (),
-    ) -> Voucher:
-        """Book a voucher or keep it as a draft; a second time for the same event gives what was drafted for it."""
+    async def add(self, actor: Actor, given: NewVoucher, *, draft: bool) -> Voucher:
+        """Book a voucher or keep it as a draft."""
+        async with self._database.writing(actor.tenant_id) as session:
+            row = VoucherRow(tenant_id=actor.tenant_id, id=new_id())
+            drafted = await _drafted(session, actor, row, given, rates=self._rates, source=VoucherSource.TYPED)
+            if not draft:
+                drafted = await _booked(session, actor, row, drafted)
+            Vouchers(session).add(row)
+        return drafted
+
+    async def draft(self, actor: Actor, found: Drafted, *, source: VoucherSource, event_id: UUID | None = None) -> Voucher:
+        """Keep a draft of a document, as the company's rule about its supplier has it; a rule may also book it.
+
+        A second time for the same event gives what was drafted for it.
+        """
+        found = with_known_rates(found, self._rates)
         async with self._database.writing(actor.tenant_id) as session:
             vouchers = Vouchers(session)
             known = None if event_id is None else await vouchers.of_event(actor.tenant_id, event_id)
             if known is not None:
                 return _voucher(await _found(vouchers, actor, known))
+            rule = await rule_for(session, actor.tenant_id, found.voucher.seller_id)
+            given = found.voucher if rule is None else ruled(found.voucher, rule)
             row = VoucherRow(tenant_id=actor.tenant_id, id=new_id(), event_id=event_id)
-            drafted = await _drafted(session, actor, row, given, source=source, also=also)
-            if not draft:
-                drafted = await _booked(session, actor, row, drafted)
+            drafted = await _drafted(session, actor, row, given, rates=self._rates, source=source, found=found, rule=rule)
+            if rule is not None and may_approve(rule, drafted, confidence=found.confidence):
+                drafted = await _booked(session, actor, row, drafted, rule=rule)
             vouchers.add(row)
         return drafted
+
+    @property
+    def _rates(self) -> Rates:
+        return self._rates_of("FI")
 
     async def change(self, actor: Actor, voucher_id: UUID, given: NewVoucher) -> Voucher:
         """Put what is given in the place of a draft."""
         async with self._database.writing(actor.tenant_id) as session:
             row = await _draft(Vouchers(session), actor, voucher_id)
-            return await _drafted(session, actor, row, given, source=_voucher(row).source)
+            return await _drafted(session, actor, row, given, rates=self._rates, source=_voucher(row).source)
 
     async def approve(self, actor: Actor, voucher_id: UUID) -> Voucher:
         """Book a draft."""
@@ -108,7 +123,7 @@ class Bookkeeping:
                 "findings": (),
                 "reverses": voucher_id,
                 "reason": reason,
-                "rules_version": installed_rates().version,
+                "rules_version": self._rates.version,
                 "created_at": now(),
                 "created_by": actor.user_id,
             }
@@ -138,9 +153,17 @@ class Bookkeeping:
 
 
 async def _drafted(
-    session: Transaction, actor: Actor, row: VoucherRow, given: NewVoucher, *, source: VoucherSource, also: Sequence[Noted] = ()
+    session: Transaction,
+    actor: Actor,
+    row: VoucherRow,
+    given: NewVoucher,
+    *,
+    rates: Rates,
+    source: VoucherSource,
+    found: Drafted | None = None,
+    rule: SupplierRule | None = None,
 ) -> Voucher:
-    rates, form, on = installed_rates(), installed_form(), given.tax_date
+    form, on = installed_form(), given.tax_date
     euros = in_euros(given)
     lines = tuple(booked_line(line, at, rates=rates, form=form, on=on) for at, line in enumerate(euros, start=1))
     together = sum((line.gross for line in lines), Decimal("0.00"))
@@ -155,11 +178,12 @@ async def _drafted(
         lines=lines,
         retain_until=retain_until(on),
         rules_version=rates.version,
+        ruled_by=None if rule is None else rule.id,
         created_at=now(),
         created_by=actor.user_id,
     )
     _written(row, drafted)
-    noted = findings(given, lines, rates, known=await _known(session, row, given), also=also)
+    noted = findings(given, lines, rates, known=await _known(session, row, given, found), also=() if found is None else found.noted)
     return _written(row, drafted.model_copy(update={"findings": noted}))
 
 
@@ -175,11 +199,15 @@ def in_euros(given: NewVoucher) -> Sequence[NewLine]:
     ]
 
 
-async def _known(session: Transaction, row: VoucherRow, given: NewVoucher) -> Known:
+async def _known(session: Transaction, row: VoucherRow, given: NewVoucher, found: Drafted | None) -> Known:
     vouchers, tenant_id = Vouchers(session), row.tenant_id
+    twin, alike = (None, None) if found is None else (found.twin, found.near)
+    scans = [scan for scan in (given.scan_id, twin) if scan is not None]
     with session.no_autoflush:
-        same = await vouchers.same(tenant_id, sha256=given.original_sha256, scan_id=given.scan_id, other_than=row.id)
+        same = await vouchers.same(tenant_id, sha256=given.original_sha256, scans=scans, other_than=row.id)
         near = await vouchers.near(row, within=NEAR)
+        if near is None and alike is not None:
+            near = await vouchers.same(tenant_id, sha256=None, scans=[alike], other_than=row.id)
         ibans = await vouchers.ibans(tenant_id, given.seller_id, other_than=row.id) if given.seller_id else frozenset()
         locked = await Returns(session).locking(tenant_id, given.tax_date)
     return Known(
@@ -203,7 +231,7 @@ async def _with_findings(session: Transaction, row: VoucherRow, drafted: Voucher
     return drafted.model_copy(update={"findings": tuple(one for one in drafted.findings if one.code != LOCKED_FINDING)})
 
 
-async def _booked(session: Transaction, actor: Actor, row: VoucherRow, drafted: Voucher) -> Voucher:
+async def _booked(session: Transaction, actor: Actor, row: VoucherRow, drafted: Voucher, *, rule: SupplierRule | None = None) -> Voucher:
     """Give a voucher its number, and write its lines into the chain."""
     entries, vouchers = Entries(session), Vouchers(session)
     await entries.hold(actor.tenant_id)
@@ -220,7 +248,7 @@ async def _booked(session: Transaction, actor: Actor, row: VoucherRow, drafted: 
         "year": year,
         "number": await vouchers.next_number(actor.tenant_id, year),
         "booked_at": at,
-        "decided": _decision(actor, at),
+        "decided": _decision(actor, at) if rule is None else Decision(by="rule", id=rule.id, at=at),
         "retain_until": retain_until(drafted.tax_date),
     }
     booked = _written(row, drafted.model_copy(update=changes))
@@ -277,11 +305,15 @@ def content_sha256(content: dict[str, Any]) -> str:
     return sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
+def columns_of(voucher: Voucher) -> dict[str, Any]:
+    """Return what of a voucher is kept beside its content, to look for it by."""
+    names = ("year", "number", "tax_date", "document_date", "seller_id", "iban", "original_sha256", "scan_id", "reverses")
+    return {name: getattr(voucher, name) for name in names} | {"status": voucher.status.value, "total_cents": cents(voucher.total)}
+
+
 def _written(row: VoucherRow, voucher: Voucher) -> Voucher:
-    row.status, row.year, row.number = voucher.status.value, voucher.year, voucher.number
-    row.tax_date, row.document_date = voucher.tax_date, voucher.document_date
-    row.seller_id, row.iban, row.total_cents = voucher.seller_id, voucher.iban, cents(voucher.total)
-    row.original_sha256, row.scan_id, row.reverses = voucher.original_sha256, voucher.scan_id, voucher.reverses
+    for name, value in columns_of(voucher).items():
+        setattr(row, name, value)
     row.content = voucher.model_dump(mode="json")
     return voucher
 

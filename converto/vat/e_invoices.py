@@ -64,7 +64,9 @@ def _lines(found: EInvoice, rates: Rates, *, sign: int, country: str) -> Iterato
         net, vat = (tax.net or ZERO) * sign, (tax.tax or ZERO) * sign
         treatment = _treatment(tax, country)
         if treatment is Treatment.DOMESTIC_PURCHASE:
-            yield NewLine(treatment=treatment, rate=tax.rate, net=_plain(net), vat=_plain(vat), basis=Basis.E_INVOICE)
+            yield NewLine(
+                treatment=treatment, rate=tax.rate, net=_plain(net), vat=_plain(vat), items=_items(found, tax.rate), basis=Basis.E_INVOICE
+            )
         elif treatment is Treatment.EXEMPT_PURCHASE:
             yield NewLine(treatment=treatment, gross=_plain(net + vat), basis=Basis.E_INVOICE)
         else:  # the buyer works the tax out, by the standard rate of the day
@@ -72,6 +74,10 @@ def _lines(found: EInvoice, rates: Rates, *, sign: int, country: str) -> Iterato
             yield NewLine(treatment=treatment, rate=rate, net=_plain(net), basis=Basis.E_INVOICE)
     if not rows:
         yield NewLine(treatment=Treatment.EXEMPT_PURCHASE, gross=_plain((found.total or ZERO) * sign), basis=Basis.E_INVOICE)
+
+
+def _items(found: EInvoice, rate: Decimal) -> int | None:
+    return sum(item.rate == rate for item in found.items) or None
 
 
 def _treatment(tax: Tax, country: str) -> Treatment:

@@ -34,3 +34,16 @@ class ReturnFiled(Event):
     """1 for what was filed first, one more for each replacement."""
     payable: Money
     due: datetime.date
+
+
+class PeriodDueSoon(Event):
+    """A period is due in a few days, and is not filed."""
+
+    type: ClassVar[str] = "vat.period.due_soon"
+    subject_field: ClassVar[str | None] = "period"
+
+    period: str
+    due: datetime.date
+    days_left: int
+    payable: Money
+    """As the entries are now; negative where it is refundable."""

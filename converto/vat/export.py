@@ -5,20 +5,21 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from enum import StrEnum
-from functools import cache
 from types import MappingProxyType
-from typing import IO, Any, Final
+from typing import IO, Final
 from xml.sax.saxutils import escape
 
 from converto.kernel.errors import Invalid
 from converto.vat.boxes import NO_ACTIVITY
 from converto.vat.calendar import PeriodKind
-from converto.vat.rates import parsed, rule_file
+from converto.vat.postings import Posting, postings, profiles
 from converto.vat.returns import Return, is_empty
-from converto.vat.vouchers import Line, Voucher
+from converto.vat.vouchers import Voucher
 
 BOM: Final = "\ufeff"
 """Without it Excel takes UTF-8 for something else."""
+NO_CODE: Final = "NONE"
+ZERO: Final = Decimal(0)
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -158,23 +159,16 @@ def _sheet_pdf(found: Return, business_id: str | None, file: IO[bytes]) -> None:
     page.save()
 
 
-@cache
-def profiles() -> Mapping[str, Any]:
-    """Return the profiles of exports."""
-    found: Mapping[str, Any] = parsed(rule_file("FI", "accounts.yaml").read_text(encoding="utf-8"))
-    return found
-
-
 def ledger_head(kind: LedgerFormat) -> bytes:
     """Return what a file of vouchers begins with."""
     if kind is LedgerFormat.NETVISOR:
-        return b'<?xml version="1.0" encoding="UTF-8"?>\n<Root>\n'
+        return b'<?xml version="1.0" encoding="UTF-8"?>\n<root>\n'
     return (BOM + _procountor_line(profiles()["procountor"]["columns"])).encode()
 
 
 def ledger_tail(kind: LedgerFormat) -> bytes:
     """Return what a file of vouchers ends with."""
-    return b"</Root>\n" if kind is LedgerFormat.NETVISOR else b""
+    return b"</root>\n" if kind is LedgerFormat.NETVISOR else b""
 
 
 def ledger_piece(kind: LedgerFormat, vouchers: Iterable[Voucher]) -> bytes:
@@ -216,22 +210,24 @@ def defused(text: str) -> str:
 
 
 def _netvisor(voucher: Voucher) -> str:
-    lines = "".join(_netvisor_line(line, voucher) for line in voucher.lines)
+    lines = "".join(_netvisor_line(posting, voucher) for posting in postings(voucher.lines))
     return (
-        "<Voucher><CalculationMode>net</CalculationMode>"
-        f'<VoucherDate format="ansi">{voucher.tax_date.isoformat()}</VoucherDate>'
-        f"<Number>{voucher.number}</Number>"
-        f"<Description>{_xml(voucher.supplier or voucher.buyer or '')}</Description>"
-        f"<VoucherClass>ALV {voucher.year}</VoucherClass>{lines}</Voucher>\n"
+        "<voucher><calculationmode>net</calculationmode>"
+        f'<voucherdate format="ansi">{voucher.tax_date.isoformat()}</voucherdate>'
+        f"<number>{voucher.number}</number>"
+        f"<description>{_xml(voucher.supplier or voucher.buyer or '')}</description>"
+        f"<voucherclass>{profiles()['netvisor']['voucher_class']}</voucherclass>{lines}</voucher>\n"
     )
 
 
-def _netvisor_line(line: Line, voucher: Voucher) -> str:
-    code, said = profiles()["netvisor"][line.treatment], line.description or voucher.description or ""
+def _netvisor_line(posting: Posting, voucher: Voucher) -> str:
+    line = posting.line
+    code, rate = (NO_CODE, ZERO) if line is None else (profiles()["netvisor"]["codes"][line.treatment], line.rate)
+    said = voucher.description if line is None else line.description or voucher.description
     return (
-        f'<VoucherLine><LineSum type="net">{line.net:.2f}</LineSum><Description>{_xml(said)}</Description>'
-        f"<AccountNumber>{profiles()['accounts'][line.treatment]}</AccountNumber>"
-        f'<VatPercent vatcode="{code}">{line.rate:f}</VatPercent></VoucherLine>'
+        f'<voucherline><linesum type="net">{posting.amount:.2f}</linesum><description>{_xml(said or "")}</description>'
+        f"<accountnumber>{posting.account}</accountnumber>"
+        f'<vatpercent vatcode="{code}">{rate:f}</vatpercent></voucherline>'
     )
 
 

@@ -78,32 +78,33 @@ class Exporting:
                 yield Piece(content=content)
 
     async def _booked(self, actor: Actor, since: datetime.date, until: datetime.date) -> AsyncIterator[Sequence[VoucherRow]]:
-        after: UUID | None = None
+        after: tuple[datetime.date, UUID] | None = None
         while True:
             async with self._database.reading(actor.tenant_id) as session:
                 rows = await Vouchers(session).booked(actor.tenant_id, since, until, after=after, limit=AT_ONCE)
             if rows:
                 yield rows
-                after = rows[-1].id
+                after = (rows[-1].tax_date, rows[-1].id)
             if len(rows) < AT_ONCE:
                 return
 
     async def _vouchers(self, actor: Actor, since: datetime.date, until: datetime.date, named: Originals) -> AsyncIterator[bytes]:
         async for rows in self._booked(actor, since, until):
             named.scans += [row.scan_id for row in rows if row.scan_id is not None and row.reverses is None]
-            sources = [Voucher.model_validate(row.content) for row in rows]
-            named.invoices |= {one.original_sha256 for one in sources if one.source is VoucherSource.E_INVOICE and one.original_sha256}
+            named.invoices |= {
+                row.original_sha256 for row in rows if row.original_sha256 and row.content["source"] == VoucherSource.E_INVOICE.value
+            }
             yield b"".join(orjson.dumps(row.content, option=orjson.OPT_SORT_KEYS) + b"\n" for row in rows)
 
     async def _entries(self, actor: Actor, since: datetime.date, until: datetime.date) -> AsyncIterator[bytes]:
         yield entries_head()
-        after = 0
+        after: tuple[datetime.date, int] | None = None
         while True:
             async with self._database.reading(actor.tenant_id) as session:
                 rows = await Entries(session).between(actor.tenant_id, since, until, after=after, limit=AT_ONCE)
             if rows:
                 yield entries_piece(rows)
-                after = rows[-1].number
+                after = (rows[-1].tax_date, rows[-1].number)
             if len(rows) < AT_ONCE:
                 return
 

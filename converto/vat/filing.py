@@ -4,6 +4,7 @@ import datetime
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from converto.events.outbox import publish
 from converto.kernel.actor import Actor
@@ -13,11 +14,23 @@ from converto.kernel.money import Money
 from converto.kernel.paging import BadCursor
 from converto.vat.bookkeeping import content_sha256
 from converto.vat.boxes import PAYABLE, Form, Treatment, installed_form
-from converto.vat.calendar import DAY, FIRST_DAY, LAST_DAY, BadStart, Period, PeriodKind, late_fee, period, periods_between
+from converto.vat.calendar import (
+    DAY,
+    FIRST_DAY,
+    LAST_DAY,
+    BadStart,
+    Period,
+    PeriodKind,
+    late_fee,
+    period,
+    period_of,
+    periods_between,
+    recapitulative_due,
+)
 from converto.vat.events import ReturnFiled
 from converto.vat.interface import AlreadyFiled, NotFiled, PeriodNotOver, UnknownBox
 from converto.vat.models import CorrectionRow, EntryRow, RegimeRow, ReturnRow
-from converto.vat.rates import installed_rates
+from converto.vat.rates import RatesOf
 from converto.vat.repository import Entries, Returns, Vouchers
 from converto.vat.returns import (
     ZERO,
@@ -37,14 +50,20 @@ from converto.vat.returns import (
 from converto.vat.thresholds import threshold
 from converto.vat.today import today
 
-FILING = "vat_return"
+FILING, RECAPITULATIVE = "vat_return", "recapitulative_statement"
+EU_SALES = frozenset({"311", "312"})
 
 
 class Filing:
     """Makes the returns of companies, and freezes them."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, rates_of: RatesOf) -> None:
         self._database = database
+        self._rates_of = rates_of
+
+    @property
+    def _version(self) -> str:
+        return self._rates_of("FI").version
 
     async def current(self, actor: Actor, key: str) -> Return:
         """Return a period's return: as filed, or as it stands now."""
@@ -54,7 +73,7 @@ class Filing:
             correction = await Returns(session).correction(actor.tenant_id, key)
             if filed is not None and correction is None:
                 return Return.model_validate(filed.content)
-            found = await _made(session, actor, wanted)
+            found = await _made(session, actor, wanted, version=self._version)
         if filed is None or correction is None:
             return found
         changes = {"status": ReturnStatus.CORRECTING, "version": filed.version, "reason": correction.reason}
@@ -103,7 +122,7 @@ class Filing:
             if overlapping is not None and correction is None:
                 raise AlreadyFiled(period=overlapping.period)
             version = 1 if before is None else before.version + 1
-            found = (await _made(session, actor, wanted)).model_copy(
+            found = (await _made(session, actor, wanted, version=self._version)).model_copy(
                 update={
                     "status": ReturnStatus.FILED,
                     "version": version,
@@ -142,7 +161,7 @@ class Filing:
             if filed is None:
                 raise NotFiled(period=key)
             as_filed = Return.model_validate(filed.content)
-            now_is = await _made(session, actor, await _period(session, actor, key))
+            now_is = await _made(session, actor, await _period(session, actor, key), version=self._version)
         return FiledDiff(period=key, version=filed.version, changed=differences(as_filed.boxes, now_is.boxes))
 
     async def recomputed(self, actor: Actor, key: str, *, version: int) -> dict[str, Decimal]:
@@ -156,7 +175,7 @@ class Filing:
     async def periods(self, actor: Actor) -> Sequence[PeriodStanding]:
         """Return the periods of a company until today, the newest first."""
         async with self._database.reading(actor.tenant_id) as session:
-            return list(await _standings(session, actor))[::-1]
+            return list(await standings(session, actor.tenant_id, today()))[::-1]
 
     async def set_periods(self, actor: Actor, kind: PeriodKind, *, valid_from: datetime.date) -> Sequence[PeriodStanding]:
         """Say how long periods are from a day on. Raises BadStart for a day before there was value added tax."""
@@ -175,7 +194,7 @@ class Filing:
         day, form = today(), installed_form()
         async with self._database.reading(actor.tenant_id) as session:
             items = []
-            for one in await _standings(session, actor):
+            for one in await standings(session, actor.tenant_id, day):
                 if one.status is ReturnStatus.FILED:
                     continue
                 sums = await Entries(session).contributions(actor.tenant_id, one.first, one.last)
@@ -192,8 +211,21 @@ class Filing:
                         late_fee=late_fee(late, payable, replaces=one.status is ReturnStatus.CORRECTING),
                     )
                 )
+            items += await _recapitulative(session, actor.tenant_id, day)
             years = [threshold(year, await _turnover(session, actor, form, year=year)) for year in (day.year, day.year - 1)]
         return Obligations(items=tuple(items), threshold=years[0], previous_year=years[1])
+
+
+async def _recapitulative(session: Transaction, tenant_id: UUID, day: datetime.date) -> list[Obligation]:
+    """Return the recapitulative statements to come, of months with sales to other member states; that one was given is not known here."""
+    found = []
+    for month in (period_of(day.replace(day=1) - DAY, PeriodKind.MONTH), period_of(day, PeriodKind.MONTH)):
+        due = recapitulative_due(month.last)
+        sums = await Entries(session).contributions(tenant_id, month.first, month.last)
+        if due >= day and any(one.base_box in EU_SALES and one.net for one in sums):
+            told = {"period": month.key, "what": RECAPITULATIVE, "due": due, "days_left": (due - day).days}
+            found.append(Obligation(**told, overdue=False, payable=ZERO, late_fee=ZERO))
+    return found
 
 
 async def _period(session: Transaction, actor: Actor, key: str) -> Period:
@@ -207,7 +239,7 @@ async def _period(session: Transaction, actor: Actor, key: str) -> Period:
     return wanted.model_copy(update={"first": max(starts)}) if starts else wanted
 
 
-async def _made(session: Transaction, actor: Actor, wanted: Period) -> Return:
+async def _made(session: Transaction, actor: Actor, wanted: Period, *, version: str) -> Return:
     form, entries = installed_form(), Entries(session)
     boxes = boxes_of(await entries.contributions(actor.tenant_id, wanted.first, wanted.last), form, on=wanted.last)
     return Return(
@@ -217,33 +249,32 @@ async def _made(session: Transaction, actor: Actor, wanted: Period) -> Return:
         boxes=boxes,
         lines=lines_of(boxes, form, on=wanted.last),
         payable=boxes[PAYABLE],
-        rules_version=installed_rates().version,
+        rules_version=version,
         entries_upto=await entries.last_number(actor.tenant_id),
     )
 
 
-async def _standings(session: Transaction, actor: Actor) -> list[PeriodStanding]:
-    """Return the periods of a company until today: dated rows say how long each is, and what is filed covers what it covers."""
+async def standings(session: Transaction, tenant_id: UUID, day: datetime.date) -> list[PeriodStanding]:
+    """Return the periods of a company until a day: dated rows say how long each is, and what is filed covers what it covers."""
     returns = Returns(session)
-    filed = await returns.all(actor.tenant_id)
-    correcting = set(await returns.corrections(actor.tenant_id))
+    filed = await returns.all(tenant_id)
+    correcting = set(await returns.corrections(tenant_id))
     found = [period(row.period).model_copy(update={"first": row.first, "last": row.last}) for row in filed]
     covered = [(one.first, one.last) for one in found]
-    own = _by_regime(await returns.regimes(actor.tenant_id), await Entries(session).first_day(actor.tenant_id))
+    own = _by_regime(await returns.regimes(tenant_id), await Entries(session).first_day(tenant_id), day)
     found += [one for one in own if not any(first <= one.last and last >= one.first for first, last in covered)]
     keys = {row.period for row in filed}
     return [
         PeriodStanding(
             period=one.key,
             **one.model_dump(exclude={"key"}),
-            status=standing(one, today=today(), filed=one.key in keys, correcting=one.key in correcting),
+            status=standing(one, today=day, filed=one.key in keys, correcting=one.key in correcting),
         )
         for one in sorted(found, key=lambda one: one.first)
     ]
 
 
-def _by_regime(regimes: Sequence[RegimeRow], first_day: datetime.date | None) -> Iterator[Period]:
-    day = today()
+def _by_regime(regimes: Sequence[RegimeRow], first_day: datetime.date | None, day: datetime.date) -> Iterator[Period]:
     starts = [(row.valid_from, PeriodKind(row.kind)) for row in regimes]
     if not starts:
         starts = [((first_day or day).replace(day=1), PeriodKind.MONTH)]

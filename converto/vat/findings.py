@@ -23,7 +23,8 @@ BARRED: Final = frozenset({"representation", "passenger_car", "private_use", "ho
 """Categories whose tax may not be deducted (AVL 114)."""
 _PURCHASES = frozenset({Treatment.DOMESTIC_PURCHASE})
 _REVERSE = frozenset({Treatment.CONSTRUCTION_SALE_RC, Treatment.EU_GOODS_SALE, Treatment.EU_SERVICE_SALE})
-_HETU = re.compile(r"\b\d{6}[-+ABCDEFUVWXY]\d{3}[0-9A-FHJ-NPR-Y]\b")
+_PERSONAL_ID = re.compile(r"\b(?P<day>\d{6})(?P<century>[-+A-FU-Y])(?P<number>\d{3})(?P<check>[0-9A-FHJ-NPR-Y])\b", re.ASCII)
+_PERSONAL_CHECKS = "0123456789ABCDEFHJKLMNPRSTUVWXY"
 
 
 @dataclass(frozen=True)
@@ -77,10 +78,10 @@ def tolerance(lines: int) -> Decimal:
 def _of_rates(given: NewVoucher, lines: Sequence[Line], rates: Rates) -> Iterator[Noted]:
     on = given.supply_date or given.document_date
     legal = rates.legal_set(on)
-    for at, line in enumerate(lines, start=1):
+    for at, (line, new) in enumerate(zip(lines, given.lines, strict=True), start=1):
         if line.rate not in legal and line.net >= 0:  # a credit note bears the rate of what it credits
             yield Noted("rate_not_in_force", at, (("rate", f"{line.rate:f}"), ("on", on.isoformat())))
-        if line.vat_printed is not None and abs(line.vat_printed - line.vat_computed) > tolerance(len(lines)):
+        if line.vat_printed is not None and abs(line.vat_printed - line.vat_computed) > tolerance(new.items or len(lines)):
             yield Noted("vat_off_tolerance", at, (("vat", f"{line.vat_printed:f}"), ("computed", f"{line.vat_computed:f}")))
         if line.category in BARRED and line.deductible_vat:
             yield Noted("deduction_barred", at, (("category", str(line.category)),))
@@ -107,8 +108,24 @@ def _of_parties(given: NewVoucher, lines: Sequence[Line]) -> Iterator[Noted]:
             yield Noted("reverse_charge_text_missing", at)
     if given.reference_number and not is_reference(re.sub(r"\s", "", given.reference_number).upper()):
         yield Noted("reference_invalid", None, (("reference", given.reference_number),))
-    if any(_HETU.search(text) for text in (given.description or "", given.buyer or "", *(line.description or "" for line in lines))):
+    if any(has_personal_id(text) for text in (given.description or "", given.buyer or "", *(line.description or "" for line in lines))):
         yield Noted("personal_id_present")
+
+
+def has_personal_id(text: str) -> bool:
+    """Tell whether a Finnish personal identity code stands in a text: a day and a check sign that hold, also a temporary one."""
+    return any(_is_personal_id(found) for found in _PERSONAL_ID.finditer(text))
+
+
+def _is_personal_id(found: re.Match[str]) -> bool:
+    if _PERSONAL_CHECKS[int(found["day"] + found["number"]) % len(_PERSONAL_CHECKS)] != found["check"]:
+        return False
+    century = 1800 if found["century"] == "+" else 1900 if found["century"] in "-UVWXY" else 2000
+    try:
+        datetime.date(century + int(found["day"][4:]), int(found["day"][2:4]), int(found["day"][:2]))
+    except ValueError:
+        return False
+    return True
 
 
 def _of_seller(seller_id: str | None) -> Iterator[Noted]:

@@ -16,6 +16,7 @@ from converto.vat.calendar import PeriodKind
 from converto.vat.export import LedgerFormat, ReturnFormat
 from converto.vat.rates import RateRow
 from converto.vat.returns import Explanation, FiledDiff, Obligations, PeriodStanding, Return
+from converto.vat.supplier_rules import LearntRule, NewSupplierRule, SupplierRule
 from converto.vat.validation import Identifier, Verdict
 from converto.vat.vouchers import NewVoucher, Voucher, VoucherFilter
 
@@ -116,6 +117,27 @@ class NoEInvoice(NotFound):
     message = "Voucher {voucher_id} did not come as an e-invoice."
 
 
+class RuleIsThere(Conflict):
+    """A supplier has one rule."""
+
+    code = "vat.rule_is_there"
+    message = "There is a rule about {seller_id} already: switch it off first."
+
+
+class RuleNotProven(Conflict):
+    """A rule that the company's own history does not bear out; `differing` names the vouchers that were booked in another way."""
+
+    code = "vat.rule_not_proven"
+    message = "The approvals for {seller_id} do not make a rule: {agreed} of {vouchers} vouchers agree, and all of three or more have to."
+
+
+class UnknownRule(NotFound):
+    """There is no such rule, or it is off."""
+
+    code = "vat.unknown_rule"
+    message = "There is no rule {rule_id}."
+
+
 class UnknownBox(NotFound):
     """The return has no such line."""
 
@@ -199,6 +221,26 @@ class Vat(Interface, Protocol):
     @query
     async def vouchers(self, actor: Actor, wanted: VoucherFilter, *, limit: int = 50, cursor: str | None = None) -> Page[Voucher]:
         """List vouchers, the newest first. Raises BadCursor."""
+        ...
+
+    @query
+    async def supplier_rules(self, actor: Actor) -> Sequence[SupplierRule]:
+        """Return the rules about suppliers that are on."""
+        ...
+
+    @query
+    async def learnt_rules(self, actor: Actor) -> Sequence[LearntRule]:
+        """Return what approvals say of suppliers that have no rule yet, each tried on what was booked before."""
+        ...
+
+    @command
+    async def switch_on_rule(self, actor: Actor, given: NewSupplierRule) -> SupplierRule:
+        """Use what approvals say of a supplier from now on. Raises RuleIsThere, RuleNotProven."""
+        ...
+
+    @command
+    async def switch_off_rule(self, actor: Actor, rule_id: UUID) -> None:
+        """Use a rule no more. Raises UnknownRule."""
         ...
 
     @query

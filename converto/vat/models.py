@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import JSON, BigInteger, Index, LargeBinary, MetaData, String, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, Index, LargeBinary, MetaData, String, UniqueConstraint, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from converto.kernel.columns import Moment
@@ -24,7 +24,7 @@ class VoucherRow(Base):
         UniqueConstraint("tenant_id", "year", "number", name="voucher_number"),
         UniqueConstraint("tenant_id", "reverses", name="voucher_reverses"),
         UniqueConstraint("tenant_id", "event_id", name="voucher_event"),
-        Index("voucher_day", "tenant_id", "tax_date"),
+        Index("voucher_day", "tenant_id", "tax_date", "id"),
         Index("voucher_seller", "tenant_id", "seller_id", "total_cents"),
         Index("voucher_original", "tenant_id", "original_sha256"),
     )
@@ -52,7 +52,7 @@ class EntryRow(Base):
     """One line of a booked voucher, or the filing of a return, in the company's chain; only ever added."""
 
     __tablename__ = "entry"
-    __table_args__ = (Index("entry_day", "tenant_id", "tax_date"), Index("entry_voucher", "tenant_id", "voucher_id"))
+    __table_args__ = (Index("entry_day", "tenant_id", "tax_date", "number"), Index("entry_voucher", "tenant_id", "voucher_id"))
 
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
     number: Mapped[int] = mapped_column(BigInteger, primary_key=True)
@@ -130,3 +130,36 @@ class RegimeRow(Base):
     valid_from: Mapped[date] = mapped_column(primary_key=True)
     kind: Mapped[str] = mapped_column(String(10))
     set_at: Mapped[datetime] = mapped_column(Moment)
+
+
+class SupplierRuleRow(Base):
+    """A rule about a supplier; one is on, those before it are kept."""
+
+    __tablename__ = "supplier_rule"
+    __table_args__ = (
+        Index(
+            "supplier_rule_on",
+            "tenant_id",
+            "seller_id",
+            unique=True,
+            sqlite_where=text("ended_at IS NULL"),
+            postgresql_where=text("ended_at IS NULL"),
+        ),
+    )
+
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    seller_id: Mapped[str] = mapped_column(String(200))
+    ended_at: Mapped[datetime | None] = mapped_column(Moment)
+    content: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
+class DueNoticeRow(Base):
+    """It was told that a period is due in so many days or fewer."""
+
+    __tablename__ = "due_notice"
+
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
+    period: Mapped[str] = mapped_column(String(10), primary_key=True)
+    days_before: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    told_at: Mapped[datetime] = mapped_column(Moment)

@@ -9,17 +9,19 @@ from converto.kernel.event import hear
 from converto.kernel.kept_secret import SHORTEST_SECRET, installation_secret
 from converto.kernel.manifest import Module, Parts
 from converto.kernel.sealed_chain import ChainSeal
+from converto.kernel.upkeep import now_and_then
 from converto.ocr.events import ScanCompleted
 from converto.ocr.interface import Ocr
 from converto.vat import handlers
 from converto.vat.api import router
-from converto.vat.events import ReturnFiled, VoucherBooked
+from converto.vat.events import PeriodDueSoon, ReturnFiled, VoucherBooked
 from converto.vat.interface import Vat
 from converto.vat.models import Base
 from converto.vat.repository import SEAL
 from converto.vat.service import VatService
 from converto.vat.settings import VatSettings
 
+REMIND_AFTER_S, REMIND_EVERY_S = 120.0, 6 * 3600.0
 SECRET_FILE = "vat.secret"  # noqa: S105 - the name of a file
 SEALS = b"converto vat chain"
 
@@ -28,7 +30,9 @@ SEALS = b"converto vat chain"
 async def build(parts: Parts) -> AsyncIterator[VatService]:
     """Open the service; the rules are read with the first question. Raises CannotStart without a good secret."""
     parts.database.info[SEAL] = chain_seal(parts.settings, parts.program)
-    yield VatService(parts.database, parts.blobs, parts.other(Ocr))  # type: ignore[type-abstract]
+    service = VatService(parts.database, parts.blobs, parts.other(Ocr))  # type: ignore[type-abstract]
+    async with now_and_then(service.reminding.tell, name="vat.remind", after_s=REMIND_AFTER_S, every_s=REMIND_EVERY_S):
+        yield service
 
 
 def chain_seal(settings: VatSettings, program: Settings) -> ChainSeal:
@@ -48,6 +52,6 @@ module = Module(
     settings=VatSettings,
     tables=Base.metadata,
     router=router,
-    events=(VoucherBooked, ReturnFiled),
+    events=(VoucherBooked, ReturnFiled, PeriodDueSoon),
     hears=(hear(ScanCompleted, handlers.draft_voucher),),
 )

@@ -2,7 +2,7 @@
 
 import datetime
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from enum import StrEnum
 from functools import cache
@@ -120,6 +120,10 @@ class Rates:
             by_value[row.value].append(row.category)
         told = "; ".join(f"{value:f} % ({', '.join(names)})" for value, names in sorted(by_value.items(), reverse=True))
         return f"VAT rates in force in {self.country} on {on.isoformat()}: {told}."
+
+
+RatesOf = Callable[[str], Rates]
+"""Gives the rates of a country."""
 
 
 def _by_category(rows: Sequence[RateRow]) -> Mapping[str, Sequence[RateRow]]:

@@ -5,19 +5,34 @@ from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, case, delete, false, func, or_, select
+from sqlalchemy import ColumnElement, Select, case, delete, false, func, or_, select, tuple_
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from converto.kernel.database import take_turns
 from converto.kernel.sealed_chain import NOTHING_BEFORE, ChainSeal, Ends, Link, chained
 from converto.vat.boxes import DEDUCTION
-from converto.vat.models import ChainHeadRow, CorrectionRow, CounterRow, EntryRow, RegimeRow, ReturnRow, VoucherRow
+from converto.vat.models import (
+    ChainHeadRow,
+    CorrectionRow,
+    CounterRow,
+    DueNoticeRow,
+    EntryRow,
+    RegimeRow,
+    ReturnRow,
+    SupplierRuleRow,
+    VoucherRow,
+)
 from converto.vat.returns import Contribution
 from converto.vat.vouchers import VoucherFilter
 
 SEAL = "vat.seal"
 """Under which a transaction brings what seals chains."""
+UNREADABLE = (ValueError, TypeError, LookupError, DBAPIError)
+"""What a value raises that a database kept, and nobody of ours wrote."""
 READ_AT_ONCE = 500
+MOST_LEARNT = 50
 
 
 class Vouchers:
@@ -68,24 +83,32 @@ class Vouchers:
             chosen = chosen.where(VoucherRow.id < after)
         return (await self._session.scalars(chosen.order_by(VoucherRow.id.desc()).limit(limit))).all()
 
-    async def booked(self, tenant_id: UUID, first: date, last: date, *, after: UUID | None, limit: int) -> Sequence[VoucherRow]:
-        """Return booked vouchers of a time, the oldest first."""
+    async def booked(
+        self, tenant_id: UUID, first: date, last: date, *, after: tuple[date, UUID] | None, limit: int
+    ) -> Sequence[VoucherRow]:
+        """Return booked vouchers of a time by day, after one of a day."""
+        begins = first if after is None else after[0]  # SQLite seeks in an index by a day, and not by a day and what follows it
         chosen = select(VoucherRow).where(
-            VoucherRow.tenant_id == tenant_id, VoucherRow.number.is_not(None), VoucherRow.tax_date.between(first, last)
+            VoucherRow.tenant_id == tenant_id, VoucherRow.number.is_not(None), VoucherRow.tax_date.between(begins, last)
         )
         if after is not None:
-            chosen = chosen.where(VoucherRow.id > after)
-        return (await self._session.scalars(chosen.order_by(VoucherRow.id).limit(limit))).all()
+            chosen = chosen.where(tuple_(VoucherRow.tax_date, VoucherRow.id) > after)
+        return (await self._session.scalars(chosen.order_by(VoucherRow.tax_date, VoucherRow.id).limit(limit))).all()
+
+    async def count_booked(self, tenant_id: UUID) -> int:
+        """Return how many vouchers are booked."""
+        wanted = select(func.count()).select_from(VoucherRow).where(VoucherRow.tenant_id == tenant_id, VoucherRow.number.is_not(None))
+        return int(await self._session.scalar(wanted) or 0)
 
     async def contents(self, tenant_id: UUID, voucher_ids: Sequence[UUID]) -> Mapping[UUID, dict[str, Any]]:
         """Return what vouchers hold, by id."""
         wanted = select(VoucherRow.id, VoucherRow.content).where(VoucherRow.tenant_id == tenant_id, VoucherRow.id.in_(voucher_ids))
         return {row.id: row.content for row in await self._session.execute(wanted)}
 
-    async def same(self, tenant_id: UUID, *, sha256: str | None, scan_id: UUID | None, other_than: UUID) -> VoucherRow | None:
-        """Return an earlier voucher of the same document."""
+    async def same(self, tenant_id: UUID, *, sha256: str | None, scans: Sequence[UUID], other_than: UUID) -> VoucherRow | None:
+        """Return an earlier voucher of the same document: of the same bytes, or of one of these scans."""
         clues = [VoucherRow.original_sha256 == sha256] if sha256 is not None else []
-        clues += [VoucherRow.scan_id == scan_id] if scan_id is not None else []
+        clues += [VoucherRow.scan_id.in_(scans)] if scans else []
         if not clues:
             return None
         return await self._session.scalar(self._others(tenant_id, other_than).where(or_(*clues)).limit(1))
@@ -182,10 +205,13 @@ class Entries:
         found = await self._session.execute(wanted.order_by(EntryRow.number).limit(limit))
         return [(row, int(amount)) for row, amount in found]
 
-    async def between(self, tenant_id: UUID, first: date, last: date, *, after: int, limit: int) -> Sequence[EntryRow]:
-        """Return entries of a time in the order of the chain."""
-        mine = (EntryRow.tenant_id == tenant_id, EntryRow.tax_date.between(first, last), EntryRow.number > after)
-        return (await self._session.scalars(select(EntryRow).where(*mine).order_by(EntryRow.number).limit(limit))).all()
+    async def between(self, tenant_id: UUID, first: date, last: date, *, after: tuple[date, int] | None, limit: int) -> Sequence[EntryRow]:
+        """Return entries of a time by day, and those of a day in the order of the chain, after one of a day."""
+        begins = first if after is None else after[0]
+        chosen = select(EntryRow).where(EntryRow.tenant_id == tenant_id, EntryRow.tax_date.between(begins, last))
+        if after is not None:
+            chosen = chosen.where(tuple_(EntryRow.tax_date, EntryRow.number) > after)
+        return (await self._session.scalars(chosen.order_by(EntryRow.tax_date, EntryRow.number).limit(limit))).all()
 
     async def turnover(self, tenant_id: UUID, first: date, last: date, *, treatments: Sequence[str]) -> int:
         """Return the net of the sales of a time, in cents."""
@@ -205,7 +231,13 @@ class Entries:
 
     async def companies(self) -> Sequence[UUID]:
         """Return every tenant that has a chain, or entries."""
-        places = (ChainHeadRow.tenant_id, EntryRow.tenant_id)
+        return await self._tenants(ChainHeadRow.tenant_id, EntryRow.tenant_id)
+
+    async def liable(self) -> Sequence[UUID]:
+        """Return every tenant that has booked something, or said when its liability begins."""
+        return await self._tenants(ChainHeadRow.tenant_id, RegimeRow.tenant_id)
+
+    async def _tenants(self, *places: InstrumentedAttribute[UUID]) -> Sequence[UUID]:
         return sorted({tenant_id for place in places for tenant_id in await self._session.scalars(select(place).distinct())})
 
     async def links(self, tenant_id: UUID) -> AsyncIterator[tuple[Link, EntryRow]]:
@@ -282,6 +314,73 @@ class Returns:
     async def set_regime(self, row: RegimeRow) -> None:
         """Set how long periods are from a day on."""
         await self._session.merge(row)
+
+
+class Rules:
+    """The rules of a tenant about its suppliers, and what they are learnt from."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def hold(self, tenant_id: UUID) -> None:
+        """Let nobody else switch rules on for a tenant until this transaction ends."""
+        await take_turns(self._session, f"vat.rules:{tenant_id}")
+
+    def add(self, row: SupplierRuleRow) -> None:
+        """Keep a new rule."""
+        self._session.add(row)
+
+    async def get(self, tenant_id: UUID, rule_id: UUID) -> SupplierRuleRow | None:
+        """Return one rule, also one that is off."""
+        return await self._session.get(SupplierRuleRow, (tenant_id, rule_id), with_for_update=True, populate_existing=True)
+
+    async def on(self, tenant_id: UUID) -> Sequence[SupplierRuleRow]:
+        """Return the rules that are on, by supplier."""
+        wanted = select(SupplierRuleRow).where(SupplierRuleRow.tenant_id == tenant_id, SupplierRuleRow.ended_at.is_(None))
+        return (await self._session.scalars(wanted.order_by(SupplierRuleRow.seller_id))).all()
+
+    async def of_seller(self, tenant_id: UUID, seller_id: str) -> SupplierRuleRow | None:
+        """Return the rule about a supplier that is on."""
+        mine = (SupplierRuleRow.tenant_id == tenant_id, SupplierRuleRow.seller_id == seller_id, SupplierRuleRow.ended_at.is_(None))
+        return await self._session.scalar(select(SupplierRuleRow).where(*mine))
+
+    async def history(self, tenant_id: UUID, seller_id: str, *, limit: int) -> Sequence[VoucherRow]:
+        """Return the vouchers of a supplier that are booked and stand, the newest first."""
+        wanted = select(VoucherRow).where(*_standing(tenant_id), VoucherRow.seller_id == seller_id)
+        return (await self._session.scalars(wanted.order_by(VoucherRow.id.desc()).limit(limit))).all()
+
+    async def without(self, tenant_id: UUID, *, least: int) -> Sequence[str]:
+        """Return the suppliers with so many vouchers that stand, and without a rule, those with most first."""
+        ruled = select(SupplierRuleRow.seller_id).where(SupplierRuleRow.tenant_id == tenant_id, SupplierRuleRow.ended_at.is_(None))
+        count = func.count().label("count")
+        chosen = select(VoucherRow.seller_id, count).where(*_standing(tenant_id), VoucherRow.seller_id.is_not(None))
+        grouped = chosen.where(VoucherRow.seller_id.not_in(ruled)).group_by(VoucherRow.seller_id).having(count >= least)
+        found = await self._session.execute(grouped.order_by(count.desc(), VoucherRow.seller_id).limit(MOST_LEARNT))
+        return [row.seller_id for row in found if row.seller_id is not None]
+
+
+class Notices:
+    """Of which periods a tenant was told that they are due."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def told(self, tenant_id: UUID) -> frozenset[tuple[str, int]]:
+        """Return the periods, and how many days before."""
+        wanted = select(DueNoticeRow.period, DueNoticeRow.days_before).where(DueNoticeRow.tenant_id == tenant_id)
+        return frozenset((row.period, row.days_before) for row in await self._session.execute(wanted))
+
+    def add(self, row: DueNoticeRow) -> None:
+        """Keep that one was told of."""
+        self._session.add(row)
+
+
+def _standing(tenant_id: UUID) -> list[ColumnElement[bool]]:
+    """Return that a voucher is booked, reverses none, and was not reversed."""
+    other = aliased(VoucherRow)
+    reversed_ = select(other.reverses).where(other.tenant_id == tenant_id, other.reverses.is_not(None))
+    mine = [VoucherRow.tenant_id == tenant_id, VoucherRow.number.is_not(None), VoucherRow.reverses.is_(None)]
+    return [*mine, VoucherRow.id.not_in(reversed_)]
 
 
 def ends_of(head: ChainHeadRow) -> Ends:

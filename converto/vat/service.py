@@ -19,8 +19,11 @@ from converto.vat.export import LedgerFormat, ReturnFormat
 from converto.vat.exporting import Exporting
 from converto.vat.filing import Filing
 from converto.vat.interface import ExportedFile, NoEInvoice, Piece, RateList, Vat
-from converto.vat.rates import RateRow, installed_rates
+from converto.vat.rates import RateRow, RatesOf, installed_rates
+from converto.vat.reminding import Reminding
 from converto.vat.returns import Explanation, FiledDiff, Obligations, PeriodStanding, Return
+from converto.vat.ruling import Ruling
+from converto.vat.supplier_rules import LearntRule, NewSupplierRule, SupplierRule
 from converto.vat.today import today
 from converto.vat.validation import Identifier, Verdict, checked
 from converto.vat.vouchers import NewVoucher, Voucher, VoucherFilter, VoucherSource
@@ -31,35 +34,38 @@ READ, WRITE = "vat:read", "vat:write"
 class VatService(Vat):
     """Knows the rules, and keeps the vouchers and the returns."""
 
-    def __init__(self, database: Database, blobs: BlobStore, ocr: Ocr) -> None:
-        self._blobs = blobs
-        self._ocr = ocr
-        self._books = Bookkeeping(database)
-        self.filing = Filing(database)
+    def __init__(self, database: Database, blobs: BlobStore, ocr: Ocr, *, rates_of: RatesOf = installed_rates) -> None:
+        self.blobs = blobs
+        self.ocr = ocr
+        self._rates_of = rates_of
+        self.books = Bookkeeping(database, rates_of)
+        self._ruling = Ruling(database)
+        self.filing = Filing(database, rates_of)
+        self.reminding = Reminding(database)
         self._exporting = Exporting(database, blobs, self.filing, ocr=ocr)
 
     async def rates(self, *, on: datetime.date | None = None, country: str = "FI") -> RateList:
         """See `Vat.rates`."""
-        day, rates = on or today(), installed_rates(country)
+        day, rates = on or today(), self._rates_of(country)
         return RateList(
             country=country, on=day, rules_version=rates.version, rows=tuple(rates.in_force(day)), described=rates.described(day)
         )
 
     async def rate_history(self, *, country: str = "FI") -> RateList:
         """See `Vat.rate_history`."""
-        rates = installed_rates(country)
+        rates = self._rates_of(country)
         return RateList(country=country, on=None, rules_version=rates.version, rows=rates.rows)
 
     async def rate(self, category: str, on: datetime.date, *, country: str = "FI") -> RateRow:
         """See `Vat.rate`."""
-        return installed_rates(country).rate(category, on)
+        return self._rates_of(country).rate(category, on)
 
     async def calculate(
         self, actor: Actor, lines: Sequence[SoldLine], *, on: datetime.date | None = None, rounding: Rounding = Rounding.DOCUMENT
     ) -> Calculation:
         """See `Vat.calculate`."""
         actor.require(READ)
-        return calculated(lines, installed_rates(), on=on or today(), rounding=rounding)
+        return calculated(lines, self._rates_of("FI"), on=on or today(), rounding=rounding)
 
     async def validate(self, actor: Actor, kind: Identifier, *, value: str) -> Verdict:
         """See `Vat.validate`."""
@@ -69,61 +75,81 @@ class VatService(Vat):
     async def add_voucher(self, actor: Actor, given: NewVoucher, *, draft: bool = False) -> Voucher:
         """See `Vat.add_voucher`."""
         actor.require(WRITE)
-        return await self._books.add(actor, given, draft=draft)
+        return await self.books.add(actor, given, draft=draft)
 
     async def draft_from_scan(self, tenant_id: UUID, scan_id: UUID, *, event_id: UUID) -> Voucher | None:
         """Keep a draft voucher of a document that was read; None for one that nothing is paid by. Raises UnknownScan."""
         actor = Actor.service(tenant_id, "ocr:read", WRITE)
-        found = drafted(await self._ocr.scan(actor, scan_id))
+        found = drafted(await self.ocr.scan(actor, scan_id), self._rates_of("FI"))
         if found is None:
             return None
-        return await self._books.add(actor, found.voucher, draft=True, source=VoucherSource.SCAN, event_id=event_id, also=found.noted)
+        return await self.books.draft(actor, found, source=VoucherSource.SCAN, event_id=event_id)
 
     async def take_e_invoice(self, actor: Actor, content: bytes) -> Voucher:
         """See `Vat.take_e_invoice`."""
         actor.require(WRITE)
-        found = voucher_of(content, installed_rates())
-        await self._blobs.put(e_invoice_key(actor.tenant_id, sha256(content).hexdigest()), content)
-        return await self._books.add(actor, found.voucher, draft=True, source=VoucherSource.E_INVOICE, also=found.noted)
+        found = voucher_of(content, self._rates_of("FI"))
+        await self.blobs.put(e_invoice_key(actor.tenant_id, sha256(content).hexdigest()), content)
+        return await self.books.draft(actor, found, source=VoucherSource.E_INVOICE)
 
     async def e_invoice(self, actor: Actor, voucher_id: UUID) -> ExportedFile:
         """See `Vat.e_invoice`."""
         actor.require(READ)
-        voucher = await self._books.get(actor, voucher_id)
+        voucher = await self.books.get(actor, voucher_id)
         if voucher.source is not VoucherSource.E_INVOICE or voucher.original_sha256 is None:
             raise NoEInvoice(voucher_id=voucher_id)
-        content = await self._blobs.get(e_invoice_key(actor.tenant_id, voucher.original_sha256))
+        content = await self.blobs.get(e_invoice_key(actor.tenant_id, voucher.original_sha256))
         return ExportedFile(content=content, media_type="application/xml", filename=f"{voucher_id}.xml")
 
     async def change_draft(self, actor: Actor, voucher_id: UUID, *, given: NewVoucher) -> Voucher:
         """See `Vat.change_draft`."""
         actor.require(WRITE)
-        return await self._books.change(actor, voucher_id, given)
+        return await self.books.change(actor, voucher_id, given)
 
     async def approve(self, actor: Actor, voucher_id: UUID) -> Voucher:
         """See `Vat.approve`."""
         actor.require(WRITE)
-        return await self._books.approve(actor, voucher_id)
+        return await self.books.approve(actor, voucher_id)
 
     async def discard(self, actor: Actor, voucher_id: UUID) -> None:
         """See `Vat.discard`."""
         actor.require(WRITE)
-        await self._books.discard(actor, voucher_id)
+        await self.books.discard(actor, voucher_id)
 
     async def reverse(self, actor: Actor, voucher_id: UUID, *, reason: str, on: datetime.date | None = None) -> Voucher:
         """See `Vat.reverse`."""
         actor.require(WRITE)
-        return await self._books.reverse(actor, voucher_id, reason=reason, on=on)
+        return await self.books.reverse(actor, voucher_id, reason=reason, on=on)
 
     async def voucher(self, actor: Actor, voucher_id: UUID) -> Voucher:
         """See `Vat.voucher`."""
         actor.require(READ)
-        return await self._books.get(actor, voucher_id)
+        return await self.books.get(actor, voucher_id)
 
     async def vouchers(self, actor: Actor, wanted: VoucherFilter, *, limit: int = 50, cursor: str | None = None) -> Page[Voucher]:
         """See `Vat.vouchers`."""
         actor.require(READ)
-        return await self._books.page(actor, wanted, limit=limit, cursor=cursor)
+        return await self.books.page(actor, wanted, limit=limit, cursor=cursor)
+
+    async def supplier_rules(self, actor: Actor) -> Sequence[SupplierRule]:
+        """See `Vat.supplier_rules`."""
+        actor.require(READ)
+        return await self._ruling.rules(actor)
+
+    async def learnt_rules(self, actor: Actor) -> Sequence[LearntRule]:
+        """See `Vat.learnt_rules`."""
+        actor.require(READ)
+        return await self._ruling.learnt(actor)
+
+    async def switch_on_rule(self, actor: Actor, given: NewSupplierRule) -> SupplierRule:
+        """See `Vat.switch_on_rule`."""
+        actor.require(WRITE)
+        return await self._ruling.switch_on(actor, given)
+
+    async def switch_off_rule(self, actor: Actor, rule_id: UUID) -> None:
+        """See `Vat.switch_off_rule`."""
+        actor.require(WRITE)
+        await self._ruling.switch_off(actor, rule_id)
 
     async def periods(self, actor: Actor) -> Sequence[PeriodStanding]:
         """See `Vat.periods`."""

@@ -78,6 +78,8 @@ class NewLine(Value):
     buyer_vat_id: Text | None = None
     bought_for: Sum | None = None
     """What a margin dealer bought it for."""
+    items: Annotated[int | None, Field(ge=1, le=10_000)] = None
+    """How many things the row is of, where that is known: registers round the tax of each."""
     evidence: Evidence | None = None
 
 
@@ -202,6 +204,8 @@ class Voucher(Value):
     retain_until: datetime.date
     """The last day on which the law has it kept."""
     rules_version: str
+    ruled_by: UUID | None = None
+    """The company's own rule about the supplier that filled it in."""
     created_at: datetime.datetime
     created_by: UUID | None = None
     booked_at: datetime.datetime | None = None

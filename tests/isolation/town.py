@@ -200,6 +200,10 @@ async def _furnish(town: Town) -> None:
     things["page"] = "1"
     line = {"treatment": "domestic_sale", "rate": "25.5", "net": "100.00", "description": CANARY}
     things["voucher_id"] = (await made("/vat/vouchers?draft=true", json={"document_date": "2026-01-15", "lines": [line]}))["id"]
+    sold = {"lines": [line], "seller_id": CANARY}
+    for day in ("2026-01-16", "2026-01-17", "2026-01-18"):
+        await made("/vat/vouchers", json={"document_date": day, **sold})
+    things["rule_id"] = (await made("/vat/supplier-rules", json={"seller_id": CANARY}))["id"]
     things["webhook_id"] = (await made("/events/webhooks", json={"url": "https://hooks.example.com/in", "description": CANARY}))["id"]
     things["delivery_id"] = (await made(f"/events/webhooks/{things['webhook_id']}/test"))["id"]
     wanted = {"stream_names": ["stream:ocr"], "consumer_group": "books", "consumer_name": "one", "start": "earliest"}

@@ -7,12 +7,17 @@ from uuid import uuid4
 
 import pytest
 
-from converto.ocr.interface import Kind, Scan
+from converto.kernel.actor import Actor
+from converto.ocr.interface import Finding, Kind, Scan
 from converto.vat.booking import booked_line
-from converto.vat.boxes import installed_form
-from converto.vat.drafting import drafted
+from converto.vat.boxes import Treatment, installed_form
+from converto.vat.drafting import Drafted, drafted, with_known_rates
+from converto.vat.findings import told
 from converto.vat.rates import installed_rates
+from converto.vat.vouchers import VoucherSource
+from tests.vat.house import House
 
+RATES = installed_rates()
 BOX = {"x": 0.1, "y": 0.5, "width": 0.3, "height": 0.02}
 ROW = {"rate": "25.5", "net": "31.13", "vat": "7.93", "gross": "39.06", "confidence": 0.97, "page": 1, "box": BOX}
 BLOCK = "KORTTITAPAHTUMA\nYritys/Ala: 001876143605/5411\nViite: 260102037821\n"
@@ -28,11 +33,15 @@ def scan(*rows: dict[str, Any], text: str = "", kind: str = "receipt", **fields:
     return Scan.model_validate(made)
 
 
+def sketched(given: Scan) -> Drafted | None:
+    return drafted(given, RATES)
+
+
 TOTAL = {"amount": "39.06", "currency": "EUR"}
 
 
 def test_the_printed_tax_is_drafted_with_its_place() -> None:
-    found = drafted(scan(ROW, total=TOTAL, date="2026-01-02", vendor="Lumo Oy", business_id="2077474-0"))
+    found = sketched(scan(ROW, total=TOTAL, date="2026-01-02", vendor="Lumo Oy", business_id="2077474-0"))
     assert found is not None
     (line,) = found.voucher.lines
     assert (line.vat, line.rate, line.evidence and line.evidence.box and line.evidence.box.y) == (Decimal("7.93"), Decimal("25.5"), 0.5)
@@ -45,16 +54,34 @@ def test_the_printed_tax_is_drafted_with_its_place() -> None:
     [("31.13", "7.93", "39.06", "25.5"), ("118.80", "16.06", "134.86", "13.5")],
 )
 def test_the_printed_cent_is_kept_where_the_rate_gives_another(net: str, vat: str, gross: str, rate: str) -> None:
-    found = drafted(scan({**ROW, "net": net, "vat": vat, "gross": gross, "rate": rate}, date="2026-01-02"))
+    found = sketched(scan({**ROW, "net": net, "vat": vat, "gross": gross, "rate": rate}, date="2026-01-02"))
     assert found is not None
     line = booked_line(found.voucher.lines[0], 1, rates=installed_rates(), form=installed_form(), on=date(2026, 1, 2))
     assert (line.vat, line.vat_printed) == (Decimal(vat), Decimal(vat))
 
 
 def codes(given: Scan) -> set[str]:
-    found = drafted(given)
+    found = sketched(given)
     assert found is not None
     return {noted.code for noted in found.noted}
+
+
+def test_a_rate_that_was_never_one_is_a_cost_and_is_said() -> None:
+    found = sketched(scan({**ROW, "rate": "13.5", "net": "10.00", "vat": "1.35", "gross": "11.35"}, ROW, total=TOTAL, date="2025-06-02"))
+    assert found is not None
+    known = with_known_rates(found, installed_rates())
+    assert [(line.treatment, line.gross) for line in known.voucher.lines] == [
+        (Treatment.EXEMPT_PURCHASE, Decimal("11.35")),
+        (Treatment.DOMESTIC_PURCHASE, Decimal("39.06")),
+    ]
+    assert [(one.code, one.line) for one in known.noted] == [("rate_not_in_force", 1)]
+
+
+def test_a_row_that_does_not_add_up_is_drafted_and_said() -> None:
+    found = sketched(scan({**ROW, "gross": "39.60"}, total=TOTAL, date="2026-01-02"))
+    assert found is not None
+    booked_line(found.voucher.lines[0], 1, rates=installed_rates(), form=installed_form(), on=date(2026, 1, 2))
+    assert [(one.code, one.line) for one in found.noted] == [("sum_mismatch", 1)]
 
 
 def test_what_is_missing_is_said() -> None:
@@ -75,8 +102,8 @@ def test_a_document_that_says_that_it_is_a_sample_is_suspect() -> None:
 
 
 def test_the_merchant_code_gives_the_category_and_representation_is_not_deducted() -> None:
-    shop = drafted(scan(ROW, total=TOTAL, date="2026-01-02", text=BLOCK))
-    guests = drafted(scan(ROW, total=TOTAL, date="2026-01-02", text=f"{BLOCK}Edustus\n"))
+    shop = sketched(scan(ROW, total=TOTAL, date="2026-01-02", text=BLOCK))
+    guests = sketched(scan(ROW, total=TOTAL, date="2026-01-02", text=f"{BLOCK}Edustus\n"))
     assert shop is not None
     assert guests is not None
     assert (shop.voucher.lines[0].category, shop.voucher.lines[0].deductible_share) == ("food_and_feed", Decimal(1))
@@ -84,11 +111,47 @@ def test_the_merchant_code_gives_the_category_and_representation_is_not_deducted
 
 
 def test_a_letter_gives_no_voucher() -> None:
-    assert drafted(scan(kind=Kind.TEXT, text="Hei!")) is None
-    assert drafted(scan()) is None
+    assert sketched(scan(kind=Kind.TEXT, text="Hei!")) is None
+    assert sketched(scan()) is None
 
 
 def test_a_day_that_is_not_read_is_the_day_of_the_upload_in_finland() -> None:
-    found = drafted(scan(ROW, total=TOTAL))
+    found = sketched(scan(ROW, total=TOTAL))
     assert found is not None
     assert found.voucher.document_date == date(2026, 1, 4)
+
+
+def told_by_the_reader(code: str, detail: str = "", **more: Any) -> Scan:
+    finding = {"code": code, "severity": "warning", "field": "total", "detail": detail, **more}
+    return scan(ROW, total=TOTAL, date="2026-01-02").model_copy(update={"findings": (Finding.model_validate(finding),)})
+
+
+@pytest.mark.parametrize("code", ["barcode_mismatch", "qr_mismatch", "e_invoice_mismatch"])
+def test_a_code_that_says_otherwise_than_the_text_is_noticed(code: str) -> None:
+    found = sketched(told_by_the_reader(code, "The bank barcode says 12.00 EUR, the page 39.06 EUR; the bank barcode counts."))
+    assert found is not None
+    (noted,) = found.noted
+    assert (noted.code, dict(noted.details)["field"]) == ("barcode_mismatch", "total")
+    assert "39.06" in told(noted).fi.message
+
+
+def test_several_sellers_are_noticed() -> None:
+    found = sketched(told_by_the_reader("seller_id_several", "Several business ids are printed: 2077474-0, 0112038-9."))
+    assert found is not None
+    assert "2077474-0, 0112038-9" in told(found.noted[0]).sv.message
+
+
+async def test_the_same_document_scanned_twice_is_noticed_and_one_like_it_too(house: House, aino: Actor) -> None:
+    first = scan(ROW, total=TOTAL, date="2026-01-02", business_id="2077474-0")
+    twin = first.model_copy(update={"id": uuid4(), "duplicate_of": first.id})
+    alike = told_by_the_reader("near_duplicate", scan_id=first.id)
+    drafts = []
+    for one in (first, twin, alike):
+        made = sketched(one)
+        assert made is not None
+        drafts.append(await house.service.books.draft(aino, made, source=VoucherSource.SCAN))
+    assert [{one.code for one in draft.findings} & {"duplicate_exact", "duplicate_near"} for draft in drafts] == [
+        set(),
+        {"duplicate_exact"},
+        {"duplicate_near"},
+    ]

@@ -8,14 +8,20 @@ import re
 import zipfile
 from collections.abc import AsyncIterator
 from datetime import date
+from decimal import Decimal
 from xml.etree import ElementTree as ET
 
 import pypdfium2 as pdfium
 import pytest
 
 from converto.kernel.actor import Actor
+from converto.vat.booking import booked_line
+from converto.vat.boxes import Treatment, installed_form
 from converto.vat.export import LedgerFormat, NoBusinessId, ReturnFormat
 from converto.vat.interface import Piece
+from converto.vat.postings import postings, profiles
+from converto.vat.rates import installed_rates
+from converto.vat.vouchers import NewLine
 from tests.vat.house import House, voucher
 
 CAFE = (
@@ -99,18 +105,49 @@ async def test_vouchers_go_to_procountor_as_a_table(house: House, aino: Actor) -
     assert found.decode("utf-8-sig").replace("\r\n", "\n") == LEDGER
 
 
-async def test_vouchers_go_to_netvisor_in_net_mode(house: House, aino: Actor) -> None:
-    await house.vat.add_voucher(aino, voucher(*CAFE, supplier="Kahvila <Lumo> & Co"))
+CODES = {
+    "NONE", "KOOS", "EUOS", "EUUO", "EUPO", "100", "KOMY", "EUMY", "EUUM", "EUPM312", "EUPM309", "MUUL", "EVTO", "EVPO", "RAMY", "RAOS",
+    "EVRO",
+}  # fmt: skip
+"""Those that Netvisor takes."""
+
+
+async def test_vouchers_go_to_netvisor_in_net_mode_with_debit_and_credit(house: House, aino: Actor) -> None:
+    await house.vat.add_voucher(aino, voucher(*CAFE[3:], supplier="Kahvila <Lumo> & Co"))
+    await house.vat.add_voucher(aino, voucher(*CAFE[:1]))
     found = await gathered(house.vat.ledger(aino, LedgerFormat.NETVISOR, since=JANUARY[0], until=JANUARY[1]))
-    (one,) = ET.fromstring(found)  # noqa: S314 - our own
-    lines = one.findall("VoucherLine")
-    assert [one.findtext(name) for name in ("CalculationMode", "VoucherDate", "Description")] == [
-        "net",
-        "2026-01-15",
-        "Kahvila <Lumo> & Co",
-    ]
-    assert [line.findtext("LineSum") for line in lines] == ["1000.00", "200.00", "20.00", "31.13", "118.80"]
-    assert [line.find("VatPercent").get("vatcode") for line in lines] == ["KOMY"] * 3 + ["KOOS"] * 2  # type: ignore[union-attr]
+    bought, sold = ET.fromstring(found)  # noqa: S314 - our own
+    told = [bought.findtext(name) for name in ("calculationmode", "voucherdate", "description", "voucherclass")]
+    assert told == ["net", "2026-01-15", "Kahvila <Lumo> & Co", "Tuodut tapahtumat"]
+    assert written(bought) == [
+        ("4000", "31.13", "KOOS", "25.5"), ("29392", "7.93", "NONE", "0"), ("4000", "118.80", "KOOS", "13.5"),
+        ("29392", "16.06", "NONE", "0"), ("2871", "-173.92", "NONE", "0"),
+    ]  # fmt: skip
+    assert written(sold) == [("3000", "-1000.00", "KOMY", "13.5"), ("29391", "-135.00", "NONE", "0"), ("1701", "1135.00", "NONE", "0")]
+
+
+def written(given: ET.Element) -> list[tuple[str | None, str | None, str | None, str | None]]:
+    """Return account, amount, code and percentage of each line."""
+    found = []
+    for line in given.findall("voucherline"):
+        percent = line.find("vatpercent")
+        assert percent is not None
+        found.append((line.findtext("accountnumber"), line.findtext("linesum"), percent.get("vatcode"), percent.text))
+    return found
+
+
+@pytest.mark.parametrize("treatment", Treatment)
+def test_every_treatment_is_posted_in_balance_and_has_a_code_that_netvisor_takes(treatment: Treatment) -> None:
+    given = NewLine(
+        treatment=treatment, rate=Decimal("25.5"), net=Decimal("100.01"), deductible_share=Decimal("0.5"), bought_for=Decimal(40)
+    )
+    line = booked_line(given, 1, rates=installed_rates(), form=installed_form(), on=JANUARY[0])
+    made = postings([line])
+    assert sum(posting.amount for posting in made) == 0
+    assert len(made) > 1
+    assert profiles()["netvisor"]["codes"][treatment] in CODES
+    assert -sum(posting.amount for posting in made if posting.account == "29391") == (line.vat if line.tax_box else 0)
+    assert sum(posting.amount for posting in made if posting.account == "29392") == line.deductible_vat
 
 
 async def test_an_audit_pack_opens_with_standard_tools_and_its_hashes_hold(house: House, aino: Actor) -> None:

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from converto.vat.calculation import SoldLine, calculated
-from converto.vat.rates import BrokenRules, NoRate, RateFile, Rates, Tier, UnknownCountry, installed_rates, rates_of, rule_file
+from converto.vat.rates import BrokenRules, NoRate, RateFile, Rates, Tier, UnknownCountry, installed_rates, parsed, rates_of, rule_file
 
 TEXT = rule_file("FI", "rates.yaml").read_text(encoding="utf-8")
 DAY = datetime.timedelta(days=1)
@@ -40,6 +40,9 @@ def published() -> list[tuple[str, str, str | None, str]]:
             last = (datetime.date.fromisoformat(after[0]) - DAY).isoformat() if after else None
             found.append((category, begins, last, rate))
     return found
+
+
+PUBLISHED_ROWS = frozenset(published())
 
 
 @pytest.mark.parametrize(("category", "begins", "ends", "rate"), published())
@@ -87,31 +90,50 @@ def test_an_invoice_of_a_day_bears_a_rate_of_its_legal_set(on: str, legal: str) 
     assert installed_rates().legal_set(datetime.date.fromisoformat(on)) == {Decimal(rate) for rate in legal.split()}
 
 
-def test_any_digit_changed_in_a_rate_or_a_day_is_noticed() -> None:
-    known = {(row.category, row.valid_from, row.valid_to, row.value) for row in installed_rates().rows}
-    unnoticed = []
-    lines = TEXT.split("\n")
-    for at, line in enumerate(lines):
-        if not line.strip().startswith(("value:", "valid_from:", "valid_to:")):
-            continue
-        for place, letter in enumerate(line):
-            if letter.isdigit():
-                changed = line[:place] + str((int(letter) + 1) % 10) + line[place + 1 :]
-                row = "\n".join([*lines[:2], "country: FI", "rates:", *_row_around(lines, at, changed)])
-                try:
-                    found = rates_of(row).rows[0]
-                except BrokenRules:
-                    continue
-                if (found.category, found.valid_from, found.valid_to, found.value) in known:
-                    unnoticed.append(changed)
+# Who says so, and where; each row of a rate names one of these.
+SOURCES = {
+    "European Commission, VAT rates applied in the Member States; VAT Act 1501/1993 (AVL) 84 §":
+        "https://taxation-customs.ec.europa.eu/taxation/vat/vat-directive/vat-rates_en",
+    "Finnish Tax Administration, guidance 47792 on the reduced VAT rates; VAT Act 1501/1993 (AVL) 84-85 a §":
+        "https://www.vero.fi/syventavat-vero-ohjeet/ohje-hakusivu/47792/",
+    "Government proposal HE 141/2024 (from 10 to 14 % on 1 January 2025)": "https://www.eduskunta.fi/valtiopaivaasiat/HE+141/2024",
+    "Government proposal HE 194/2022 (electricity 10 %, passenger transport 0 %, for a time)":
+        "https://www.eduskunta.fi/valtiopaivaasiat/HE+194/2022",
+    "Government proposal HE 61/2024 (standard rate 25.5 % from 1 September 2024)": "https://www.eduskunta.fi/valtiopaivaasiat/HE+61/2024",
+    "Government proposal HE 93/2025 (from 14 to 13.5 % on 1 January 2026)": "https://www.eduskunta.fi/valtiopaivaasiat/HE+93/2025",
+}  # fmt: skip
+NOTES = {
+    "AVL 84 §", "AVL 84 §: no food for the reduced rate", "AVL 85 a § (since 2025 85 §)", "AVL 85 a §",
+    "AVL 85 a §; subscriptions of a month or longer", "AVL 85 b §: returnable packages", "AVL 85 § 1 mom. 1 k.", "AVL 85 § 1 mom. 3 k.",
+    "AVL 85 § since 2025", "AVL 85 §: a planned 25.5 % from 1 June 2025 was dropped",
+}  # fmt: skip
+CHECKED_ON = "2026-11-22"
+ROWS = TEXT.split("\n  - ")[1:]
+
+
+def is_published(row: str) -> bool:
+    """Tell whether every figure of a row of the file is as it was published."""
+    (kept,) = parsed(f"  - {row}")
+    category, begins = kept["category"], kept["valid_from"]
+    return (
+        (category, begins, kept.get("valid_to"), kept["value"]) in PUBLISHED_ROWS
+        and kept["id"] == f"fi-{category}-{begins}"
+        and SOURCES.get(kept["source"]) == kept["url"]
+        and kept["note"] in NOTES
+        and kept["checked_on"] == CHECKED_ON
+    )
+
+
+def test_every_row_is_as_it_was_published() -> None:
+    assert [row for row in ROWS if not is_published(row)] == []
+    assert len(ROWS) == len(PUBLISHED_ROWS)
+
+
+def test_any_digit_changed_in_a_row_is_noticed() -> None:
+    places = [(row, at) for row in ROWS for at, letter in enumerate(row) if letter.isdigit()]
+    unnoticed = [row[:at] for row, at in places if is_published(f"{row[:at]}{(int(row[at]) + 1) % 10}{row[at + 1 :]}")]
+    assert len(places) > 40 * len(ROWS)
     assert unnoticed == []
-
-
-def _row_around(lines: list[str], at: int, changed: str) -> list[str]:
-    """Return the one row that a changed line stands in: the others need not be read again."""
-    first = max(place for place in range(at + 1) if lines[place].startswith("  - "))
-    after = next((place for place in range(at + 1, len(lines)) if lines[place].startswith("  - ")), len(lines))
-    return [changed if place == at else lines[place] for place in range(first, after)]
 
 
 @pytest.mark.parametrize(
@@ -150,17 +172,22 @@ def test_a_new_rate_is_a_change_of_data_alone() -> None:
     assert Decimal("26.5") in rates.legal_set(on)
     assert Decimal("26.5") not in rates.legal_set(on - DAY)
     assert rates.tier(Decimal("26.5"), on) is Tier.STANDARD
-    assert "26.5 % (standard)" in rates.described(on)
+    assert "26.5 % (alcohol_tobacco, deposit_packaging, electricity, standard)" in rates.described(on)
+    assert "25.5" not in rates.described(on)
     assert calculated([SoldLine(amount=Decimal(100), category="standard")], rates, on=on).vat == Decimal("26.50")
 
 
 def with_made_up_rate() -> Rates:
-    """Return the rules with a standard rate of 26.5 percent from 2027 on, which no parliament has passed."""
-    current = '  - id: fi-standard-2024-09-01\n    category: standard\n    value: "25.5"\n    tier: standard\n    valid_from: 2024-09-01\n'
-    assert current in TEXT
-    added = current.replace("2024-09-01", "2027-01-01").replace("25.5", "26.5")
-    told = '    source: "made up for a test"\n    url: https://example.fi/\n    checked_on: 2026-11-23\n'
-    return rates_of(TEXT.replace(current, current + "    valid_to: 2026-12-31\n") + added + told, version="made up")
+    """Return the rules with 26.5 percent from 2027 on wherever it is 25.5, which no parliament has passed."""
+    ended, added = [], []
+    for row in ROWS:
+        is_changed = 'value: "25.5"' in row and "valid_to" not in row
+        begins = row.partition("valid_from: ")[2][:10]
+        ended.append(row.replace(begins + "\n", f"{begins}\n    valid_to: 2026-12-31\n") if is_changed else row)
+        if is_changed:
+            added.append(row.replace(begins, "2027-01-01").replace('"25.5"', '"26.5"'))
+    assert len(added) == 4
+    return rates_of("\n  - ".join(["country: FI\nrates:", *(row.rstrip() for row in ended + added)]), version="made up")
 
 
 def test_an_older_rate_on_a_credit_note_keeps_its_tier() -> None:
