@@ -226,6 +226,10 @@ class Usages:
             if found.get(key, (0, 0)) != truth.get(key, (0, 0))
         ]
 
+    async def counters(self) -> int:
+        """Return how many counters there are."""
+        return await self._session.scalar(select(func.count()).select_from(CounterRow)) or 0
+
     async def hold_still(self) -> None:
         """Keep everybody from counting until this transaction ends."""
         counters = (CounterRow.tenant_id, CounterRow.feature, CounterRow.period_start)

@@ -194,6 +194,11 @@ class BillingService(Billing):
         self._known.pop(tenant_id, None)
 
     @property
+    def sells(self) -> bool:
+        """Whether plans are sold here."""
+        return self._subscribing is not None
+
+    @property
     def _sold(self) -> Subscribing:
         """What has companies pay. Raises NotSold."""
         if self._subscribing is None:

@@ -64,3 +64,8 @@ def test_signed_nonsense_is_refused(claims: bytes) -> None:
 
     with pytest.raises(BadServiceToken):
         service_token.actor([NEW], token, at=NOON)
+
+
+def test_a_token_for_billing_gives_nothing_else() -> None:
+    token = mint([NEW], "ops", lasts=timedelta(hours=1), at=NOON, scopes=service_token.OF_BILLING)
+    assert service_token.actor([NEW], token, at=NOON).scopes == frozenset({"billing:correct"})
