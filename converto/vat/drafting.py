@@ -50,7 +50,7 @@ def drafted(scan: Scan, rates: Rates) -> Drafted | None:
         seller_id=_cut(seller.value if seller is not None else slip.business_id if slip is not None else None),
         document_date=day or finnish_day(scan.created_at),
         currency=fields.currency.value if fields.currency is not None else "EUR",
-        total=fields.total.value.amount if fields.total is not None else None,
+        total=_signed(fields.total.value.amount, scan) if fields.total is not None else None,
         receipt_number=_cut(fields.receipt_number.value if fields.receipt_number is not None else None),
         reference_number=_cut(fields.reference_number.value if fields.reference_number is not None else None),
         iban=_cut(fields.iban.value if fields.iban is not None else None),
@@ -90,6 +90,7 @@ def _lines(scan: Scan, known: Classified) -> Iterator[NewLine]:
         treatment = Treatment.EXEMPT_PURCHASE if line.rate == 0 else Treatment.DOMESTIC_PURCHASE
         # where the three do not add up, the net and the tax are taken as printed, and a finding says what they come to
         printed = {"net": line.net, "vat": line.vat if line.rate else None, "gross": None if _is_off(line) else line.gross}
+        printed = {name: None if value is None else _signed(value, scan) for name, value in printed.items()}
         yield NewLine(
             treatment=treatment,
             rate=line.rate,
@@ -101,7 +102,7 @@ def _lines(scan: Scan, known: Classified) -> Iterator[NewLine]:
         )
     total = scan.fields.total if scan.fields is not None else None
     if not whole:
-        gross = Decimal(0) if total is None else total.value.amount
+        gross = Decimal(0) if total is None else _signed(total.value.amount, scan)
         yield NewLine(treatment=Treatment.EXEMPT_PURCHASE, gross=gross, category=known.category)
 
 
@@ -109,6 +110,13 @@ def _items(scan: Scan, rate: Decimal) -> int | None:
     """Return how many things of a rate are on a document; where their rates are not printed, how many there are."""
     rated = [item for item in scan.line_items if item.vat_rate is not None]
     return (sum(item.vat_rate == rate for item in rated) if rated else len(scan.line_items)) or None
+
+
+def _signed(amount: Decimal, scan: Scan) -> Decimal:
+    """Return an amount as it is booked: what a credit note gives back lessens what was bought."""
+    total = scan.fields.total.value.amount if scan.fields is not None and scan.fields.total is not None else Decimal(0)
+    is_given_back = total >= 0 and any(finding.code == "credit_note" for finding in scan.findings)
+    return -amount if is_given_back else amount
 
 
 def _is_off(line: VatLine) -> bool:

@@ -19,7 +19,7 @@ _ROUTES = sorted(ROUTES, key=lambda route: "{" in route)
 _PATTERNS = [(re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", route) + "$"), ROUTES[route]) for route in _ROUTES]
 
 
-class Direct(stripe.HTTPClient):
+class Direct(stripe.HTTPClient):  # type: ignore[misc]  # the library tells no types of it
     """Answers Stripe's library from the fake itself, each idempotency key once."""
 
     name = "direct"

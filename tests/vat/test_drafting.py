@@ -19,7 +19,7 @@ from tests.vat.house import House
 
 RATES = installed_rates()
 BOX = {"x": 0.1, "y": 0.5, "width": 0.3, "height": 0.02}
-ROW = {"rate": "25.5", "net": "31.13", "vat": "7.93", "gross": "39.06", "confidence": 0.97, "page": 1, "box": BOX}
+ROW: dict[str, Any] = {"rate": "25.5", "net": "31.13", "vat": "7.93", "gross": "39.06", "confidence": 0.97, "page": 1, "box": BOX}
 BLOCK = "KORTTITAPAHTUMA\nYritys/Ala: 001876143605/5411\nViite: 260102037821\n"
 
 
@@ -58,6 +58,23 @@ def test_the_printed_cent_is_kept_where_the_rate_gives_another(net: str, vat: st
     assert found is not None
     line = booked_line(found.voucher.lines[0], 1, rates=installed_rates(), form=installed_form(), on=date(2026, 1, 2))
     assert (line.vat, line.vat_printed) == (Decimal(vat), Decimal(vat))
+
+
+@pytest.mark.parametrize(("printed", "booked"), [("39.06", "-39.06"), ("-39.06", "-39.06")])
+def test_a_credit_note_lessens_what_was_bought_whatever_sign_it_bears(printed: str, booked: str) -> None:
+    sign = -1 if printed.startswith("-") else 1
+    row = {**ROW, **{name: str(sign * Decimal(ROW[name])) for name in ("net", "vat", "gross")}}
+    given = scan(row, total={**TOTAL, "amount": printed}, date="2026-01-02")
+    credit = Finding(code="credit_note", severity="info", field="total", detail="It is given back.")
+    found = sketched(given.model_copy(update={"findings": (credit,)}))
+    assert found is not None
+    (line,) = found.voucher.lines
+    assert (found.voucher.total, line.net, line.vat, line.gross) == (
+        Decimal(booked),
+        Decimal("-31.13"),
+        Decimal("-7.93"),
+        Decimal("-39.06"),
+    )
 
 
 def codes(given: Scan) -> set[str]:
