@@ -26,6 +26,7 @@ from converto.ocr.document import (
     Found,
     Kind,
     LineItem,
+    PageWords,
     PaymentMethod,
     Reading,
     ReviewReason,
@@ -58,6 +59,7 @@ __all__ = [
     "Found",
     "Kind",
     "LineItem",
+    "PageWords",
     "PaymentMethod",
     "Reading",
     "RefusedFile",
@@ -271,6 +273,14 @@ class Ocr(Interface, Protocol):
 
         What can be refused at once is: an empty file, one that is too large, of an unknown type, encrypted, or with too many pages.
         What only reading can find makes the scan fail, with the reason in its `error`.
+        """
+        ...
+
+    @query(timeout_s=120)
+    async def read(self, actor: Actor, upload: Upload) -> Reading:
+        """Read a document at once, before those that are read in the background, and keep nothing of it.
+
+        Raises what `submit` raises, and what only reading can find.
         """
         ...
 

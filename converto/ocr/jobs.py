@@ -14,6 +14,7 @@ from converto.kernel.clock import now
 from converto.kernel.database import Database
 from converto.kernel.errors import Error, Internal, Unavailable
 from converto.kernel.event import Event
+from converto.kernel.workers import PagesRead
 from converto.ocr import duplicates
 from converto.ocr.bells import Bells
 from converto.ocr.correcting import remember
@@ -25,7 +26,6 @@ from converto.ocr.packing import packed, unpacked
 from converto.ocr.readers import Readers
 from converto.ocr.refusals import ReaderStopped
 from converto.ocr.repository import Scans, Search
-from converto.ocr.workers import PagesRead
 
 log = structlog.get_logger()
 

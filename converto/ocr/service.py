@@ -105,6 +105,11 @@ class OcrService(Ocr):
             raise KeyReused
         return await self._shown(known)
 
+    async def read(self, actor: Actor, upload: Upload) -> Reading:
+        """See `Ocr.read`."""
+        actor.require("ocr:read")
+        return await self._intake.read(actor, upload)
+
     async def submit_batch(self, actor: Actor, upload: BatchUpload) -> Batch:
         """See `Ocr.submit_batch`."""
         actor.require("ocr:write")
