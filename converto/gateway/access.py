@@ -163,6 +163,11 @@ TABLE: Final[Mapping[str, Access]] = MappingProxyType(
         "GET /ai/requests/{completion_id}/content": Access("ai:read", READ),
         "POST /ai/feedback": Access("ai:write", READ),
         "GET /ai/health": Access(PUBLIC, HEALTH),
+        # vision
+        "POST /vision/analyze": Access("vision:write", BULK, creates=True, elsewhere=True),
+        "GET /vision/analyses": Access("vision:read", READ),
+        "GET /vision/analyses/{analysis_id}": Access("vision:read", READ),
+        "GET /vision/health": Access(PUBLIC, HEALTH),
         # billing
         "GET /billing/plans": Access(PUBLIC, READ),
         "GET /billing/entitlements": Access("billing:read", READ),

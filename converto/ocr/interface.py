@@ -284,6 +284,14 @@ class Ocr(Interface, Protocol):
         """
         ...
 
+    @query
+    async def assisted(self, actor: Actor, reading: Reading, *, said: dict[str, Any]) -> Reading:
+        """Return a reading with what a model says of the fields that it lacks; what was found stays, and nothing is kept.
+
+        Such a value has the source `ai`: sure where its words stand on the page, with a box there, and less sure, without one, where not.
+        """
+        ...
+
     @command(timeout_s=300)
     async def submit_batch(self, actor: Actor, upload: BatchUpload) -> Batch:
         """Keep several documents and have them read; what cannot be is listed in `refused`, each with its reason.

@@ -18,6 +18,7 @@ from converto.kernel.errors import Unavailable
 from converto.kernel.paging import Page, after
 from converto.kernel.paid_work import PaidWork
 from converto.ocr import duplicates
+from converto.ocr.assistance import assisted
 from converto.ocr.batching import Batching
 from converto.ocr.bells import Bells
 from converto.ocr.correcting import Correcting
@@ -109,6 +110,11 @@ class OcrService(Ocr):
         """See `Ocr.read`."""
         actor.require("ocr:read")
         return await self._intake.read(actor, upload)
+
+    async def assisted(self, actor: Actor, reading: Reading, *, said: dict[str, Any]) -> Reading:
+        """See `Ocr.assisted`."""
+        actor.require("ocr:read")
+        return await asyncio.to_thread(assisted, reading, said)
 
     async def submit_batch(self, actor: Actor, upload: BatchUpload) -> Batch:
         """See `Ocr.submit_batch`."""
