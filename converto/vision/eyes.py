@@ -17,7 +17,9 @@ class Eyes:
 
     def __init__(self, settings: VisionSettings) -> None:
         self._settings = settings
-        self._workers = Workers(LOOKING, size=settings.workers, timeout_s=settings.timeout_s, max_memory_bytes=settings.worker_max_bytes)
+        self._workers = Workers(
+            LOOKING, size=settings.workers, timeout_s=settings.look_timeout_s, max_memory_bytes=settings.worker_max_bytes
+        )
 
     async def __aenter__(self) -> Self:
         await self._workers.__aenter__()

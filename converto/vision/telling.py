@@ -16,6 +16,8 @@ MOST_TOLD = 4000
 MOST_OBJECTS = 200
 BORNE_OUT, SAID_ALONE = 0.8, 0.5
 _QUOTED_LETTERS = 160
+_SURE_ENOUGH, _FEWEST_LETTERS = 0.5, 3
+"""Less is what a reader sees in any pattern."""
 _WORD = re.compile(r"\w+")
 
 
@@ -106,7 +108,7 @@ def description_of(look: Look, reading: Reading, *, counts_faces: bool) -> str:
     for kind, count in sorted(Counter(code.format for code in look.codes).items()):
         told.append(f"{_number(count, f'code of the kind {kind}', f'codes of the kind {kind}')}.")
     words = " ".join(reading.text.split())
-    if words:
+    if reading.confidence >= _SURE_ENOUGH and sum(letter.isalnum() for letter in words) >= _FEWEST_LETTERS:
         told.append(f"It says: “{words[:_QUOTED_LETTERS]}{'…' if len(words) > _QUOTED_LETTERS else ''}”")
     return " ".join(told)
 

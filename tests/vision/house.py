@@ -68,7 +68,12 @@ async def opened(data_dir: Path, database_url: str | None = None, *, apart: bool
                 patch.setenv(name, value)
         url = SecretStr(database_url) if database_url is not None else None
         settings = Settings(
-            environment=Environment.TEST, data_dir=data_dir, database_url=url, modules=("vision", *OTHERS), rpc_secrets=(SECRET,), events="redis://redis"
+            environment=Environment.TEST,
+            data_dir=data_dir,
+            database_url=url,
+            modules=("vision", *OTHERS),
+            rpc_secrets=(SECRET,),
+            events="redis://redis",
         )
         await migrate(settings, MODULES)
         if apart:
