@@ -59,7 +59,8 @@ def _taken(said: Mapping[str, Any], currency: str) -> Iterator[tuple[str, str | 
 
 def _same(known: Any, value: str | Money) -> bool:
     if isinstance(value, Money):
-        return bool(isinstance(known, Mapping) and Decimal(str(known["amount"])) == value.amount)
+        amount = known["amount"] if isinstance(known, Mapping) else None
+        return amount is not None and Decimal(str(amount)) == value.amount
     return _letters(str(known)) == _letters(value)
 
 
@@ -76,7 +77,7 @@ def _contradicted(reading: Reading, name: str, value: str | Money) -> bool:
     amounts = [getattr(line, column) for line in reading.vat_lines] if column is not None else []
     if not isinstance(value, Money) or not amounts or None in amounts:
         return False
-    return abs(sum(amounts, Decimal(0)) - value.amount) > _TOLERANCE
+    return bool(abs(sum(amounts, Decimal(0)) - value.amount) > _TOLERANCE)
 
 
 def _found(reading: Reading, name: str, value: str | Money) -> Found[Any]:

@@ -37,7 +37,7 @@ class Detail(StrEnum):
     HIGH = "high"
 
 
-class Status(StrEnum):
+class AnalysisStatus(StrEnum):
     """Where an analysis stands."""
 
     STARTED = "started"
@@ -164,7 +164,7 @@ class Analysis(Value):
 
     id: UUID
     task: Task
-    status: Status
+    status: AnalysisStatus
     created_at: datetime.datetime
     duration_ms: int | None = None
     picture: PictureFacts | None = None
@@ -194,7 +194,7 @@ class AnalysisSummary(Value):
 
     id: UUID
     task: Task
-    status: Status
+    status: AnalysisStatus
     created_at: datetime.datetime
     model: str
     description: str | None = None

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from converto.vision.interface import Status
+from converto.vision.interface import AnalysisStatus
 from converto.vision.models import AnalysisRow
 
 SWEPT_AT_ONCE = 100
@@ -40,9 +40,9 @@ class Analyses:
 
     async def left_behind(self, before: datetime) -> Sequence[AnalysisRow]:
         """Return some analyses, of all tenants, that began before a moment and have no end, for a change."""
-        wanted = select(AnalysisRow).where(AnalysisRow.status == Status.STARTED, AnalysisRow.created_at < before)
+        wanted = select(AnalysisRow).where(AnalysisRow.status == AnalysisStatus.STARTED, AnalysisRow.created_at < before)
         return (await self._session.scalars(wanted.limit(SWEPT_AT_ONCE).with_for_update(skip_locked=True))).all()
 
     async def unfinished(self) -> int:
         """Return how many analyses of all tenants have no end yet."""
-        return (await self._session.scalar(select(func.count()).where(AnalysisRow.status == Status.STARTED))) or 0
+        return (await self._session.scalar(select(func.count()).where(AnalysisRow.status == AnalysisStatus.STARTED))) or 0

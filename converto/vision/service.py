@@ -28,7 +28,7 @@ from converto.vision.interface import (
     EMBEDDED,
     Analysis,
     AnalysisSummary,
-    Status,
+    AnalysisStatus,
     Task,
     UnknownAnalysis,
     Vision,
@@ -118,7 +118,7 @@ class VisionService(Vision):
         async with self._database.across_tenants.writing() as session:
             rows: Sequence[AnalysisRow] = await Analyses(session).left_behind(now() - LEFT_BEHIND)
             for row in rows:
-                row.status, row.error_code, row.error_detail = Status.FAILED, INTERRUPTED.code, INTERRUPTED.detail
+                row.status, row.error_code, row.error_detail = AnalysisStatus.FAILED, INTERRUPTED.code, INTERRUPTED.detail
                 await publish(session, AnalysisFailed(tenant_id=row.tenant_id, analysis_id=row.id, task=Task(row.task), error=INTERRUPTED))
 
     async def _has_models(self) -> bool:
@@ -142,7 +142,7 @@ class VisionService(Vision):
     @staticmethod
     def _row(actor: Actor, wanted: Wanted) -> AnalysisRow:
         return AnalysisRow(
-            tenant_id=actor.tenant_id, id=new_id(), task=wanted.task, status=Status.STARTED, created_at=now(), model=EMBEDDED
+            tenant_id=actor.tenant_id, id=new_id(), task=wanted.task, status=AnalysisStatus.STARTED, created_at=now(), model=EMBEDDED
         )
 
     async def _told(self, actor: Actor, wanted: Wanted) -> dict[str, Any]:
@@ -203,15 +203,15 @@ class VisionService(Vision):
     async def _finish(self, row: AnalysisRow, told: dict[str, Any] | None, failure: Failure | None, *, began: float) -> None:
         row.duration_ms = round((time.perf_counter() - began) * 1000)
         if told is not None:
-            row.status, row.model = Status.COMPLETED, told.pop("model", EMBEDDED)
+            row.status, row.model = AnalysisStatus.COMPLETED, told.pop("model", EMBEDDED)
             row.told = shown(told)
         if failure is not None:
-            row.status, row.error_code, row.error_detail = Status.FAILED, failure.code, failure.detail
+            row.status, row.error_code, row.error_detail = AnalysisStatus.FAILED, failure.code, failure.detail
         analysis = _analysis(row)
         about = {"tenant_id": row.tenant_id, "analysis_id": row.id, "task": analysis.task}
         async with self._database.writing(row.tenant_id) as session:
             kept = await Analyses(session).lock(row.tenant_id, row.id)
-            if kept is None or kept.status != Status.STARTED:
+            if kept is None or kept.status != AnalysisStatus.STARTED:
                 return
             for name in ("status", "model", "told", "duration_ms", "error_code", "error_detail"):
                 setattr(kept, name, getattr(row, name))

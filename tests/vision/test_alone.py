@@ -10,8 +10,9 @@ from PIL import Image
 
 from converto.kernel.actor import Actor
 from converto.kernel.errors import Error
+from converto.ocr.interface import Box
 from converto.ocr.refusals import UnknownLanguage
-from converto.vision.interface import EMBEDDED, Box, Task, VisionNotConfigured, Wanted
+from converto.vision.interface import EMBEDDED, Task, VisionNotConfigured, Wanted
 from converto.vision.refusals import DamagedPicture, EmptyPicture, PictureTooLarge, TooSmall, UnsupportedPicture
 from samples.pictures import IMEI, PLACES, SERIAL
 from tests.vision.house import House, somebody
@@ -40,7 +41,8 @@ async def test_each_face_is_found_with_its_parts_and_nothing_else_is(alone: Hous
         assert face.landmarks is not None
         assert face.landmarks.left_eye.x < face.landmarks.nose.x < face.landmarks.right_eye.x
         assert face.landmarks.left_eye.y < face.landmarks.nose.y < face.landmarks.mouth_left.y
-    assert (told.model, told.cost.amount) == (EMBEDDED, 0)
+    assert told.model == EMBEDDED
+    assert told.cost.amount == 0
 
 
 async def test_no_face_is_found_on_a_receipt_or_a_label(alone: House, aino: Actor) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import func, select, update
 
 from converto.kernel.actor import Actor
 from converto.kernel.clock import now
-from converto.vision.interface import Status, Task, UnknownAnalysis, Wanted
+from converto.vision.interface import AnalysisStatus, Task, UnknownAnalysis, Wanted
 from converto.vision.models import AnalysisRow
 from converto.vision.refusals import DamagedPicture
 from tests.vision.house import House, somebody
@@ -35,7 +35,7 @@ async def test_a_failure_is_kept_and_told_with_its_reason(kept: House, aino: Act
         await kept.vision.analyze(aino, Wanted(picture=PEOPLE[:2000]))
 
     (failed,) = (await kept.vision.analyses(aino)).items
-    assert failed.status is Status.FAILED
+    assert failed.status is AnalysisStatus.FAILED
     assert failed.error is not None
     assert failed.error.code == "vision.damaged_picture"
     assert Counter(event.type for event in await kept.told(aino)) == {"vision.analysis.started": 1, "vision.analysis.failed": 1}
@@ -64,12 +64,12 @@ async def test_an_analysis_whose_process_ended_fails_after_a_while(kept: House, 
     await kept.vision.analyze(aino, Wanted(picture=LABEL, task=Task.FACES))
     async with kept.database.writing() as session:
         newest = select(func.max(AnalysisRow.created_at)).scalar_subquery()
-        await session.execute(update(AnalysisRow).values(status=Status.STARTED))
+        await session.execute(update(AnalysisRow).values(status=AnalysisStatus.STARTED))
         await session.execute(update(AnalysisRow).where(AnalysisRow.created_at < newest).values(created_at=now() - timedelta(hours=1)))
     await asyncio.gather(kept.service.sweep(), kept.service.sweep())
 
     newer, older = (await kept.vision.analyses(aino)).items
-    assert (newer.status, older.status) == (Status.STARTED, Status.FAILED)
+    assert (newer.status, older.status) == (AnalysisStatus.STARTED, AnalysisStatus.FAILED)
     assert older.error is not None
     assert older.error.code == "vision.interrupted"
     assert Counter(event.type for event in await kept.told(aino))["vision.analysis.failed"] == 1
