@@ -27,8 +27,8 @@ from converto.vision.eyes import Eyes
 from converto.vision.interface import (
     EMBEDDED,
     Analysis,
-    AnalysisSummary,
     AnalysisStatus,
+    AnalysisSummary,
     Task,
     UnknownAnalysis,
     Vision,
