@@ -101,6 +101,8 @@ TABLE: Final[Mapping[str, Access]] = MappingProxyType(
         "GET /ocr/scans/{scan_id}/pages/{page}.png": Access("ocr:read", BULK),
         "GET /ocr/scans/{scan_id}/pdf": Access("ocr:read", BULK),
         "GET /ocr/scans/{scan_id}/text": Access("ocr:read", READ),
+        "GET /ocr/options": Access("ocr:read", READ),
+        "PUT /ocr/options": Access("billing:write", READ),
         "GET /ocr/health": Access(PUBLIC, HEALTH),
         # vat
         "GET /vat/rates": Access("vat:read", READ),

@@ -38,7 +38,7 @@ def assisted(reading: Reading, said: Mapping[str, Any]) -> Reading:
             fields[name] = _found(reading, name, value).model_dump(mode="json")
             findings = [finding for finding in findings if finding.code not in {f"{name}_missing", _ALSO_MISSING.get(name, "")}]
         elif fields[name] is None or not _same(value_of(reading.fields, name), value):
-            findings.append(_differs(name, value))
+            findings += [one for one in (_differs(name, value),) if one not in findings]
     return reading.model_copy(update={"fields": Fields.model_validate(fields), "findings": tuple(findings)})
 
 

@@ -36,6 +36,7 @@ from converto.ocr.document import (
     VatLine,
 )
 from converto.ocr.several import Batch, BatchCounts, BatchFile, BatchScan, BatchUpload, ExportPage, ExportRow, RefusedFile
+from converto.ocr.wishes import OcrOptions, ScanFilter
 
 # what is on a document, and what several are, is part of what is asked, though it has files of its own
 __all__ = [
@@ -59,11 +60,13 @@ __all__ = [
     "Found",
     "Kind",
     "LineItem",
+    "OcrOptions",
     "PageWords",
     "PaymentMethod",
     "Reading",
     "RefusedFile",
     "ReviewReason",
+    "ScanFilter",
     "Share",
     "Source",
     "Status",
@@ -187,18 +190,6 @@ class OcrHealth(Value):
     """Scans that wait."""
     reading: int
     """Scans that are being read now."""
-
-
-class ScanFilter(Value):
-    """Which scans a list shows."""
-
-    status: Status | None = None
-    since: datetime.date | None = None
-    """The first day of upload, UTC."""
-    until: datetime.date | None = None
-    """The last day of upload, UTC."""
-    q: str | None = None
-    """Beginnings of words that all stand in the text, the fields or the file's name, whatever their case and diacritics."""
 
 
 class UnknownScan(NotFound):
@@ -361,6 +352,21 @@ class Ocr(Interface, Protocol):
     @command
     async def delete(self, actor: Actor, scan_id: UUID) -> None:
         """Remove a scan with its document, for good; one that is being read is read no further. Raises UnknownScan."""
+        ...
+
+    @command
+    async def assist(self, actor: Actor, scan_id: UUID, *, said: dict[str, Any]) -> Scan:
+        """Fill what a scan lacks with what a model says, as `assisted` does. Raises UnknownScan, NotReadYet."""
+        ...
+
+    @query
+    async def options(self, actor: Actor) -> OcrOptions:
+        """Return how the company wants its documents to be read."""
+        ...
+
+    @command
+    async def set_options(self, actor: Actor, options: OcrOptions) -> OcrOptions:
+        """Say how the company wants its documents to be read; it holds for what is read from now on."""
         ...
 
     @query(timeout_s=60)

@@ -4,9 +4,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from converto.ai.interface import Ai
+from converto.kernel.event import hear
 from converto.kernel.manifest import Module, Parts
 from converto.kernel.upkeep import now_and_then
+from converto.ocr.events import ScanAssistWanted
 from converto.ocr.interface import Ocr
+from converto.vision import handlers
 from converto.vision.api import router
 from converto.vision.events import AnalysisCompleted, AnalysisFailed, AnalysisStarted
 from converto.vision.eyes import Eyes
@@ -15,6 +18,7 @@ from converto.vision.models import Base
 from converto.vision.service import VisionService
 from converto.vision.settings import VisionSettings
 
+ASSISTED_AT_ONCE, ASSIST_ATTEMPTS = 4, 3
 FIRST_SWEEP_S, SWEPT_EVERY_S = 60.0, 300.0
 
 
@@ -40,4 +44,5 @@ module = Module(
     tables=Base.metadata,
     router=router,
     events=(AnalysisStarted, AnalysisCompleted, AnalysisFailed),
+    hears=(hear(ScanAssistWanted, handlers.assist_reading, concurrency=ASSISTED_AT_ONCE, attempts=ASSIST_ATTEMPTS),),
 )

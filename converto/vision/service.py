@@ -29,6 +29,7 @@ from converto.vision.interface import (
     Analysis,
     AnalysisStatus,
     AnalysisSummary,
+    Detail,
     Task,
     UnknownAnalysis,
     Vision,
@@ -112,6 +113,18 @@ class VisionService(Vision):
         tasks[Task.FACES] = "embedded" if has_faces else tasks[Task.OBJECTS]
         status: Literal["ok", "degraded"] = "degraded" if "not_configured" in tasks.values() else "ok"
         return VisionHealth(status=status, faces=has_faces, models=has_models, tasks=tasks, unfinished=unfinished)
+
+    async def assist(self, tenant_id: UUID, scan_id: UUID) -> None:
+        """Have a model read the first page of a scan, and the reader fill with it what it did not find itself.
+
+        Raises what `Ocr.page_picture`, `Ocr.assist` and `ask` raise.
+        """
+        actor = Actor.service(tenant_id, "ocr:read", "ocr:write", "ai:write")
+        page = await self._ocr.page_picture(actor, scan_id, 1)
+        look = await self._eyes.look(page, LookFor(shown_side_pixels=side_pixels(Task.RECEIPT, Detail.HIGH)), company=tenant_id)
+        told = await ask(self._ai, actor, QUESTIONS[Task.RECEIPT], look.shown or "", model_preference=None)
+        if isinstance(told.said, SaidReceipt):
+            await self._ocr.assist(actor, scan_id, said=fields_of(told.said))
 
     async def sweep(self) -> None:
         """Let analyses fail whose process has ended in the middle of them."""
