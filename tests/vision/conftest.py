@@ -16,10 +16,10 @@ async def alone(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House
         yield house
 
 
-@pytest.fixture(scope="module", params=["together", "apart"])
-async def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
-    """Return a process with a provider of models: the reader and the models live in it, or in another."""
-    async with opened(tmp_path_factory.mktemp("vision"), apart=request.param == "apart") as house:
+@pytest.fixture(scope="module")
+async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
+    """Return a process with a provider of models."""
+    async with opened(tmp_path_factory.mktemp("vision")) as house:
         yield house
 
 

@@ -1,4 +1,4 @@
-"""Vision with a provider of models, asked in this process and in another."""
+"""Vision with a provider of models."""
 
 import base64
 import io
