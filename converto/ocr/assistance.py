@@ -120,7 +120,7 @@ def _place(words: Sequence[tuple[str, float, float, float, float]], forms: Seque
         letters, raw = "", ""
         for last in range(first, min(len(words), first + MOST_WORDS)):
             letters, raw = letters + _letters(words[last][0]), f"{raw} {words[last][0]}".strip()
-            if letters in wanted or (pattern is not None and re.fullmatch(rf"\D*?{pattern}\D*", raw)):
+            if letters in wanted or (pattern is not None and re.fullmatch(rf"\W*{pattern}\W*([A-Za-z]{{1,3}})?\W*", raw)):
                 return _around(words[first : last + 1])
             if len(letters) > max(longest, MOST_WORDS):
                 break
