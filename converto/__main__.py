@@ -198,6 +198,24 @@ def scan(
 
 
 @program.command()
+def vision(
+    files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, help="Pictures.")],
+    *,
+    task: Annotated[str, typer.Option(help="describe, objects, receipt, device, faces or text.")] = "describe",
+    local_only: Annotated[bool, typer.Option("--local-only", help="Ask no model: nothing leaves this machine.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
+) -> None:
+    """Tell what is on pictures without a server, by a model where a provider's key is set."""
+    from converto.commands.vision import vision as run
+    from converto.vision.interface import Task, Wanted
+
+    if task not in set(Task):
+        msg = f"{task} is none of {', '.join(Task)}"
+        raise typer.BadParameter(msg, param_hint="--task")
+    raise typer.Exit(run(files, _settings(), Wanted(picture=b"", task=Task(task), local_only=local_only), as_json=as_json))
+
+
+@program.command()
 def demo() -> None:
     """Make the sample documents, read them over HTTP, and show what was found."""
     from converto.commands.demo import demo as run

@@ -8,12 +8,45 @@ from uuid import UUID
 
 from pydantic import Field
 
-from converto.ai.conversation import ChatRequest, Completion, Piece, Strategy
+from converto.ai.conversation import ChatRequest, Completion, ImageUrl, Message, Part, Piece, Strategy
+from converto.ai.refusals import AllBusy, BudgetExceeded, NoProvider, NothingFits, ProviderFailed, ProviderLimited, Truncated
 from converto.kernel.actor import Actor
 from converto.kernel.interface import Interface, Value, command, query, stream
 from converto.kernel.money import Money
 from converto.kernel.paging import Page
 from converto.kernel.written import Number, YesNo
+
+# how a question is put, and why it is not answered, is part of what is asked, though it has files of its own
+__all__ = [
+    "Ai",
+    "AiHealth",
+    "AllBusy",
+    "Budget",
+    "BudgetChange",
+    "BudgetExceeded",
+    "Budgets",
+    "ChatRequest",
+    "Completion",
+    "Feedback",
+    "ImageUrl",
+    "LoggedCall",
+    "LoggedContent",
+    "Message",
+    "Model",
+    "ModelHealth",
+    "Models",
+    "NewTemplate",
+    "NoProvider",
+    "NothingFits",
+    "Options",
+    "Part",
+    "ProviderFailed",
+    "ProviderLimited",
+    "Template",
+    "Truncated",
+    "UsageLine",
+    "UsageReport",
+]
 
 Subject = Annotated[str, Field(pattern=r"^(tenant|(member|key):[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$")]
 """Whose spending: the company's, or that of one member or API key."""

@@ -10,6 +10,7 @@ from converto.kernel.actor import Actor
 from converto.kernel.event import Event
 from converto.kernel.paid_work import Use
 from converto.ocr.events import ScanCancelled, ScanCompleted, ScanFailed
+from converto.vision.events import AnalysisCompleted, AnalysisFailed
 
 PAID_OUTCOMES = frozenset({"ok", "left"})
 
@@ -38,6 +39,16 @@ async def count_completion(event: CompletionFinished, billing: BillingService) -
     await billing.confirm(_whose(event), (tokens, Use(feature=Feature.AI_SPEND, key=key, quantity=micros)))
 
 
+async def count_analysis(event: AnalysisCompleted, billing: BillingService) -> None:
+    """Count a picture that has been looked at."""
+    await billing.confirm(_whose(event), (_analysis(event),))
+
+
+async def release_failed_analysis(event: AnalysisFailed, billing: BillingService) -> None:
+    """Charge nothing for a picture of which nothing could be told."""
+    await billing.release(_whose(event), (_analysis(event),))
+
+
 async def take_in(event: PaymentsSpoke, billing: BillingService) -> None:
     """Look what the payment service has of a company that it has spoken of."""
     await billing.looked_at(event.tenant_id)
@@ -54,3 +65,7 @@ def _whose(event: Event) -> Actor:
 
 def _scan(event: ScanCompleted | ScanFailed | ScanCancelled) -> Use:
     return Use(feature=Feature.OCR_SCANS, key=f"ocr:{event.scan_id}")
+
+
+def _analysis(event: AnalysisCompleted | AnalysisFailed) -> Use:
+    return Use(feature=Feature.VISION_ANALYSES, key=f"vision:{event.analysis_id}")

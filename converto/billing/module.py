@@ -21,6 +21,7 @@ from converto.kernel.event import hear
 from converto.kernel.manifest import Module, Parts
 from converto.kernel.upkeep import now_and_then
 from converto.ocr.events import ScanCancelled, ScanCompleted, ScanFailed
+from converto.vision.events import AnalysisCompleted, AnalysisFailed
 
 EXPIRE_AFTER_S, EXPIRE_EVERY_S = 30.0, 60.0
 RECONCILE_AFTER_S = 300.0
@@ -95,6 +96,8 @@ module = Module(
         hear(ScanFailed, handlers.release_failed_scan),
         hear(ScanCancelled, handlers.release_cancelled_scan),
         hear(CompletionFinished, handlers.count_completion),
+        hear(AnalysisCompleted, handlers.count_analysis),
+        hear(AnalysisFailed, handlers.release_failed_analysis),
         hear(events.PaymentsSpoke, handlers.take_in, ordered=True, attempts=ATTEMPTS),
         hear(events.UsageRecorded, handlers.note_report),
     ),

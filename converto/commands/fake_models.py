@@ -56,6 +56,10 @@ class FakeModels:
     retry_after_s: float = 1.0
     answer: str | None = None
     """What is said instead of the same few words."""
+    tool_call: tuple[str, dict[str, Any]] | None = None
+    """The tool that is called instead, and with what; not in streams."""
+    headers: deque[dict[str, str]] = field(default_factory=lambda: deque(maxlen=100))
+    """Those of the last questions."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -69,6 +73,7 @@ class FakeModels:
             return
         self.calls[provider] += 1
         self.asked.append((provider, body))
+        self.headers.append({name.decode(): value.decode() for name, value in scope["headers"]})
         waiting = self.faults.get(provider)
         fault = self.broken.get(provider) or (waiting.popleft() if waiting else "")
         if self.latency_s:
@@ -163,7 +168,23 @@ class _Talk:
             return {"input_tokens": plain, "output_tokens": said, **cache}
         return {"promptTokenCount": self.prompt, "candidatesTokenCount": said, "cachedContentTokenCount": self.cached}
 
+    def called(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Return an answer that calls a tool."""
+        usage = self._usage()
+        if self.provider == "openai":
+            function = {"name": name, "arguments": orjson.dumps(arguments).decode()}
+            message = {"role": "assistant", "content": None, "tool_calls": [{"id": "c1", "type": "function", "function": function}]}
+            return {"id": "x", "choices": [{"index": 0, "message": message, "finish_reason": "tool_calls"}], "usage": usage}
+        if self.provider == "anthropic":
+            block = {"type": "tool_use", "id": "c1", "name": name, "input": arguments}
+            return {"id": "m", "type": "message", "role": "assistant", "content": [block], "stop_reason": "tool_use", "usage": usage}
+        content = {"role": "model", "parts": [{"functionCall": {"name": name, "args": arguments}}]}
+        return {"candidates": [{"content": content, "finishReason": "STOP"}], "usageMetadata": usage}
+
     def whole(self, fault: str) -> dict[str, Any]:
+        """Return an answer as it is without a stream."""
+        if self._fake.tool_call is not None:
+            return self.called(*self._fake.tool_call)
         text, cut = "".join(self.words), fault == "cut"
         usage = None if fault in {"no-usage", "cut"} else self._usage()
         if self.provider == "openai":

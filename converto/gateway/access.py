@@ -101,6 +101,8 @@ TABLE: Final[Mapping[str, Access]] = MappingProxyType(
         "GET /ocr/scans/{scan_id}/pages/{page}.png": Access("ocr:read", BULK),
         "GET /ocr/scans/{scan_id}/pdf": Access("ocr:read", BULK),
         "GET /ocr/scans/{scan_id}/text": Access("ocr:read", READ),
+        "GET /ocr/options": Access("ocr:read", READ),
+        "PUT /ocr/options": Access("billing:write", READ),
         "GET /ocr/health": Access(PUBLIC, HEALTH),
         # vat
         "GET /vat/rates": Access("vat:read", READ),
@@ -167,6 +169,11 @@ TABLE: Final[Mapping[str, Access]] = MappingProxyType(
         "GET /ai/requests/{completion_id}/content": Access("ai:read", READ),
         "POST /ai/feedback": Access("ai:write", READ),
         "GET /ai/health": Access(PUBLIC, HEALTH),
+        # vision
+        "POST /vision/analyze": Access("vision:write", BULK, creates=True, elsewhere=True),
+        "GET /vision/analyses": Access("vision:read", READ),
+        "GET /vision/analyses/{analysis_id}": Access("vision:read", READ),
+        "GET /vision/health": Access(PUBLIC, HEALTH),
         # billing
         "GET /billing/plans": Access(PUBLIC, READ),
         "GET /billing/entitlements": Access("billing:read", READ),

@@ -30,6 +30,7 @@ from converto.ocr.interface import (
     NotReadYet,
     Ocr,
     OcrHealth,
+    OcrOptions,
     Scan,
     ScanFilter,
     ScanSummary,
@@ -269,6 +270,18 @@ async def text(ocr: TheOcr, actor: CurrentActor, scan_id: ScanId) -> str:
     if found.text is None:
         raise NotReadYet(status=found.status)
     return found.text
+
+
+@router.get("/options")
+async def options(ocr: TheOcr, actor: CurrentActor) -> OcrOptions:
+    """Tell how the company wants its documents to be read."""
+    return await ocr.options(actor)
+
+
+@router.put("/options")
+async def set_options(ocr: TheOcr, actor: CurrentActor, body: OcrOptions) -> OcrOptions:
+    """Say how the company wants its documents to be read: with `ai_assist` a model is asked what the reader does not find."""
+    return await ocr.set_options(actor, body)
 
 
 @router.get("/health")

@@ -50,7 +50,7 @@ class ScanFailed(Event):
 
 
 class ScanCorrected(Event):
-    """A person said of some fields what they are; ask the reader for all that is on the document."""
+    """A person said what some fields are, or a model filled some that were missing; ask the reader for all that is on the document."""
 
     type: ClassVar[str] = "ocr.corrected"
     subject_field: ClassVar[str | None] = "scan_id"
@@ -59,6 +59,17 @@ class ScanCorrected(Event):
     fields: tuple[str, ...]
     vendor: str | None
     total: Money | None
+
+
+class ScanAssistWanted(Event):
+    """A model is to be asked what the reader did not find, for the company wants that."""
+
+    type: ClassVar[str] = "ocr.assist_wanted"
+    subject_field: ClassVar[str | None] = "scan_id"
+    internal: ClassVar[bool] = True
+
+    scan_id: UUID
+    fields: tuple[str, ...]
 
 
 class ScanCancelled(Event):

@@ -12,7 +12,7 @@ from converto.kernel.clock import new_id, now
 from converto.kernel.database import Database, Transaction
 from converto.kernel.paid_work import PaidWork, Use
 from converto.ocr.events import ScanRequested
-from converto.ocr.interface import EngineChoice, Status, Upload
+from converto.ocr.interface import EngineChoice, Reading, Status, Upload
 from converto.ocr.jobs import blob_key
 from converto.ocr.models import ScanRow
 from converto.ocr.readers import Readers
@@ -70,6 +70,20 @@ class Intake:
         )
         await self.blobs.put(blob_key(row), upload.content)
         return row
+
+    async def read(self, actor: Actor, upload: Upload) -> Reading:
+        """Read a document for somebody who waits, and keep nothing. Raises what `refusals.REFUSALS` lists."""
+        languages, engine = self.choose(upload.languages, upload.engine)
+        await self._readers.inspect(upload.content)
+        return await self._readers.read(
+            upload.content,
+            languages=languages,
+            kind=upload.kind,
+            engine=engine,
+            today=now().date(),
+            company=actor.tenant_id,
+            is_urgent=True,
+        )
 
     async def reserve(self, actor: Actor, rows: Sequence[ScanRow]) -> None:
         """Hold room in the plan for reading documents. Raises LimitReached."""

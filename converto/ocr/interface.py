@@ -26,6 +26,7 @@ from converto.ocr.document import (
     Found,
     Kind,
     LineItem,
+    PageWords,
     PaymentMethod,
     Reading,
     ReviewReason,
@@ -35,6 +36,7 @@ from converto.ocr.document import (
     VatLine,
 )
 from converto.ocr.several import Batch, BatchCounts, BatchFile, BatchScan, BatchUpload, ExportPage, ExportRow, RefusedFile
+from converto.ocr.wishes import OcrOptions, ScanFilter
 
 # what is on a document, and what several are, is part of what is asked, though it has files of its own
 __all__ = [
@@ -58,10 +60,13 @@ __all__ = [
     "Found",
     "Kind",
     "LineItem",
+    "OcrOptions",
+    "PageWords",
     "PaymentMethod",
     "Reading",
     "RefusedFile",
     "ReviewReason",
+    "ScanFilter",
     "Share",
     "Source",
     "Status",
@@ -187,18 +192,6 @@ class OcrHealth(Value):
     """Scans that are being read now."""
 
 
-class ScanFilter(Value):
-    """Which scans a list shows."""
-
-    status: Status | None = None
-    since: datetime.date | None = None
-    """The first day of upload, UTC."""
-    until: datetime.date | None = None
-    """The last day of upload, UTC."""
-    q: str | None = None
-    """Beginnings of words that all stand in the text, the fields or the file's name, whatever their case and diacritics."""
-
-
 class UnknownScan(NotFound):
     """There is no such scan, or it belongs to another company."""
 
@@ -274,6 +267,22 @@ class Ocr(Interface, Protocol):
         """
         ...
 
+    @query(timeout_s=120)
+    async def read(self, actor: Actor, upload: Upload) -> Reading:
+        """Read a document at once, before those that are read in the background, and keep nothing of it.
+
+        Raises what `submit` raises, and what only reading can find.
+        """
+        ...
+
+    @query
+    async def assisted(self, actor: Actor, reading: Reading, *, said: dict[str, Any]) -> Reading:
+        """Return a reading with what a model says of the fields that it lacks; what was found stays, and nothing is kept.
+
+        Such a value has the source `ai`: sure where its words stand on the page, with a box there, and less sure, without one, where not.
+        """
+        ...
+
     @command(timeout_s=300)
     async def submit_batch(self, actor: Actor, upload: BatchUpload) -> Batch:
         """Keep several documents and have them read; what cannot be is listed in `refused`, each with its reason.
@@ -343,6 +352,21 @@ class Ocr(Interface, Protocol):
     @command
     async def delete(self, actor: Actor, scan_id: UUID) -> None:
         """Remove a scan with its document, for good; one that is being read is read no further. Raises UnknownScan."""
+        ...
+
+    @command
+    async def assist(self, actor: Actor, scan_id: UUID, *, said: dict[str, Any]) -> Scan:
+        """Fill what a scan lacks with what a model says, as `assisted` does. Raises UnknownScan, NotReadYet."""
+        ...
+
+    @query
+    async def options(self, actor: Actor) -> OcrOptions:
+        """Return how the company wants its documents to be read."""
+        ...
+
+    @command
+    async def set_options(self, actor: Actor, options: OcrOptions) -> OcrOptions:
+        """Say how the company wants its documents to be read; it holds for what is read from now on."""
         ...
 
     @query(timeout_s=60)

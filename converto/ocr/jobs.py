@@ -8,13 +8,15 @@ from weakref import WeakValueDictionary
 
 import structlog
 
-from converto.events.outbox import publish
+from converto.events.outbox import publish, publish_all
 from converto.kernel.blobs import BlobStore
 from converto.kernel.clock import now
 from converto.kernel.database import Database
 from converto.kernel.errors import Error, Internal, Unavailable
 from converto.kernel.event import Event
+from converto.kernel.workers import PagesRead
 from converto.ocr import duplicates
+from converto.ocr.assisting import wanted
 from converto.ocr.bells import Bells
 from converto.ocr.correcting import remember
 from converto.ocr.corrections import corrected
@@ -25,7 +27,6 @@ from converto.ocr.packing import packed, unpacked
 from converto.ocr.readers import Readers
 from converto.ocr.refusals import ReaderStopped
 from converto.ocr.repository import Scans, Search
-from converto.ocr.workers import PagesRead
 
 log = structlog.get_logger()
 
@@ -178,7 +179,7 @@ class Jobs:
                 duplicates.note(row, await remember(session, row, result.fields))
             told = _kept(row, result, duration_ms=duration_ms)
             await Search(session).take_in(row)
-            await publish(session, told)
+            await publish_all(session, [told, *(await wanted(session, row, result) if isinstance(result, Reading) else ())])
         log.info("ocr.finished", scan_id=str(row.id), status=row.status, code=row.error_code, duration_ms=duration_ms)
         self._bells.ring(row.id)
 

@@ -128,6 +128,15 @@ class PageWordsRow(Base):
     words: Mapped[bytes] = mapped_column(LargeBinary)
 
 
+class OptionsRow(Base):
+    """How a company wants its documents to be read."""
+
+    __tablename__ = "options"
+
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
+    ai_assist: Mapped[bool]
+
+
 class BatchRow(Base):
     """Several documents that came at once."""
 

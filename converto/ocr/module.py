@@ -8,7 +8,7 @@ from converto.kernel.event import hear
 from converto.kernel.manifest import Module, Parts
 from converto.ocr import handlers
 from converto.ocr.api import router
-from converto.ocr.events import ScanCancelled, ScanCompleted, ScanCorrected, ScanFailed, ScanRequested, ScanStarted
+from converto.ocr.events import ScanAssistWanted, ScanCancelled, ScanCompleted, ScanCorrected, ScanFailed, ScanRequested, ScanStarted
 from converto.ocr.interface import Ocr
 from converto.ocr.models import Base
 from converto.ocr.readers import Readers
@@ -39,7 +39,7 @@ module = Module(
     settings=OcrSettings,
     tables=Base.metadata,
     router=router,
-    events=(ScanRequested, ScanStarted, ScanCompleted, ScanFailed, ScanCancelled, ScanCorrected),
+    events=(ScanRequested, ScanStarted, ScanCompleted, ScanFailed, ScanCancelled, ScanCorrected, ScanAssistWanted),
     hears=(
         hear(ScanRequested, handlers.read_scan, concurrency=READS_AT_ONCE, attempts=ATTEMPTS, deaths=DEATHS, given_up=handlers.give_up),
     ),

@@ -9,12 +9,15 @@ from typing import Self
 from uuid import UUID
 
 from converto import __version__
+from converto.kernel.workers import PagesRead, Trade, Workers
 from converto.ocr import engines, tesseract, tesseract_library
 from converto.ocr.document import EngineChoice, Kind, Reading
 from converto.ocr.media import Inspected, inspect
-from converto.ocr.refusals import EngineMissing, ReaderMissing
+from converto.ocr.pages import MAX_PAGE_CPU_S
+from converto.ocr.refusals import EngineMissing, ReaderMissing, ReaderStopped, TookTooLong
 from converto.ocr.settings import OcrSettings
-from converto.ocr.workers import PagesRead, Workers
+
+READING = Trade("converto.ocr.worker", ReaderStopped, lambda seconds: TookTooLong(timeout_s=seconds), most_cpu_s=MAX_PAGE_CPU_S)
 
 # A longer answer is taken apart in a thread: the event loop has others to serve.
 _LONG_ANSWER_BYTES = 100_000
@@ -34,7 +37,7 @@ class Readers:
 
     def __init__(self, settings: OcrSettings) -> None:
         self._settings = settings
-        self._workers = Workers(size=settings.workers, timeout_s=settings.timeout_s, max_memory_bytes=settings.worker_max_bytes)
+        self._workers = Workers(READING, size=settings.workers, timeout_s=settings.timeout_s, max_memory_bytes=settings.worker_max_bytes)
         self._engine = Engine("tesseract", "", ())
 
     async def __aenter__(self) -> Self:
@@ -82,10 +85,11 @@ class Readers:
         today: datetime.date,
         pages_read: PagesRead | None = None,
         company: UUID | None = None,
+        is_urgent: bool = False,
     ) -> Reading:
-        """Return what a document says, when it is its company's turn; `pages_read` is told how far it is, and may end it.
+        """Return what a document says, when it is its company's turn; one that is urgent goes first.
 
-        Raises what `refusals` lists.
+        `pages_read` is told how far it is, and may end it. Raises what `refusals` lists.
         """
         job = {
             "call": "read",
@@ -95,7 +99,7 @@ class Readers:
             "today": today.isoformat(),
         }
         limits = {"max_bytes": self._settings.max_bytes, "max_pages": self._settings.max_pages}
-        answer = await self._workers.ask(content, {**job, **limits}, pages_read, company=company)
+        answer = await self._workers.ask(content, {**job, **limits}, pages_read, company=company, is_urgent=is_urgent)
         if len(answer) > _LONG_ANSWER_BYTES:
             return await asyncio.to_thread(Reading.model_validate_json, answer)
         return Reading.model_validate_json(answer)

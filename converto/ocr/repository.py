@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from converto.kernel.database import Database, changed, insert_into
 from converto.ocr.interface import ScanFilter
-from converto.ocr.models import BatchRow, FieldChangeRow, PageWordsRow, ScanRow, SearchRow, SellerHintRow
+from converto.ocr.models import BatchRow, FieldChangeRow, OptionsRow, PageWordsRow, ScanRow, SearchRow, SellerHintRow
 from converto.ocr.search import terms, texts_of, word_of_tenant, words_of
 
 _RANDOM_BITS = 2**62 - 1
@@ -259,3 +259,20 @@ def _search_values(row: ScanRow) -> dict[str, Any]:
 
 def _midnight(day: date) -> datetime:
     return datetime.combine(day, time(), tzinfo=UTC)
+
+
+class Wishes:
+    """How companies want their documents to be read."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def ai_assist(self, tenant_id: UUID) -> bool:
+        """Return whether a model is to be asked what the reader did not find."""
+        row = await self._session.get(OptionsRow, tenant_id)
+        return row is not None and row.ai_assist
+
+    async def set(self, tenant_id: UUID, *, ai_assist: bool) -> None:
+        """Keep a company's wishes."""
+        new = insert_into(self._session, OptionsRow).values(tenant_id=tenant_id, ai_assist=ai_assist)
+        await self._session.execute(new.on_conflict_do_update(index_elements=["tenant_id"], set_={"ai_assist": ai_assist}))

@@ -18,6 +18,8 @@ from converto.kernel.errors import Unavailable
 from converto.kernel.paging import Page, after
 from converto.kernel.paid_work import PaidWork
 from converto.ocr import duplicates
+from converto.ocr.assistance import assisted
+from converto.ocr.assisting import Assisting
 from converto.ocr.batching import Batching
 from converto.ocr.bells import Bells
 from converto.ocr.correcting import Correcting
@@ -36,6 +38,7 @@ from converto.ocr.interface import (
     NotReadYet,
     Ocr,
     OcrHealth,
+    OcrOptions,
     Reading,
     Scan,
     ScanFilter,
@@ -85,6 +88,7 @@ class OcrService(Ocr):
         self._intake = Intake(database, blobs, readers, settings=settings, paid_work=paid_work)
         self._batching = Batching(self._intake)
         self._correcting = Correcting(database)
+        self._assisting = Assisting(database)
         self.jobs = Jobs(database, blobs, readers, bells=self._bells)
 
     async def submit(self, actor: Actor, upload: Upload) -> Scan:
@@ -104,6 +108,16 @@ class OcrService(Ocr):
         if known.sha256 != row.sha256:
             raise KeyReused
         return await self._shown(known)
+
+    async def read(self, actor: Actor, upload: Upload) -> Reading:
+        """See `Ocr.read`."""
+        actor.require("ocr:read")
+        return await self._intake.read(actor, upload)
+
+    async def assisted(self, actor: Actor, reading: Reading, *, said: dict[str, Any]) -> Reading:
+        """See `Ocr.assisted`."""
+        actor.require("ocr:read")
+        return await asyncio.to_thread(assisted, reading, said)
 
     async def submit_batch(self, actor: Actor, upload: BatchUpload) -> Batch:
         """See `Ocr.submit_batch`."""
@@ -239,6 +253,24 @@ class OcrService(Ocr):
             await Scans(session).remove(actor.tenant_id, scan_id)
         self._bells.ring(scan_id)
         await self._blobs.delete(blob_key(row))
+
+    async def assist(self, actor: Actor, scan_id: UUID, *, said: dict[str, Any]) -> Scan:
+        """See `Ocr.assist`."""
+        actor.require("ocr:write")
+        row = await self._assisting.take_in(actor.tenant_id, scan_id, said)
+        self._bells.ring(scan_id)
+        return await self._shown(row)
+
+    async def options(self, actor: Actor) -> OcrOptions:
+        """See `Ocr.options`."""
+        actor.require("ocr:read")
+        return await self._assisting.options(actor.tenant_id)
+
+    async def set_options(self, actor: Actor, options: OcrOptions) -> OcrOptions:
+        """See `Ocr.set_options`."""
+        actor.require("billing:write")
+        await self._assisting.set_options(actor.tenant_id, options)
+        return options
 
     async def original(self, actor: Actor, scan_id: UUID) -> StoredDocument:
         """See `Ocr.original`."""

@@ -197,6 +197,7 @@ async def _furnish(town: Town) -> None:
     files = {"file": (f"{CANARY}.png", picture())}
     things["scan_id"] = (await made("/ocr/scans", files=files, headers={"prefer": "wait=40"}))["id"]
     things["batch_id"] = (await made("/ocr/scans/batch", files=files))["batch_id"]
+    things["analysis_id"] = (await made("/vision/analyze", files=files, data={"task": "faces"}))["id"]
     things["page"] = "1"
     line = {"treatment": "domestic_sale", "rate": "25.5", "net": "100.00", "description": CANARY}
     things["voucher_id"] = (await made("/vat/vouchers?draft=true", json={"document_date": "2026-01-15", "lines": [line]}))["id"]

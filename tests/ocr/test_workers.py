@@ -15,9 +15,10 @@ from typing import Any
 import pytest
 
 from converto.kernel.errors import Error
+from converto.kernel.workers import Workers, sweep
 from converto.ocr.interface import EngineChoice, Kind, Reading
+from converto.ocr.readers import READING
 from converto.ocr.refusals import DamagedFile, ReaderStopped, TookTooLong
-from converto.ocr.workers import Workers, sweep
 from tests.ocr.drawn import drawn, saved, slow
 from tests.ocr.pdfs import pdf_of_text
 
@@ -35,10 +36,11 @@ HELLO = saved(drawn(["HELLO READER", "GOOD MORNING"]))
 HOLDER = """
 import asyncio, sys
 from pathlib import Path
-from converto.ocr.workers import Workers
+from converto.kernel.workers import Workers
+from converto.ocr.readers import READING
 
 async def hold():
-    async with Workers(size=1, timeout_s=60, max_memory_bytes=2_000_000_000) as workers:
+    async with Workers(READING, size=1, timeout_s=60, max_memory_bytes=2_000_000_000) as workers:
         asking = asyncio.create_task(workers.ask(Path(sys.argv[1]).read_bytes(), {job}))
         while not workers.pids:
             await asyncio.sleep(0.01)
@@ -50,7 +52,7 @@ asyncio.run(hold())
 
 
 def pool(*, size: int = 1, timeout_s: float = 30, idle_s: float = 20) -> Workers:
-    return Workers(size=size, timeout_s=timeout_s, max_memory_bytes=2 * GIGABYTE, idle_s=idle_s)
+    return Workers(READING, size=size, timeout_s=timeout_s, max_memory_bytes=2 * GIGABYTE, idle_s=idle_s)
 
 
 async def soon(holds: Callable[[], bool], *, within_s: float = 10) -> None:
@@ -154,7 +156,7 @@ async def test_a_worker_that_dies_fails_its_own_job_alone() -> None:
 async def test_a_job_that_needs_too_much_memory_fails_and_says_so() -> None:
     large = saved(drawn(["A"]).resize((8000, 8000)).convert("P"))
 
-    async with Workers(size=1, timeout_s=30, max_memory_bytes=GIGABYTE // 5) as workers:
+    async with Workers(READING, size=1, timeout_s=30, max_memory_bytes=GIGABYTE // 5) as workers:
         with pytest.raises(Error) as failure:
             await workers.ask(large, JOB)
 

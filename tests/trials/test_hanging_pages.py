@@ -4,9 +4,10 @@ import time
 
 import pytest
 
+from converto.kernel.workers import Workers
 from converto.ocr.pages import MAX_PAGE_CPU_S
+from converto.ocr.readers import READING
 from converto.ocr.refusals import TookTooLong
-from converto.ocr.workers import Workers
 from tests.ocr.damaged_pdfs import hostile_pdfs
 from tests.ocr.shelf import slip
 
@@ -24,7 +25,7 @@ JOB = {
 
 @pytest.mark.parametrize("name", ["tiles of themselves", "tiles of a ten-thousandth"])
 async def test_a_page_that_is_drawn_for_hours_is_ended_and_the_next_document_read(name: str) -> None:
-    async with Workers(size=1, timeout_s=250, max_memory_bytes=2_500_000_000) as workers:
+    async with Workers(READING, size=1, timeout_s=250, max_memory_bytes=2_500_000_000) as workers:
         begun = time.monotonic()
         with pytest.raises(TookTooLong):
             await workers.ask(hostile_pdfs()[name], JOB)

@@ -1,10 +1,10 @@
-"""Who is next at the readers."""
+"""Who is next at the workers."""
 
 import asyncio
 
 import pytest
 
-from converto.ocr.turns import Turns
+from converto.kernel.turns import Turns
 
 
 class Queue:

@@ -1,4 +1,4 @@
-"""Who is next at the readers: companies take turns, and somebody who looks on goes before what is read in the background."""
+"""Who is next at the workers: companies take turns, and somebody who looks on goes before what is done in the background."""
 
 import asyncio
 from collections import Counter

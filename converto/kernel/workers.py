@@ -1,4 +1,4 @@
-"""A pool of reading processes: started when there is work, ended when there is none, killed when one takes too long."""
+"""A pool of processes for heavy work: started when there is work, ended when there is none, killed when one takes too long."""
 
 import asyncio
 import contextlib
@@ -11,40 +11,54 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from converto.kernel.errors import WireError, from_wire
-from converto.ocr.answers import DONE, HEADER, UNDER_WAY
-from converto.ocr.pages import MAX_PAGE_CPU_S
-from converto.ocr.refusals import ReaderStopped, TookTooLong
-from converto.ocr.turns import Turns
+from converto.kernel.errors import Error, WireError, from_wire
+from converto.kernel.turns import Turns
+from converto.kernel.worker_answers import DONE, HEADER, UNDER_WAY
 
 _FOLDER_PREFIX = "converto-reading-"
 _LOCK = "lock"
-# A worker that has read this many documents is replaced: whatever leaks in a decoder ends with it.
+# A worker that has done this many jobs is replaced: whatever leaks in a decoder ends with it.
 _MOST_JOBS = 500
 PagesRead = Callable[[int], Awaitable[None]]
-"""Told how many pages are done; what it raises ends the reading."""
+"""Told how many pages are done; what it raises ends the job."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trade:
+    """What the workers of a pool do, and how their failures are told."""
+
+    program: str
+    """The Python module that each of them runs: it ends in `worker_process.serve`."""
+    stopped: Callable[[], Error]
+    """What is raised where the process ended."""
+    too_long: Callable[[int], Error]
+    """What is raised where it took longer than so many seconds."""
+    most_cpu_s: int = 0
+    """After how many seconds of processor time it ends itself, by SIGPROF."""
 
 
 class Worker:
-    """One process that reads, one document at a time."""
+    """One process that works, at one document at a time."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, trade: Trade) -> None:
         self._process = process
+        self._trade = trade
         self.jobs = 0
         self.has_answered = False
         """Its last job has an answer: one that was left in the middle is fit for no other."""
 
     @classmethod
-    async def start(cls, folder: Path, *, max_memory_bytes: int) -> Self:
+    async def start(cls, trade: Trade, folder: Path, *, max_memory_bytes: int) -> Self:
         """Start a process in a group of its own, so that its Tesseract can be ended with it."""
         environment = {**os.environ, "TMPDIR": str(folder), "OMP_THREAD_LIMIT": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            "converto.ocr.worker",
+            trade.program,
             str(os.getpid()),
             str(max_memory_bytes),
             stdin=asyncio.subprocess.PIPE,
@@ -52,7 +66,7 @@ class Worker:
             env=environment,
             start_new_session=True,
         )
-        return cls(process)
+        return cls(process, trade)
 
     @property
     def alive(self) -> bool:
@@ -65,7 +79,7 @@ class Worker:
         return self._process.pid
 
     async def ask(self, job: dict[str, Any], pages_read: PagesRead | None = None) -> bytes:
-        """Return the answer to a job. Raises the error that the job raised, or ReaderStopped when the process ended."""
+        """Return the answer to a job. Raises the error that the job raised, or what its trade says when the process ended."""
         self.jobs += 1
         await self._send(json.dumps(job).encode() + b"\n")
         kind, body = await self._receive()
@@ -81,25 +95,25 @@ class Worker:
     async def _send(self, line: bytes) -> None:
         stdin = self._process.stdin
         if stdin is None:
-            raise ReaderStopped
+            raise self._trade.stopped()
         try:
             stdin.write(line)
             await stdin.drain()
         except (OSError, RuntimeError) as error:  # uvloop: RuntimeError on a closed pipe
-            raise ReaderStopped from error
+            raise self._trade.stopped() from error
 
     async def _receive(self) -> tuple[int, bytes]:
         stdout = self._process.stdout
         if stdout is None:
-            raise ReaderStopped
+            raise self._trade.stopped()
         try:
             length, kind = HEADER.unpack(await stdout.readexactly(HEADER.size))
             return kind, await stdout.readexactly(length)
         except (asyncio.IncompleteReadError, OSError, RuntimeError) as error:
             await self.kill()
             if self._process.returncode == -signal.SIGPROF:
-                raise TookTooLong(timeout_s=MAX_PAGE_CPU_S) from error
-            raise ReaderStopped from error
+                raise self._trade.too_long(self._trade.most_cpu_s) from error
+            raise self._trade.stopped() from error
 
     async def kill(self) -> None:
         """End the process and what it runs, at once."""
@@ -113,7 +127,8 @@ class Worker:
 class Workers:
     """At most `size` workers; `idle_s` after its last job a worker is ended."""
 
-    def __init__(self, *, size: int, timeout_s: float, max_memory_bytes: int, idle_s: float = 20.0) -> None:
+    def __init__(self, trade: Trade, *, size: int, timeout_s: float, max_memory_bytes: int, idle_s: float = 20.0) -> None:
+        self._trade = trade
         self._turns = Turns(size)
         self._timeout_s = timeout_s
         self._max_memory_bytes = max_memory_bytes
@@ -149,7 +164,7 @@ class Workers:
         company: Hashable = None,
         is_urgent: bool = False,
     ) -> bytes:
-        """Return the answer to a job on a document. Raises what the job or `pages_read` raised, TookTooLong or ReaderStopped.
+        """Return the answer to a job on a document. Raises what the job or `pages_read` raised, and what the trade says.
 
         A caller that gives up ends the worker that it waits for; the others go on.
         """
@@ -160,14 +175,14 @@ class Workers:
                 async with asyncio.timeout(self._timeout_s):
                     return await worker.ask({**job, "path": str(document)}, pages_read)
             except TimeoutError as error:
-                raise TookTooLong(timeout_s=round(self._timeout_s)) from error
+                raise self._trade.too_long(round(self._timeout_s)) from error
 
     @asynccontextmanager
     async def _worker(self) -> AsyncIterator[tuple[Worker, Path]]:
         if self._folder is None:
-            raise ReaderStopped
+            raise self._trade.stopped()
         folder = Path(await asyncio.to_thread(tempfile.mkdtemp, dir=self._folder))
-        worker = self._take() or await Worker.start(self._folder, max_memory_bytes=self._max_memory_bytes)
+        worker = self._take() or await Worker.start(self._trade, self._folder, max_memory_bytes=self._max_memory_bytes)
         worker.has_answered = False
         self._working.add(worker)
         try:
