@@ -11,7 +11,7 @@ from uuid import UUID
 
 import orjson
 from fastapi import APIRouter, Depends, Path, Query, Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from converto.ai import openai_api
 from converto.ai.conversation import ChatRequest, Completion, ImageUrl, Message, Part, Piece
@@ -26,7 +26,6 @@ from converto.ai.interface import (
     Models,
     NewTemplate,
     Options,
-    Subject,
     Template,
     UsageReport,
 )
@@ -52,7 +51,6 @@ from converto.ai.refusals import (
 )
 from converto.kernel.clock import now
 from converto.kernel.errors import Error
-from converto.kernel.money import Currency
 from converto.kernel.paging import BadCursor, Page
 from converto.kernel.paid_work import LimitReached
 from converto.kernel.web import CurrentActor, Cursor, Limit, problem_of, problems, server_sent, the
@@ -141,25 +139,10 @@ async def budgets(ai: TheAi, actor: CurrentActor) -> Budgets:
     return await ai.budgets(actor)
 
 
-class Ceiling(BaseModel):
-    """An amount that may be spent."""
-
-    amount: Annotated[str, Field(pattern=r"^[0-9]{1,9}(\.[0-9]{1,6})?$", examples=["25.00"])]
-    currency: Currency = "EUR"
-
-
-class BudgetBody(BaseModel):
-    """What may be spent in a calendar month; null means as much as there is."""
-
-    subject: Subject = "tenant"
-    soft: Ceiling | None = None
-    hard: Ceiling | None = None
-
-
 @router.put("/budget", responses=problems(UnknownCurrency))
-async def set_budget(ai: TheAi, actor: CurrentActor, body: BudgetBody) -> Budgets:
+async def set_budget(ai: TheAi, actor: CurrentActor, body: BudgetChange) -> Budgets:
     """Say what the company, a member or an API key may spend in a calendar month; returns all budgets."""
-    await ai.set_budget(actor, BudgetChange.model_validate(body.model_dump()))
+    await ai.set_budget(actor, body)
     return await ai.budgets(actor)
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import Field
 
 from converto.kernel.interface import Value
-from converto.kernel.money import Money
+from converto.kernel.money import Ceiling, Money
 from converto.kernel.written import WHOLE, Number, YesNo
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
@@ -77,7 +77,7 @@ class ChatRequest(Value):
     response_schema: dict[str, Any] | None = None
     tools: tuple[dict[str, Any], ...] = Field(default=(), max_length=128)
     tool_choice: str | dict[str, Any] | None = None
-    max_cost: Money | None = None
+    max_cost: Ceiling | None = None
     """A model that could cost more than this is not asked."""
     allow_fallback: YesNo = False
     """Whether another model may answer where one model was named and fails."""

@@ -12,7 +12,7 @@ from converto.ai.conversation import ChatRequest, Completion, ImageUrl, Message,
 from converto.ai.refusals import AllBusy, BudgetExceeded, NoProvider, NothingFits, ProviderFailed, ProviderLimited, Truncated
 from converto.kernel.actor import Actor
 from converto.kernel.interface import Interface, Value, command, query, stream
-from converto.kernel.money import Money
+from converto.kernel.money import Ceiling, Money
 from converto.kernel.paging import Page
 from converto.kernel.written import Number, YesNo
 
@@ -156,8 +156,8 @@ class BudgetChange(Value):
     """What may be spent in a calendar month; None means as much as there is."""
 
     subject: Subject = "tenant"
-    soft: Money | None = None
-    hard: Money | None = None
+    soft: Ceiling | None = None
+    hard: Ceiling | None = None
 
 
 class Options(Value):

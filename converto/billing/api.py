@@ -43,7 +43,7 @@ from converto.kernel.web import CurrentActor, Limit, problems, the
 from converto.kernel.written import WHOLE, WRITTEN_MOMENT, Day
 
 router = APIRouter(prefix="/billing", tags=["billing"])
-FIRST, LAST = datetime(2020, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+FIRST, LAST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 TheBilling = Annotated[Billing, Depends(the(Billing))]
 
 

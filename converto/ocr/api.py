@@ -128,7 +128,7 @@ async def submit_batch(
     request: Request,
     response: Response,
     *,
-    wanted: Annotated[BatchForm, Form()],
+    wanted: Annotated[BatchForm, Form(media_type="multipart/form-data")],
     idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255)] = None,
 ) -> Batch:
     """Keep several documents, or those in a ZIP archive, and have them read: what cannot be read is listed with its reason."""

@@ -45,10 +45,10 @@ class VoucherSource(StrEnum):
 class Place(Value):
     """A rectangle on a page, as shares of its width and height from the upper left corner."""
 
-    x: float
-    y: float
-    width: float
-    height: float
+    x: Number
+    y: Number
+    width: Number
+    height: Number
 
 
 class Evidence(Value):

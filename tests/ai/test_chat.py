@@ -7,7 +7,7 @@ from converto.ai.conversation import Outcome, UsageSource
 from converto.ai.refusals import NothingAsked, ProviderFailed, Rejected, Truncated, UnknownModel
 from converto.kernel.actor import Actor
 from converto.kernel.errors import Forbidden
-from converto.kernel.money import Money
+from converto.kernel.money import Ceiling
 from tests.ai.house import House, question, somebody
 
 WORDS = "The receipt says twelve euros and forty cents."
@@ -89,7 +89,7 @@ async def test_a_request_that_is_wrong_is_asked_of_nobody_else(house: House, ain
 
 
 async def test_what_costs_more_than_allowed_is_not_asked(house: House, aino: Actor) -> None:
-    completion = await house.ask(aino, max_tokens=100, max_cost=Money(amount=Decimal("0.0001"), currency="USD"))
+    completion = await house.ask(aino, max_tokens=100, max_cost=Ceiling(amount=Decimal("0.0001"), currency="USD"))
     assert completion.cost_usd < Decimal("0.0001")
     assert any("could cost" in (one.excluded or "") for one in completion.routing.candidates) or completion.routing.candidates
 

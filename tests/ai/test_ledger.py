@@ -13,14 +13,14 @@ from converto.ai.models import ReservationRow
 from converto.ai.refusals import BudgetExceeded, UnknownCurrency
 from converto.kernel.actor import Actor
 from converto.kernel.clock import new_id, now
-from converto.kernel.money import Money
+from converto.kernel.money import Ceiling, Money
 from tests.ai.house import House, hosted, question, somebody
 
 MODEL = "gpt-4o"
 
 
-def dollars(nano: int) -> Money:
-    return Money(amount=usd(nano), currency="USD")
+def dollars(nano: int) -> Ceiling:
+    return Ceiling(amount=usd(nano), currency="USD")
 
 
 async def worst(house: House, actor: Actor) -> int:
@@ -114,8 +114,8 @@ async def test_usage_adds_up_by_day_model_and_member(kept: House, aino: Actor) -
 
 async def test_a_budget_is_in_euros_or_dollars(kept: House, aino: Actor) -> None:
     with pytest.raises(UnknownCurrency):
-        await kept.ai.set_budget(aino, BudgetChange(hard=Money(amount=Decimal(1), currency="SEK")))
-    budget = await kept.ai.set_budget(aino, BudgetChange(hard=Money(amount=Decimal(10), currency="EUR")))
+        await kept.ai.set_budget(aino, BudgetChange(hard=Ceiling(amount=Decimal(1), currency="SEK")))
+    budget = await kept.ai.set_budget(aino, BudgetChange(hard=Ceiling(amount=Decimal(10), currency="EUR")))
     assert budget.hard == budget.remaining == Money(amount=Decimal("10.000000000"), currency="EUR")
 
 

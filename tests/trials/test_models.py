@@ -14,7 +14,7 @@ from converto.ai.catalogue import usd
 from converto.ai.interface import BudgetChange
 from converto.ai.refusals import BudgetExceeded
 from converto.commands.fake_models import FakeModels
-from converto.kernel.money import Money
+from converto.kernel.money import Ceiling
 from tests.ai.house import House, environment, hosted, opened, serving, somebody
 from tests.ai.mixed import mixed
 
@@ -52,7 +52,7 @@ async def test_of_500_at_once_a_budget_for_10_admits_10(data_dir: Path, database
     async with opened(data_dir, database_url) as house:
         one = await worst(house)
         aino = somebody()
-        await house.ai.set_budget(aino, BudgetChange(hard=Money(amount=usd(10 * one + one // 2), currency="USD")))
+        await house.ai.set_budget(aino, BudgetChange(hard=Ceiling(amount=usd(10 * one + one // 2), currency="USD")))
         house.fake.latency_s = 5.0
         house.fake.calls.clear()
         asked = [house.ask(aino, model_preference=MODEL, max_tokens=50) for _ in range(500)]
