@@ -11,5 +11,7 @@ class VatSettings(ModuleSettings):
 
     model_config = SettingsConfigDict(env_prefix="CONVERTO_VAT_")
 
-    secret_key: SecretStr | None = Field(default=None, validation_alias=AliasChoices("CONVERTO_VAT_SECRET_KEY", "JWT_SECRET_KEY"))
+    secret_key: SecretStr | None = Field(
+        default=None, validation_alias=AliasChoices("CONVERTO_VAT_SECRET_KEY", "CONVERTO_AUTH_SECRET_KEY", "JWT_SECRET_KEY")
+    )
     """Seals the chains of entries, the same in every process; production insists on 32 characters or more, elsewhere one is made."""
