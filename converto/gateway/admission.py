@@ -33,6 +33,8 @@ RELEARNS = 0.001
 """How much slower a route may become for good, a window, where there is nothing left to shrink."""
 LEAST_STEP = 0.25
 """How much a cap grows in a window, where a tenth of it is less."""
+STANDSTILL_S = 0.25
+"""Where all places of a class are taken for so long and nobody was answered, they wait for something else than for us."""
 LEAST_LINE = 8
 """So many may wait in a line however long each takes, where that many may wait at all."""
 COME_BACK_S = 1
@@ -108,6 +110,7 @@ class Lane:
         self.refused = 0
         self._ratios = 0.0
         self._alone_s = 0.0
+        self._moved_at = clock()
         self._samples = 0
         self._peak = 0
         self._was_full = False
@@ -126,6 +129,8 @@ class Lane:
         if over < 0:
             return False
         self._run_short()
+        if self.at_once + self._expected < self.cap:
+            return False
         return len(self._line) + over >= self._longest_line or self._full_until - self._full_from > self._bounds.patience_s
 
     @property
@@ -149,8 +154,10 @@ class Lane:
         """Take a place if one is free."""
         if self.at_once >= self.cap or self._line:
             return False
-        if not self.at_once and self._clock() - self._window_from > REST_S:
-            self._begin(cap=max(self.cap, float(self._bounds.start)))
+        if not self.at_once:
+            self._moved_at = self._clock()
+            if self._moved_at - self._window_from > REST_S:
+                self._begin(cap=max(self.cap, float(self._bounds.start)))
         self._take()
         return True
 
@@ -176,6 +183,7 @@ class Lane:
         """Give a place back, to whoever has waited longest."""
         self.at_once -= 1
         self._work.at_once -= 1
+        self._moved_at = self._clock()
         self._call()
 
     def learn(self, found: Found, seconds: float, *, quiet: bool) -> None:
@@ -213,6 +221,9 @@ class Lane:
         self._full_until = moment
         self._was_full = True
         self._work.short_until = moment + WINDOW_S
+        if moment - self._moved_at > STANDSTILL_S and self.at_once >= self.cap:
+            self.cap, self._moved_at = min(float(self._bounds.most), self.cap + 1), moment
+            self._call()
 
     def _begin(self, *, cap: float) -> None:
         self.cap = cap

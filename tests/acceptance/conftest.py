@@ -19,6 +19,7 @@ from converto.kernel.config import Environment, Settings
 from tests.acceptance.people import Person, register
 from tests.acceptance.processes import ALL_BUT_OCR, House
 from tests.databases import lay_files
+from tests.gateway.conftest import calm
 from tests.servers import ask
 
 RPC_SECRETS = (SecretStr("a secret of the tests, long enough"),)
@@ -56,6 +57,8 @@ async def started(settings: Settings, *, transport: httpx2.AsyncBaseTransport | 
     await migrate(settings)
     app = create_app(settings, transport=transport)
     async with app.router.lifespan_context(app):
+        if hasattr(app.state, "edge"):
+            calm(app)
         yield app
 
 

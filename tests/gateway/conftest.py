@@ -4,6 +4,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator, MutableMapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -115,7 +116,14 @@ async def running(settings: Settings) -> AsyncIterator[FastAPI]:
     await migrate(settings, MODULES)
     app = create_app(settings, MODULES)
     async with app.router.lifespan_context(app):
+        calm(app)
         yield app
+
+
+def calm(app: FastAPI) -> None:
+    """Have as many let in as at first however slow this machine is: how busy it is, is not what the test is about."""
+    for lane in app.state.edge.admission.lanes.values():
+        lane._bounds = replace(lane._bounds, least=lane._bounds.start)
 
 
 def client_of(app: FastAPI) -> httpx2.AsyncClient:

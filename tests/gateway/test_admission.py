@@ -170,3 +170,24 @@ async def test_of_slow_requests_fewer_may_wait_than_of_quick_ones(alone_s: float
     for one in many:
         one.cancel()
     await asyncio.gather(*many, return_exceptions=True)
+
+
+async def test_places_that_are_held_for_long_without_work_are_not_all_there_are() -> None:
+    traffic = Traffic(Bounds(least=1, start=1, most=4, line_s=60, line=1, patience_s=0.1))
+    assert traffic.lane.enter()
+    traffic.clock.now += 0.2
+    with pytest.raises(Busy):
+        await _twice(traffic)
+    traffic.clock.now += 0.1
+    assert traffic.lane.is_full is False
+    assert traffic.lane.enter()
+
+
+async def _twice(traffic: Traffic) -> None:
+    first = asyncio.create_task(traffic.lane.wait())
+    await asyncio.sleep(0)
+    try:
+        await traffic.lane.wait()
+    finally:
+        first.cancel()
+        await asyncio.gather(first, return_exceptions=True)

@@ -21,7 +21,7 @@ from converto.kernel.errors import Conflict, TimedOut
 from converto.kernel.manifest import Module
 from converto.kernel.web import CurrentActor
 from tests.acceptance.people import Person, is_problem, register
-from tests.gateway.conftest import client_of, settings_in
+from tests.gateway.conftest import calm, client_of, settings_in
 from tests.servers import ask
 
 PATH = "/orders"
@@ -120,6 +120,7 @@ async def app(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     await migrate(settings, MODULES)
     app = create_app(settings, MODULES)
     async with app.router.lifespan_context(app):
+        calm(app)
         yield app
     if url:
         ask("drop", url.rpartition("/")[2])

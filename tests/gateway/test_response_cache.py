@@ -17,7 +17,7 @@ from converto.kernel.errors import NotFound
 from converto.kernel.manifest import Module
 from converto.kernel.web import CurrentActor
 from tests.acceptance.people import Person, register
-from tests.gateway.conftest import client_of, settings_in
+from tests.gateway.conftest import calm, client_of, settings_in
 
 router = APIRouter(prefix="/shelf")
 others = APIRouter(prefix="/drawer")
@@ -101,6 +101,7 @@ async def app(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[FastAPI
     await migrate(settings, MODULES)
     app = create_app(settings, MODULES)
     async with app.router.lifespan_context(app):
+        calm(app)
         yield app
 
 

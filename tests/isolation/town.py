@@ -28,6 +28,7 @@ from converto.kernel.config import Environment, Settings
 from converto.kernel.database import Database
 from converto.kernel.manifest import Module
 from converto.modules import installed
+from tests.gateway.conftest import calm
 from tests.isolation.rows import row, tables, tenant_column
 
 CANARY = "kanaria7d1f"
@@ -161,6 +162,7 @@ async def empty_town(folder: Path, database_url: str | None = None, modules: Seq
         app.router.lifespan_context(app),
         httpx2.AsyncClient(transport=transport, base_url="https://town.test", timeout=60) as http,
     ):
+        calm(app)
         opened = Town(app, http)
         opened.owner = await opened.member(await opened.company(f"{CANARY} Oy"), Role.OWNER, name=f"{CANARY} Kettunen")
         yield opened
@@ -181,12 +183,8 @@ async def _furnish(town: Town) -> None:
         return (await town.ask(owner, "POST", path, **given)).raise_for_status().json()
 
     colleague = await town.member(owner.tenant_id, Role.MEMBER, name=f"{CANARY} Sundberg")
-    things |= {
-        "company_id": str(owner.tenant_id),
-        "tenant_id": str(owner.tenant_id),
-        "user_id": str(colleague.user_id),
-        "user": str(colleague.user_id),
-    }
+    things |= dict.fromkeys(("company_id", "tenant_id"), str(owner.tenant_id))
+    things |= dict.fromkeys(("user_id", "user"), str(colleague.user_id))
     sessions = (await town.ask(owner, "GET", "/auth/sessions")).json()["items"]
     things["session_id"] = sessions[0]["id"]
     things["invitation_id"] = (await made("/auth/tenant/invitations", json={"email": f"{CANARY}@example.fi", "role": "viewer"}))["id"]
@@ -199,12 +197,7 @@ async def _furnish(town: Town) -> None:
     things["batch_id"] = (await made("/ocr/scans/batch", files=files))["batch_id"]
     things["analysis_id"] = (await made("/vision/analyze", files=files, data={"task": "faces"}))["id"]
     things["page"] = "1"
-    line = {"treatment": "domestic_sale", "rate": "25.5", "net": "100.00", "description": CANARY}
-    things["voucher_id"] = (await made("/vat/vouchers?draft=true", json={"document_date": "2026-01-15", "lines": [line]}))["id"]
-    sold = {"lines": [line], "seller_id": CANARY}
-    for day in ("2026-01-16", "2026-01-17", "2026-01-18"):
-        await made("/vat/vouchers", json={"document_date": day, **sold})
-    things["rule_id"] = (await made("/vat/supplier-rules", json={"seller_id": CANARY}))["id"]
+    await _book(town, made)
     things["webhook_id"] = (await made("/events/webhooks", json={"url": "https://hooks.example.com/in", "description": CANARY}))["id"]
     things["delivery_id"] = (await made(f"/events/webhooks/{things['webhook_id']}/test"))["id"]
     wanted = {"stream_names": ["stream:ocr"], "consumer_group": "books", "consumer_name": "one", "start": "earliest"}
@@ -214,6 +207,15 @@ async def _furnish(town: Town) -> None:
     await _settled(town)
     town.secrets |= {match for rows in (await town.kept()).values() for text in rows for match in _UUID.findall(text)}
     town.secrets |= {things[name] for name in things if _UUID.fullmatch(things[name])}
+
+
+async def _book(town: Town, made: Any) -> None:
+    """Give the company a draft, vouchers of a supplier, and a rule about that one."""
+    line = {"treatment": "domestic_sale", "rate": "25.5", "net": "100.00", "description": CANARY}
+    town.things["voucher_id"] = (await made("/vat/vouchers?draft=true", json={"document_date": "2026-01-15", "lines": [line]}))["id"]
+    for day in ("2026-01-16", "2026-01-17", "2026-01-18"):
+        await made("/vat/vouchers", json={"document_date": day, "lines": [line], "seller_id": CANARY})
+    town.things["rule_id"] = (await made("/vat/supplier-rules", json={"seller_id": CANARY}))["id"]
 
 
 async def _passkey(town: Town) -> UUID:
