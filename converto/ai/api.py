@@ -87,7 +87,7 @@ class ChatBody(ChatRequest):
         return ChatRequest.model_construct(**given)
 
 
-@router.post("/chat", response_model=Completion, responses=problems(*FAILURES))
+@router.post("/chat", response_model=Completion, responses={200: {"content": {"text/event-stream": {}}}, **problems(*FAILURES)})
 async def chat(ai: TheAi, actor: CurrentActor, body: ChatBody) -> Response:
     """Ask a model; with `stream: true` the answer comes bit by bit as Server-Sent Events `delta`, `done` and `error`."""
     if not body.stream:

@@ -93,7 +93,7 @@ class CompletionBody(BaseModel):
         )
 
 
-@router.post("/chat/completions", responses=problems(*FAILURES))
+@router.post("/chat/completions", responses={200: {"content": {"text/event-stream": {}}}, **problems(*FAILURES)})
 async def openai_chat(ai: TheAi, actor: CurrentActor, body: CompletionBody) -> Response:
     """Ask a model, in the way of OpenAI's clients; `model` is a model, a family, a strategy, or `auto`."""
     request = body.request()

@@ -3,6 +3,7 @@
 import datetime
 
 from converto.kernel.interface import Value
+from converto.kernel.written import YesNo
 from converto.ocr.document import Status
 
 
@@ -21,5 +22,5 @@ class ScanFilter(Value):
 class OcrOptions(Value):
     """How a company wants its documents to be read."""
 
-    ai_assist: bool = False
+    ai_assist: YesNo = False
     """Whether a model is asked what the reader did not find on a receipt or an invoice: its pictures then go to the provider."""

@@ -16,6 +16,7 @@ from converto.kernel.errors import BadRequest
 from converto.kernel.paging import BadCursor, Page
 from converto.kernel.paid_work import LimitReached
 from converto.kernel.web import BadBody, CurrentActor, Cursor, Limit, problems, the
+from converto.kernel.written import YesNo
 from converto.vision.interface import (
     Analysis,
     AnalysisSummary,
@@ -27,14 +28,15 @@ from converto.vision.interface import (
     VisionNotConfigured,
     Wanted,
 )
-from converto.vision.refusals import REFUSALS
+from converto.vision.refusals import REFUSALS, NoBase64
 
 router = APIRouter(prefix="/vision", tags=["vision"])
 
 TheVision = Annotated[Vision, Depends(the(Vision))]
 LONGEST_IMAGE = 40_000_000
 FAILURES = (
-    *REFUSALS, VisionNotConfigured, LimitReached, NothingFits, AllBusy, BudgetExceeded, ProviderFailed, ProviderLimited, Truncated,
+    *REFUSALS, NoBase64, VisionNotConfigured,
+    LimitReached, NothingFits, AllBusy, BudgetExceeded, ProviderFailed, ProviderLimited, Truncated,
 )  # fmt: skip
 
 
@@ -47,8 +49,8 @@ class AnalyzeOptions(BaseModel):
     detail: Detail = Field(default=Detail.AUTO, description="How closely a model looks.")
     languages: str = Field(default="", max_length=50, description="Of what is written, such as fin+eng.")
     model_preference: str | None = Field(default=None, max_length=200, description="As for /ai/chat.")
-    blur_faces: bool = Field(default=False, description="Blur faces before anything else sees the picture, and give it back so.")
-    local_only: bool = Field(default=False, description="Ask no model: nothing leaves this installation.")
+    blur_faces: YesNo = Field(default=False, description="Blur faces before anything else sees the picture, and give it back so.")
+    local_only: YesNo = Field(default=False, description="Ask no model: nothing leaves this installation.")
 
 
 class AnalyzeBody(AnalyzeOptions):
@@ -141,4 +143,4 @@ def _decoded(image: str) -> bytes:
     try:
         return base64.b64decode(plain, validate=True)
     except (binascii.Error, ValueError) as error:
-        raise BadBody(summary="/image This is no base64.", errors=[{"pointer": "/image", "detail": "This is no base64."}]) from error
+        raise NoBase64(errors=[{"pointer": "/image", "detail": "This is no base64."}]) from error

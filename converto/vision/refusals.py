@@ -10,6 +10,13 @@ class EmptyPicture(Invalid):
     message = "The picture is empty; choose another."
 
 
+class NoBase64(Invalid):
+    """A picture in JSON that is not written in base64."""
+
+    code = "vision.no_base64"
+    message = "The picture is not written in base64."
+
+
 class PictureTooLarge(TooLarge):
     """More bytes than are looked at."""
 

@@ -69,7 +69,7 @@ async def test_objects_are_answered_501_with_the_setting_to_use(town: Town) -> N
 @pytest.mark.parametrize(
     ("given", "status", "code"),
     [
-        ({"json": {"image": "%%%"}}, 422, "invalid_request"),
+        ({"json": {"image": "%%%"}}, 422, "vision.no_base64"),
         ({"json": {"image": "", "task": "faces"}}, 422, "invalid_request"),
         ({"json": {"task": "faces"}}, 422, "invalid_request"),
         ({"json": ["image"]}, 422, "invalid_request"),
