@@ -5,12 +5,11 @@ import sys
 from collections.abc import Sequence
 from uuid import UUID
 
-from converto.auth.records.verification import Verdict
 from converto.auth.records.verification import verify as verify_log
 from converto.commands.books import books
 from converto.commands.keeper import keeper
 from converto.kernel.config import Settings
-from converto.vat.chain import Verdict as BooksVerdict
+from converto.kernel.sealed_chain import Verdict
 from converto.vat.chain import verify as verify_books
 
 
@@ -23,7 +22,7 @@ def verify_logs(settings: Settings, company: UUID | None) -> int:
     return 1 if any(one.fault for one in logs) or any(one.fault for one in entries) else 0
 
 
-def _show(verdicts: Sequence[Verdict | BooksVerdict], what: str) -> None:
+def _show(verdicts: Sequence[Verdict], what: str) -> None:
     for verdict in verdicts:
         if verdict.fault is None:
             print(f"whole   {verdict.tenant_id}  {verdict.entries} entries, the last {verdict.hash}")
@@ -37,7 +36,7 @@ async def _logs(settings: Settings, company: UUID | None) -> Sequence[Verdict]:
         return [verdict async for verdict in verify_log(own.database, only=company)]
 
 
-async def _entries(settings: Settings, company: UUID | None) -> Sequence[BooksVerdict]:
+async def _entries(settings: Settings, company: UUID | None) -> Sequence[Verdict]:
     async with books(settings) as own:
         found = [verdict async for verdict in verify_books(own.database, only=company)]
     # a company that is asked for and has booked nothing has no chain, which is no fault

@@ -1,13 +1,15 @@
 """Chains of entries: each holds the hash of the one before, and the ends of the chain are sealed."""
 
 import hmac
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final
 from uuid import UUID
 
 import orjson
+
+from converto.kernel.database import Database, Transaction
 
 NOTHING_BEFORE: Final = bytes(32)
 """The hash before the first entry."""
@@ -31,6 +33,37 @@ class Link:
     number: int
     said: Sequence[Any]
     hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was found of one company's chain."""
+
+    tenant_id: UUID
+    entries: int
+    hash: str
+    """Of the last entry, in hexadecimal: written down elsewhere, it shows that a later chain goes on from this one."""
+    fault: str | None
+    """The first thing that is wrong, or None."""
+
+
+async def verdicts(
+    database: Database,
+    companies: Iterable[UUID],
+    *,
+    look: Callable[[Transaction, UUID], Awaitable[Verdict]],
+    hold: Callable[[Transaction, UUID], Awaitable[object]],
+) -> AsyncIterator[Verdict]:
+    """Yield a verdict on each company's chain; `hold` keeps others from adding to one until the transaction ends."""
+    everywhere = database.across_tenants
+    for tenant_id in companies:
+        async with everywhere.reading() as session:
+            verdict = await look(session, tenant_id)
+        if verdict.fault is not None:  # somebody may have added an entry while we looked: once more, while nobody can
+            async with everywhere.writing() as session:
+                await hold(session, tenant_id)
+                verdict = await look(session, tenant_id)
+        yield verdict
 
 
 class ChainSeal:

@@ -1,7 +1,6 @@
 """What a file is, told by its own bytes, and what of it can be refused before it is read."""
 
 import io
-import struct
 import threading
 import zlib
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from functools import cache
 import pypdfium2
 from PIL import Image
 
+from converto.kernel.decoders import DECODER_ERRORS, HEIC_BRANDS
 from converto.kernel.errors import Error
 from converto.ocr.refusals import (
     DamagedFile,
@@ -46,20 +46,6 @@ _STREAM, _OBJECT = b"stream", b"obj"
 _TABLES = (b"/XRef", b"/ObjStm", b"#")
 _PROGRESSIVE, _SCAN = b"\xff\xc2", b"\xff\xda"
 _EICAR = b"EICAR-STANDARD-ANTIVIRUS-TEST-FILE"
-# What a decoder raises on bytes that are not what they say; Pillow's plugins do not agree on one class.
-_DECODER_ERRORS = (
-    Warning,
-    OSError,
-    SyntaxError,
-    ValueError,
-    TypeError,
-    LookupError,
-    EOFError,
-    ArithmeticError,
-    AttributeError,
-    RuntimeError,
-    struct.error,
-)
 # PDFium is not made for threads: one at a time.
 _PDFIUM = threading.Lock()
 
@@ -99,7 +85,6 @@ _MAGIC = (
     (b"%PDF-", MediaType.PDF),
 )
 # Pictures packed by HEVC; films, and pictures packed otherwise, begin alike.
-_HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1")
 _FOREIGN = (
     (b"PK\x03\x04", "a ZIP archive"),
     (b"PK\x05\x06", "a ZIP archive"),
@@ -137,7 +122,7 @@ def sniff(head: bytes) -> MediaType:
         raise EmptyFile
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return MediaType.WEBP
-    if head[4:8] == b"ftyp" and head[8:12] in _HEIC_BRANDS and b"avif" not in head:
+    if head[4:8] == b"ftyp" and head[8:12] in HEIC_BRANDS and b"avif" not in head:
         return MediaType.HEIC
     for magic, media_type in _MAGIC:
         if head.startswith(magic):
@@ -172,7 +157,7 @@ def decoding(media_type: MediaType) -> Iterator[None]:
         raise TooManyPixels(width="very many", height="very many", max_pixels=MAX_PIXELS) from error
     except Error:
         raise
-    except (pypdfium2.PdfiumError, *_DECODER_ERRORS) as error:
+    except (pypdfium2.PdfiumError, *DECODER_ERRORS) as error:
         raise DamagedFile(kind=media_type.name) from error
 
 

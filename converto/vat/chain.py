@@ -1,11 +1,10 @@
 """Goes along every company's chain of entries, and finds what was changed behind its back."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from uuid import UUID
 
 from converto.kernel.database import Database, Transaction
-from converto.kernel.sealed_chain import ChainSeal, Walk
+from converto.kernel.sealed_chain import ChainSeal, Verdict, Walk, verdicts
 from converto.vat.bookkeeping import columns_of, content_sha256
 from converto.vat.models import ChainHeadRow, EntryRow, ReturnRow, VoucherRow
 from converto.vat.repository import SEAL, UNREADABLE, Entries, Returns, Vouchers, ends_of
@@ -13,30 +12,11 @@ from converto.vat.returns import Return
 from converto.vat.vouchers import Voucher
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What was found of one company's entries."""
-
-    tenant_id: UUID
-    entries: int
-    hash: str
-    """Of the last entry, in hexadecimal: written down elsewhere, it shows that later entries go on from this one."""
-    fault: str | None
-    """The first thing that is wrong, or None."""
-
-
 async def verify(database: Database, *, only: UUID | None = None) -> AsyncIterator[Verdict]:
     """Yield a verdict on each company, or on one."""
-    everywhere = database.across_tenants
-    async with everywhere.reading() as session:
+    async with database.across_tenants.reading() as session:
         companies = [only] if only is not None else await Entries(session).companies()
-    for tenant_id in companies:
-        async with everywhere.reading() as session:
-            verdict = await _verdict(session, tenant_id)
-        if verdict.fault is not None:  # somebody may have booked while we looked: once more, while nobody can
-            async with everywhere.writing() as session:
-                await Entries(session).hold(tenant_id)
-                verdict = await _verdict(session, tenant_id)
+    async for verdict in verdicts(database, companies, look=_verdict, hold=lambda session, tenant_id: Entries(session).hold(tenant_id)):
         yield verdict
 
 

@@ -2,35 +2,20 @@
 
 import base64
 import io
-import struct
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from PIL import Image, ImageFilter, ImageOps
 
+from converto.kernel.decoders import DECODER_ERRORS, HEIC_BRANDS
 from converto.ocr.interface import Box
 from converto.vision.refusals import DamagedPicture, EmptyPicture, PictureTooLarge, TooManyPixels, TooSmall, UnsupportedPicture
 
 MAX_PIXELS = 80_000_000
 MIN_SIDE_PIXELS = 24
 JPEG_QUALITY = 88
-_HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1")
 _FORMATS = {"JPEG": ("JPEG", "MPO"), "PNG": ("PNG",), "WebP": ("WEBP",), "TIFF": ("TIFF",), "HEIC": ("HEIF",)}
-# What a decoder raises on bytes that are not what they say; Pillow's plugins do not agree on one class.
-_DECODER_ERRORS = (
-    Warning,
-    OSError,
-    SyntaxError,
-    ValueError,
-    TypeError,
-    LookupError,
-    EOFError,
-    ArithmeticError,
-    AttributeError,
-    RuntimeError,
-    struct.error,
-)
 # A face is cut into so few squares that none of its parts is left, with what stands around it.
 _SQUARES, _AROUND = 5, 0.25
 
@@ -43,7 +28,7 @@ def kind_of(picture: bytes, *, max_bytes: int) -> str:
         raise PictureTooLarge(bytes=len(picture), max_bytes=max_bytes)
     if picture[:4] == b"RIFF" and picture[8:12] == b"WEBP":
         return "WebP"
-    if picture[4:8] == b"ftyp" and picture[8:12] in _HEIC_BRANDS:
+    if picture[4:8] == b"ftyp" and picture[8:12] in HEIC_BRANDS:
         return "HEIC"
     for magic, kind in ((b"\xff\xd8\xff", "JPEG"), (b"\x89PNG\r\n\x1a\n", "PNG"), (b"II*\x00", "TIFF"), (b"MM\x00*", "TIFF")):
         if picture.startswith(magic):
@@ -75,7 +60,7 @@ def _decoding(kind: str) -> Iterator[None]:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise TooManyPixels(max_pixels=MAX_PIXELS) from error
-    except _DECODER_ERRORS as error:
+    except DECODER_ERRORS as error:
         raise DamagedPicture(kind=kind) from error
 
 

@@ -1,39 +1,19 @@
 """Goes along every company's audit log, and finds what was changed behind its back."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from uuid import UUID
 
 from converto.auth.audit.models import AuditHeadRow
 from converto.auth.audit.repository import SEAL, Audit, ends_of
 from converto.kernel.database import Database, Transaction
-from converto.kernel.sealed_chain import ChainSeal, Walk
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What was found of one company's log."""
-
-    tenant_id: UUID
-    entries: int
-    hash: str
-    """Of the last entry, in hexadecimal: written down elsewhere, it shows that a later log goes on from this one."""
-    fault: str | None
-    """The first thing that is wrong, or None."""
+from converto.kernel.sealed_chain import ChainSeal, Verdict, Walk, verdicts
 
 
 async def verify(database: Database, *, only: UUID | None = None) -> AsyncIterator[Verdict]:
     """Yield a verdict on each company, or on one."""
-    everywhere = database.across_tenants
-    async with everywhere.reading() as session:
+    async with database.across_tenants.reading() as session:
         companies = [only] if only is not None else await Audit(session).companies()
-    for tenant_id in companies:
-        async with everywhere.reading() as session:
-            verdict = await _verdict(session, tenant_id)
-        if verdict.fault is not None:  # somebody may have added an entry while we looked: once more, while nobody can
-            async with everywhere.writing() as session:
-                await Audit(session).hold(tenant_id)
-                verdict = await _verdict(session, tenant_id)
+    async for verdict in verdicts(database, companies, look=_verdict, hold=lambda session, tenant_id: Audit(session).hold(tenant_id)):
         yield verdict
 
 

@@ -10,14 +10,14 @@ from converto.auth.audit.models import AuditHeadRow, AuditRow
 from converto.auth.audit.repository import Audit
 from converto.auth.companies.interface import CompanyChange
 from converto.auth.records.interface import AuditFilter
-from converto.auth.records.verification import Verdict, verify
+from converto.auth.records.verification import verify
 from converto.auth.roles import Role
 from converto.kernel.actor import Actor
 from converto.kernel.clock import now
 from converto.kernel.database import Transaction
 from converto.kernel.errors import Forbidden
 from converto.kernel.paging import BadCursor
-from converto.kernel.sealed_chain import chained
+from converto.kernel.sealed_chain import Verdict, chained
 from tests.auth.staff import Office, everywhere, founded, joined
 
 ENTRIES = 6
