@@ -69,7 +69,9 @@ async def _opened(settings: Settings) -> AsyncIterator[Vision]:
 
 
 def _table(path: Path, told: Analysis) -> Table:
-    table = Table(title=Text(plain(path)), title_justify="left", show_header=False, show_edge=False, pad_edge=False)
+    table = Table(
+        title=Text(plain(path)), title_justify="left", min_width=len(str(path)), show_header=False, show_edge=False, pad_edge=False
+    )
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in _rows(told):

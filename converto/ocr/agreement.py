@@ -41,7 +41,7 @@ def agreed(first: Extracted, second: Extracted) -> Extracted:
         if takes_first:
             kept_of_first.add(name)
         fields[name] = chosen
-        if left is not None:
+        if left is not None and not _is_proven(name, chosen, table):
             fields[name] = chosen.model_copy(update={"confidence": min(chosen.confidence, _IN_DOUBT)})
             doubts.extend(_differ(name, chosen, left))
     if table is first:
@@ -59,6 +59,14 @@ def agreed(first: Extracted, second: Extracted) -> Extracted:
         line_items=items.line_items,
         findings=(*findings, *doubts),
     )
+
+
+def _is_proven(name: str, chosen: Found[Any], table: Extracted) -> bool:
+    """Tell whether a sum is what the rows of a table give that adds up to the total: what the other engine read does not matter then."""
+    if name not in _OF_THE_TABLE or not adds_up(table):
+        return False
+    parts = [getattr(row, name.removesuffix("_total")) for row in table.vat_lines]
+    return bool(sum(parts, Decimal(0)) == chosen.value.amount)
 
 
 def adds_up(extracted: Extracted) -> bool:

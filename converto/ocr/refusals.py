@@ -21,7 +21,7 @@ class UnsupportedFile(Unsupported):
     """A kind of file that is not read here."""
 
     code = "ocr.unsupported_file"
-    message = "This is {found}, which is not read here; send a JPEG, PNG, WebP or TIFF picture, or a PDF."
+    message = "This is {found}, which is not read here; send a JPEG, PNG, WebP, TIFF or HEIC picture, or a PDF."
 
 
 class DamagedFile(Invalid):

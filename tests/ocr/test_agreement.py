@@ -2,6 +2,7 @@
 
 import datetime
 from collections.abc import Sequence
+from decimal import Decimal
 
 import pytest
 
@@ -98,3 +99,12 @@ def test_a_doubtful_reading_restores_nothing() -> None:
     (found,) = restored([line("LEIPA")], [line("LEIPÄ", confidence=0.3)])
 
     assert found.text == "LEIPA"
+
+
+def test_a_sum_that_the_vat_rows_give_is_no_doubt_whatever_the_other_engine_read() -> None:
+    right = understood(RECEIPT)
+    misread = understood([text for text in RECEIPT if not text.startswith(("13,50%", "YHTEENSÄ   8,12"))])
+    both = agreed(misread, right)
+    sums = (both.fields.net_total, both.fields.vat_total)
+    assert [one and (one.value.amount, one.confidence > 0.6) for one in sums] == [(Decimal("8.12"), True), (Decimal("1.50"), True)]
+    assert not {"net_total", "vat_total"} & {finding.field for finding in both.findings if finding.code == "readings_differ"}
