@@ -3,7 +3,6 @@
 import datetime
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from converto.kernel.errors import Error
 from converto.ocr import engines
@@ -50,9 +49,8 @@ class Understood:
 class Cascade:
     """Reads the pages of one document with the engines that were chosen for it."""
 
-    def __init__(self, pages: Pages, *, choice: EngineChoice, languages: Sequence[str], folder: Path, timings: Timings) -> None:
+    def __init__(self, pages: Pages, *, choice: EngineChoice, languages: Sequence[str], timings: Timings) -> None:
         self._pages = pages
-        self._folder = folder
         self._timings = timings
         self._used: dict[str, EngineUse] = {}
         self._picture_findings: dict[int, tuple[Finding, ...]] = {}
@@ -105,7 +103,7 @@ class Cascade:
             picture = self._pages.picture(number)
         with self._timings.step(engine.name):
             lines = engine.read(picture, page=number)
-            read = read_harder(picture, lines, engine=engine, page=number, timeout_s=_PAGE_TIMEOUT_S, folder=self._folder)
+            read = read_harder(picture, lines, engine=engine, page=number, timeout_s=_PAGE_TIMEOUT_S, folder=self._pages.folder)
         if read.turn:
             self._pages.turn(number, read.turn)
             picture = self._pages.picture(number)

@@ -4,7 +4,7 @@ import io
 import threading
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -48,6 +48,7 @@ _PROGRESSIVE, _SCAN = b"\xff\xc2", b"\xff\xda"
 _EICAR = b"EICAR-STANDARD-ANTIVIRUS-TEST-FILE"
 # PDFium is not made for threads: one at a time.
 _PDFIUM = threading.Lock()
+_OPEN_PAGES = 4
 
 
 class MediaType(StrEnum):
@@ -169,21 +170,56 @@ def check_size(width: int, height: int) -> None:
         raise TooSmall(width=width, height=height)
 
 
+class OpenPdf:
+    """A PDF that stays open from page to page, each time alone among all threads. Whoever opens it closes it."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+        self._document: pypdfium2.PdfDocument | None = None
+        self._pages: dict[int, pypdfium2.PdfPage] = {}
+
+    @contextmanager
+    def document(self) -> Iterator[pypdfium2.PdfDocument]:
+        """Give the document. Raises EncryptedPdf, DamagedFile."""
+        with _PDFIUM:
+            if self._document is None:
+                self._document = _document(self._content)
+            with decoding(MediaType.PDF):
+                yield self._document
+
+    @contextmanager
+    def page(self, number: int) -> Iterator[pypdfium2.PdfPage]:
+        """Give a page, of which the last few stay open too: to go through what is drawn on one takes as long as to take its letters."""
+        with self.document() as document:
+            page = self._pages.pop(number, None) or document[number - 1]
+            self._pages[number] = page
+            if len(self._pages) > _OPEN_PAGES:
+                self._pages.pop(next(iter(self._pages))).close()
+            yield page
+
+    def close(self) -> None:
+        """Close it with its pages; it opens again when it is asked."""
+        with _PDFIUM:
+            self._pages.clear()
+            document, self._document = self._document, None
+            if document is not None:
+                document.close()
+
+
+def _document(content: bytes) -> pypdfium2.PdfDocument:
+    try:
+        return pypdfium2.PdfDocument(content)
+    except pypdfium2.PdfiumError as error:
+        # PDFium's last error may be an older one: a PDF that names no encryption needs no password.
+        locked = "password" in str(error).casefold() and b"/Encrypt" in content
+        raise EncryptedPdf if locked else DamagedFile(kind=MediaType.PDF.name) from error
+
+
 @contextmanager
 def opened_pdf(content: bytes) -> Iterator[pypdfium2.PdfDocument]:
     """Open a PDF, alone among all threads. Raises EncryptedPdf, DamagedFile."""
-    with _PDFIUM:
-        try:
-            document = pypdfium2.PdfDocument(content)
-        except pypdfium2.PdfiumError as error:
-            # PDFium's last error may be an older one: a PDF that names no encryption needs no password.
-            locked = "password" in str(error).casefold() and b"/Encrypt" in content
-            raise EncryptedPdf if locked else DamagedFile(kind=MediaType.PDF.name) from error
-        try:
-            with decoding(MediaType.PDF):
-                yield document
-        finally:
-            document.close()
+    with closing(OpenPdf(content)) as pdf, pdf.document() as document:
+        yield document
 
 
 @contextmanager

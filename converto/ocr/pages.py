@@ -4,9 +4,12 @@ import ctypes
 import io
 import re
 import signal
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import Enum
+from functools import cached_property
 from pathlib import Path
 
 import pypdfium2
@@ -15,7 +18,7 @@ from PIL import Image, ImageOps
 
 from converto.ocr.attachments import attached_xml
 from converto.ocr.interface import Box
-from converto.ocr.media import Inspected, MediaType, check_size, opened_pdf, opened_picture
+from converto.ocr.media import Inspected, MediaType, OpenPdf, check_size, opened_picture
 from converto.ocr.paper import Paper, find_paper, on_white
 from converto.ocr.refusals import DamagedFile
 from converto.ocr.words import Word
@@ -29,7 +32,9 @@ MAX_PAGE_CPU_S = 6
 _POINTS_AN_INCH = 72
 _DEVICE = 1_000_000
 _FAR_POINTS = 1000
-_NOWHERE = (1.0, 1.0, 0.0, 0.0)
+_WIDE_GAP = 0.8
+_SOFT_BREAK = "\x02"
+_STRANGE = {chr(code) for code in range(0xE000, 0xF900)} | {"\ufffd"}
 # Tesseract refuses a side of more than 32,767 pixels.
 _MAX_SIDE_PIXELS = 20_000
 _LEAST_LETTERS = 16
@@ -49,6 +54,16 @@ TURNS = {90: Image.Transpose.ROTATE_270, 180: Image.Transpose.ROTATE_180, 270: I
 """How Pillow turns by so many degrees clockwise."""
 
 
+class CodeBearing(Enum):
+    """By what a PDF's page may show a barcode."""
+
+    NOTHING = 0
+    """There is only text, and a few lines and boxes."""
+    SHAPES = 1
+    """Many bars, or letters that are bars: such a code is drawn clean and upright."""
+    PICTURE = 2
+
+
 @dataclass(frozen=True)
 class Picture:
     """A page as a picture in a file that Tesseract can read, with its size in pixels and the sheets of paper that can be told on it."""
@@ -59,14 +74,39 @@ class Picture:
     sheets: tuple[Box, ...] = ()
 
 
-class Pages:
-    """The pages of one document; numbers begin with 1. `turns` is by how many degrees clockwise each is turned to stand upright."""
+@dataclass(frozen=True)
+class Drawn:
+    """A PDF's page as it is drawn at 200 dots an inch: a grey byte for each pixel, row by row from the top."""
 
-    def __init__(self, content: bytes, inspected: Inspected, *, folder: Path, turns: Sequence[int] = ()) -> None:
+    pixels: bytes
+    width: int
+    height: int
+
+
+class Pages:
+    """The pages of one document; numbers begin with 1. `turns` is by how many degrees clockwise each is turned to stand upright.
+
+    Whoever makes them closes them.
+    """
+
+    def __init__(self, content: bytes, inspected: Inspected, *, turns: Sequence[int] = ()) -> None:
         self._content = content
         self._inspected = inspected
-        self._folder = folder
         self._turns = dict(enumerate(turns, start=1))
+        self._pdf = OpenPdf(content)
+        self._temporary: tempfile.TemporaryDirectory[str] | None = None
+
+    @cached_property
+    def folder(self) -> Path:
+        """Give the folder where pictures lie until the pages are closed."""
+        self._temporary = tempfile.TemporaryDirectory(prefix="converto-")
+        return Path(self._temporary.name)
+
+    def close(self) -> None:
+        """Close the PDF, if it is one, and remove the folder."""
+        self._pdf.close()
+        if self._temporary is not None:
+            self._temporary.cleanup()
 
     @property
     def turns(self) -> tuple[int, ...]:
@@ -81,17 +121,26 @@ class Pages:
         """Return the words of a PDF page's own text; none when the page is a scan or its letters are not text."""
         if self._inspected.media_type is not MediaType.PDF:
             return ()
-        with opened_pdf(self._content) as document, _bounded():
-            return _page_words(document, number)
+        with _bounded(), self._pdf.page(number) as page:
+            return _page_words(page)
 
-    def may_bear_code(self, number: int) -> bool:
-        """Tell whether a barcode may be drawn on a PDF's page: by a picture, by many bars, or by letters that are bars."""
-        with opened_pdf(self._content) as document, _bounded():
-            return _may_bear_code(document[number - 1])
+    def code_bearing(self, number: int) -> CodeBearing:
+        """Tell by what a barcode may be drawn on a PDF's page."""
+        with _bounded(), self._pdf.page(number) as page:
+            return _code_bearing(page)
+
+    def drawn(self, number: int) -> Drawn:
+        """Return a PDF's page as its bare pixels."""
+        with _bounded(), self._pdf.page(number) as page:
+            bitmap = _bitmap(page)
+            return Drawn(bytes(bitmap.buffer), bitmap.width, bitmap.height)
 
     def attached_xml(self) -> list[bytes]:
         """Return the XML files attached to a PDF; none of any other file."""
-        return attached_xml(self._content) if self._inspected.media_type is MediaType.PDF else []
+        if self._inspected.media_type is not MediaType.PDF:
+            return []
+        with self._pdf.document() as document:
+            return attached_xml(document)
 
     def picture(self, number: int) -> Picture:
         """Return a page as a file that Tesseract can read, as it came where that is possible.
@@ -101,22 +150,22 @@ class Pages:
         media_type = self._inspected.media_type
         if media_type is MediaType.PDF:
             shown = self.shown(number)
-            return save(shown, self._folder / f"page{number}.pgm", paper=find_paper(shown))
+            return save(shown, self.folder / f"page{number}.pgm", paper=find_paper(shown))
         with opened_picture(self._content, media_type) as picture:
             if fits(picture, media_type) and not self._turns.get(number):
                 width, height = picture.size
                 if find_paper(_coarse(picture)) is None:
-                    path = self._folder / f"page{number}.{media_type.name.lower()}"
+                    path = self.folder / f"page{number}.{media_type.name.lower()}"
                     path.write_bytes(self._content)
                     return Picture(path, width, height)
         shown = self.shown(number)
-        return save(shown, self._folder / f"page{number}.pgm", paper=find_paper(shown.convert("L")))
+        return save(shown, self.folder / f"page{number}.pgm", paper=find_paper(shown.convert("L")))
 
     def shown(self, number: int) -> Image.Image:
         """Return a page as it is shown: upright, on white. The places of all that was read are shares of this picture."""
         if self._inspected.media_type is MediaType.PDF:
-            with opened_pdf(self._content) as document, _bounded():
-                shown = _render(document[number - 1])
+            with _bounded(), self._pdf.page(number) as page:
+                shown: Image.Image = _bitmap(page).to_pil()
         else:
             with opened_picture(self._content, self._inspected.media_type) as picture:
                 if number > 1:
@@ -146,15 +195,14 @@ def png(picture: Image.Image) -> bytes:
     return file.getvalue()
 
 
-def _render(page: pypdfium2.PdfPage) -> Image.Image:
+def _bitmap(page: pypdfium2.PdfPage) -> pypdfium2.PdfBitmap:
     """Return a PDF page as a grey picture of 200 dots an inch, coarser where it would be too large."""
     width, height = page.get_size()
     if not (width > 0 and height > 0):
         raise DamagedFile(kind=MediaType.PDF.name)
     scale = min(RENDER_DPI / _POINTS_AN_INCH, (MAX_READ_PIXELS / (width * height)) ** 0.5, _MAX_SIDE_PIXELS / max(width, height))
     check_size(round(width * scale), round(height * scale))
-    picture: Image.Image = page.render(scale=scale, grayscale=True).to_pil()
-    return picture
+    return page.render(scale=scale, grayscale=True)
 
 
 def save(picture: Image.Image, path: Path, *, paper: Paper | None = None) -> Picture:
@@ -209,17 +257,17 @@ def _on_white(picture: Image.Image) -> Image.Image:
     return picture.convert("RGB")
 
 
-def _page_words(document: pypdfium2.PdfDocument, number: int) -> tuple[Word, ...]:
-    page = document[number - 1]
+def _page_words(page: pypdfium2.PdfPage) -> tuple[Word, ...]:
     text = page.get_textpage()
     count = text.count_chars()
     if count > _LONGEST_PAGE_CHARS:
         return ()
     words = tuple(_words(page, text, count))
-    letters = sum(char.isalnum() for word in words for char in word.text)
+    signs = "".join([word.text for word in words])
+    letters = sum(map(str.isalnum, signs))
     if letters < _FEW_LETTERS and _is_mostly_picture(page):
         return ()
-    strange = sum(not char.isprintable() or 0xE000 <= ord(char) <= 0xF8FF or char == "\ufffd" for word in words for char in word.text)
+    strange = 0 if signs.isascii() and signs.isprintable() else sum(not sign.isprintable() or sign in _STRANGE for sign in signs)
     return words if letters >= _LEAST_LETTERS and strange * 10 < letters else ()
 
 
@@ -233,21 +281,17 @@ def _is_mostly_picture(page: pypdfium2.PdfPage) -> bool:
     return False
 
 
-def _may_bear_code(page: pypdfium2.PdfPage) -> bool:
-    """Tell whether a page shows a picture, more than a few drawn shapes, or a font of bars."""
+def _code_bearing(page: pypdfium2.PdfPage) -> CodeBearing:
     shapes = 0
     for placed in page.get_objects(max_depth=_NESTED_FORMS):
         if placed.type == pdfium.FPDF_PAGEOBJ_TEXT:
-            if _BARS.search(_font_name(placed)):
-                return True
+            shapes += _FEWEST_BARS if _BARS.search(_font_name(placed)) else 0
         elif placed.type == pdfium.FPDF_PAGEOBJ_PATH:
             # one shape may be a whole barcode: its bars are segments then
             shapes += max(1, pdfium.FPDFPath_CountSegments(placed) // _CORNERS)
-            if shapes >= _FEWEST_BARS:
-                return True
         elif placed.type != pdfium.FPDF_PAGEOBJ_FORM:
-            return True
-    return False
+            return CodeBearing.PICTURE
+    return CodeBearing.SHAPES if shapes >= _FEWEST_BARS else CodeBearing.NOTHING
 
 
 def _font_name(placed: pypdfium2.PdfObject) -> bytes:
@@ -258,51 +302,77 @@ def _font_name(placed: pypdfium2.PdfObject) -> bytes:
 
 
 def _words(page: pypdfium2.PdfPage, text: pypdfium2.PdfTextPage, count: int) -> Iterator[Word]:
-    place = _Placing(page)
-    loose, letter_at = pdfium.FS_RECTF(), pdfium.FPDFText_GetUnicode
     letters: list[str] = []
-    box = _NOWHERE
-    for at in range(count):
-        char = chr(letter_at(text, at) or 32)
-        if char.isspace() or char == "\x02":
-            if letters:
-                yield _word(letters, box)
-                letters, box = [], _NOWHERE
-            continue
-        pdfium.FPDFText_GetLooseCharBox(text, at, loose)
-        left, top, right, bottom = place.on_page(loose.left, loose.bottom, loose.right, loose.top)
-        if letters and (left - box[2] > 0.8 * (box[2] - box[0]) / len(letters) or top > box[3] or bottom < box[1]):
-            yield _word(letters, box)
-            letters, box = [], _NOWHERE
-        letters.append(char)
-        box = (min(box[0], left), min(box[1], top), max(box[2], right), max(box[3], bottom))
+    boxes: list[tuple[float, float, float, float]] = []
+    for letter, box in _letters(text, count, _edges(page)):
+        if letters and (box is None or _is_apart(boxes, box)):
+            yield _word(letters, boxes)
+            letters, boxes = [], []
+        if box is not None:
+            letters.append(letter)
+            boxes.append(box)
     if letters:
-        yield _word(letters, box)
+        yield _word(letters, boxes)
 
 
-def _word(letters: list[str], box: tuple[float, float, float, float]) -> Word:
-    # PDFium gives a letter beyond the first 65,536 as two halves; a half that is left alone is no letter.
-    text = "".join(letters).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return Word(text, box[0], box[1], max(0.0, box[2] - box[0]), max(0.0, box[3] - box[1]))
+def _letters(text: pypdfium2.PdfTextPage, count: int, edges: "_Edges") -> Iterator[tuple[str, tuple[float, float, float, float] | None]]:
+    """Yield each letter with its left, upper, right and lower edge, and None for what parts words.
+
+    This is half of what a page of text costs.
+    """
+    (left_of, right_of, across, x), (top_of, bottom_of, down, y) = edges
+    raw, loose = text.raw, pdfium.FS_RECTF()
+    place, unicode_at, box_at = ctypes.byref(loose), pdfium.FPDFText_GetUnicode, pdfium.FPDFText_GetLooseCharBox
+    for at in range(count):
+        letter = chr(unicode_at(raw, at) or 32)
+        if letter.isspace() or letter == _SOFT_BREAK:
+            yield letter, None
+            continue
+        box_at(raw, at, place)
+        yield (
+            letter,
+            (
+                x + across * getattr(loose, left_of),
+                y + down * getattr(loose, top_of),
+                x + across * getattr(loose, right_of),
+                y + down * getattr(loose, bottom_of),
+            ),
+        )
 
 
-class _Placing:
-    """Where the coordinates of a PDF page are on it as it is shown, whatever its rotation and crop, in shares of its sides."""
+def _is_apart(boxes: Sequence[tuple[float, float, float, float]], box: tuple[float, float, float, float]) -> bool:
+    """Tell whether a letter stands too far right of the word before it, or above or below it."""
+    last = boxes[-1]
+    return box[0] - last[2] > _WIDE_GAP * (last[2] - boxes[0][0]) / len(boxes) or box[1] > last[3] or box[3] < last[1]
 
-    def __init__(self, page: pypdfium2.PdfPage) -> None:
-        x, y = ctypes.c_int(), ctypes.c_int()
 
-        def shown(page_x: int, page_y: int) -> tuple[float, float]:
-            pdfium.FPDF_PageToDevice(page, 0, 0, _DEVICE, _DEVICE, 0, page_x, page_y, x, y)
-            return x.value / _DEVICE, y.value / _DEVICE
+def _word(letters: Sequence[str], boxes: Sequence[tuple[float, float, float, float]]) -> Word:
+    text = "".join(letters)
+    if not text.isascii():
+        # PDFium gives a letter beyond the first 65,536 as two halves; a half that is left alone is no letter.
+        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    lefts, tops, rights, bottoms = zip(*boxes, strict=True)
+    left, top = min(lefts), min(tops)
+    return Word(text, left, top, max(0.0, max(rights) - left), max(0.0, max(bottoms) - top))
 
-        self._origin, across, up = shown(0, 0), shown(_FAR_POINTS, 0), shown(0, _FAR_POINTS)
-        self._across = tuple((there - here) / _FAR_POINTS for there, here in zip(across, self._origin, strict=True))
-        self._up = tuple((there - here) / _FAR_POINTS for there, here in zip(up, self._origin, strict=True))
 
-    def on_page(self, left: float, bottom: float, right: float, top: float) -> tuple[float, float, float, float]:
-        """Return the left, upper, right and lower edge of a rectangle."""
-        (x, y), (x_across, y_across), (x_up, y_up) = self._origin, self._across, self._up
-        first_x, first_y = x + x_across * left + x_up * bottom, y + y_across * left + y_up * bottom
-        second_x, second_y = x + x_across * right + x_up * top, y + y_across * right + y_up * top
-        return min(first_x, second_x), min(first_y, second_y), max(first_x, second_x), max(first_y, second_y)
+_Edges = tuple[tuple[str, str, float, float], tuple[str, str, float, float]]
+"""For the way across and the way down: which edge of a rectangle comes first and which last, a factor, and where the page begins."""
+
+
+def _edges(page: pypdfium2.PdfPage) -> _Edges:
+    """Return how coordinates of a PDF page become shares of its sides as it is shown, whatever its crop and its turn by quarters."""
+    x, y = ctypes.c_int(), ctypes.c_int()
+
+    def shown(page_x: int, page_y: int) -> tuple[float, float]:
+        pdfium.FPDF_PageToDevice(page, 0, 0, _DEVICE, _DEVICE, 0, page_x, page_y, x, y)
+        return x.value / _DEVICE, y.value / _DEVICE
+
+    origin, along, up = shown(0, 0), shown(_FAR_POINTS, 0), shown(0, _FAR_POINTS)
+
+    def edge(axis: int) -> tuple[str, str, float, float]:
+        by_x, by_y = ((there[axis] - origin[axis]) / _FAR_POINTS for there in (along, up))
+        first, last, factor = ("left", "right", by_x) if abs(by_x) > abs(by_y) else ("bottom", "top", by_y)
+        return (first, last, factor, origin[axis]) if factor > 0 else (last, first, factor, origin[axis])
+
+    return edge(0), edge(1)

@@ -1,9 +1,8 @@
 """Read one document: bytes in, reading out. Pure work for a processor, no database and no network."""
 
 import datetime
-import tempfile
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from contextlib import closing
 
 from converto.ocr import tesseract
 from converto.ocr.answer_keys.applied import with_answer_keys
@@ -39,9 +38,8 @@ def read(  # noqa: PLR0913 - each is a wish of its own
     timings = Timings()
     inspected = inspect(content, max_bytes=max_bytes, max_pages=max_pages)
     chosen = tesseract.check_languages(languages)
-    with tempfile.TemporaryDirectory(prefix="converto-") as folder:
-        pages = Pages(content, inspected, folder=Path(folder))
-        cascade = Cascade(pages, choice=engine, languages=chosen, folder=Path(folder), timings=timings)
+    with closing(Pages(content, inspected)) as pages:
+        cascade = Cascade(pages, choice=engine, languages=chosen, timings=timings)
         understood = cascade.read(inspected.pages, kind=kind, today=today, page_read=page_read)
         extracted = understood.extracted
         if kind is not Kind.TEXT:
@@ -75,5 +73,5 @@ def page_png(content: bytes, number: int, *, turns: Sequence[int] = ()) -> bytes
     inspected = inspect(content, max_bytes=len(content), max_pages=MOST_PAGES)  # it was taken in
     if not 1 <= number <= inspected.pages:
         raise DamagedFile(kind=inspected.media_type.name)
-    with tempfile.TemporaryDirectory(prefix="converto-") as folder:
-        return png(Pages(content, inspected, folder=Path(folder), turns=turns).shown(number))
+    with closing(Pages(content, inspected, turns=turns)) as pages:
+        return png(pages.shown(number))

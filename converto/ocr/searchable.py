@@ -2,9 +2,8 @@
 
 import ctypes
 import io
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
+from contextlib import closing
 from typing import Final
 
 import pypdfium2
@@ -55,8 +54,7 @@ def searchable_pdf(content: bytes, words: Sequence[PageWords], *, turns: Sequenc
 def _of_pictures(content: bytes, inspected: Inspected, words: Sequence[PageWords], *, turns: Sequence[int]) -> bytes:
     on_page = {page.page: page for page in words}
     file = io.BytesIO()
-    with tempfile.TemporaryDirectory(prefix="converto-") as folder:
-        pages = Pages(content, inspected, folder=Path(folder), turns=turns)
+    with closing(Pages(content, inspected, turns=turns)) as pages:
         writer = PdfWriter(file, words)
         for number in range(1, inspected.pages + 1):
             shown = _as_it_came(content, inspected, turns=turns) or _coarser(pages.shown(number), pages=inspected.pages)

@@ -154,24 +154,44 @@ def lines_by_place(words: Sequence[Word], *, page: int, slope: float = 0.0) -> t
 
     `slope` is by how much lines fall to the right, in shares of the page's height by shares of its width.
     """
-    rows: list[list[Word]] = []
+    rows: list[_Row] = []
     for word in sorted(words, key=lambda word: (_middle(word, slope), word.x)):
-        row = next((row for row in reversed(rows[-4:]) if _meets(row, word, slope)), None)
+        row = next((row for row in reversed(rows[-4:]) if row.takes(word, slope)), None)
         if row is None:
-            rows.append([word])
+            rows.append(_Row(word))
         else:
-            row.append(word)
-    return tuple(Line(tuple(sorted(row, key=lambda word: word.x)), page) for row in rows)
+            row.add(word)
+    return tuple(Line(tuple(sorted(row.words, key=lambda word: word.x)), page) for row in rows)
+
+
+class _Row:
+    """The words of a line as they come."""
+
+    def __init__(self, word: Word) -> None:
+        self.words = [word]
+        self._rightmost = word
+        self._right = word.right
+
+    def add(self, word: Word) -> None:
+        self.words.append(word)
+        if word.x >= self._rightmost.x:
+            self._rightmost = word
+        self._right = max(self._right, word.right)
+
+    def takes(self, word: Word, slope: float) -> bool:
+        """Tell whether a word stands on this line, beside its words."""
+        is_behind = word.x >= self._right  # as nearly all are
+        # The nearest word of a row tells its height best: a row may climb a little across a skewed page.
+        nearest = self._rightmost if is_behind else min(self.words, key=lambda other: abs(other.x - word.x))
+        if abs(_middle(word, slope) - _middle(nearest, slope)) >= 0.45 * min(word.height, nearest.height):
+            return False
+        return is_behind or not any(_overlap(other, word) for other in self.words)
+
+
+def _overlap(one: Word, other: Word) -> bool:
+    return one.x < other.right - other.letter_width / 2 and other.x < one.right - one.letter_width / 2
 
 
 def _middle(word: Word, slope: float) -> float:
     """Return how high a word would stand at the left edge, were its line to begin there."""
     return word.y + word.height / 2 - slope * (word.x + word.width / 2)
-
-
-def _meets(row: Sequence[Word], word: Word, slope: float) -> bool:
-    # The last word of a row tells its height best: a row may climb a little across a skewed page.
-    nearest = min(row, key=lambda other: abs(other.x - word.x))
-    if abs(_middle(word, slope) - _middle(nearest, slope)) >= 0.45 * min(word.height, nearest.height):
-        return False
-    return not any(other.x < word.right - word.letter_width / 2 and word.x < other.right - other.letter_width / 2 for other in row)

@@ -1,8 +1,8 @@
 """What a page looks like before it is read: upright, on white, of every kind of file, with its paper found. Nothing is recognised here."""
 
 import io
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 
 import pytest
 from PIL import Image, ImageChops, ImageStat
@@ -31,9 +31,10 @@ HELD = {
 
 
 @pytest.fixture
-def pages(tmp_path: Path) -> Callable[..., Pages]:
+def pages() -> Iterator[Callable[..., Pages]]:
     """Return what opens a file's pages."""
-    return lambda content, **options: Pages(content, inspect(content), folder=tmp_path, **options)
+    with ExitStack() as opened:
+        yield lambda content, **options: opened.enter_context(closing(Pages(content, inspect(content), **options)))
 
 
 def differ(one: Image.Image, other: Image.Image) -> float:
