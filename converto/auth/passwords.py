@@ -93,7 +93,7 @@ def _step_back() -> None:
 
 
 class PasswordHasher:
-    """Hashes beside the event loop, in at most as many threads as there are cores, with a short queue before them.
+    """Hashes beside the event loop, with a short queue before its threads: one for each core but one, unless `threads` says otherwise.
 
     argon2 and its 19 MiB are given back to nobody while they run: without a bound a flood of sign-ins takes every core and
     all memory. Beyond the queue, or after `queue_timeout_s` in it, Overloaded is raised.
@@ -101,7 +101,7 @@ class PasswordHasher:
 
     def __init__(self, *, threads: int | None = None, max_queued: int = 64, queue_timeout_s: float = 2.0) -> None:
         cores = os.cpu_count() or 1
-        size = min(threads or cores, cores)
+        size = min(threads or max(1, cores - 1), cores)
         self._threads = ThreadPoolExecutor(size, thread_name_prefix="passwords", initializer=_step_back)
         self._free = asyncio.Semaphore(size)
         self._queued = 0

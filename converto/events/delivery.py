@@ -54,11 +54,13 @@ class Consumer:
     cancelled. Handlers that end while a transaction commits are settled together in the next one, which claims the next events too.
     """
 
-    def __init__(self, subscriber: Subscriber, figures: EventFigures, *, lease_s: float = LEASE_S) -> None:
+    def __init__(self, subscriber: Subscriber, figures: EventFigures, *, lease_s: float = LEASE_S, poll_s: float = POLL_S) -> None:
+        """Take the subscriber, how long an event is its handler's own, and how often to look without being rung for."""
         self._subscriber = subscriber
         self._database = subscriber.database.across_tenants
         self._figures = figures
         self._lease_s = lease_s
+        self._poll_s = poll_s
         self._ready: deque[Delivery] = deque()
         self._running: dict[Held, asyncio.Task[None]] = {}
         self._outcomes: dict[Held, Outcome] = {}
@@ -102,7 +104,7 @@ class Consumer:
             well_at = time.monotonic()
             self._start()
             if not self._outcomes:
-                await bell.beyond(seen, timeout_s=POLL_S)
+                await bell.beyond(seen, timeout_s=self._poll_s)
 
     def _take(self, claimed: Sequence[Delivery]) -> None:
         self._ready += claimed

@@ -82,7 +82,7 @@ class Inbox:
 
     async def has_due(self, subscriber: str) -> bool:
         """Return whether something may be claimed now, but for order."""
-        return await self._session.scalar(select(inbox.c.event_id).where(_free(subscriber)).limit(1)) is not None
+        return await self._session.scalar(select(inbox.c.event_id).where(free_for(now(), subscriber)).limit(1)) is not None
 
     async def claim(
         self, subscriber: str, limit: int, *, lease_s: float, ordered: bool = False, alone_after: int | None = None
@@ -93,7 +93,7 @@ class Inbox:
         those about the same subject that came before it are handled or dead. One that has died `alone_after` times comes alone.
         """
         moment, lease = now(), uuid4()
-        wanted = select(inbox.c.event_id).where(_free(subscriber))
+        wanted = select(inbox.c.event_id).where(free_for(now(), subscriber))
         if ordered:
             await take_turns(self._session, f"inbox:{subscriber}")
             wanted = wanted.where(~_earlier_of_its_subject())
@@ -177,10 +177,10 @@ class Inbox:
 _FREED: dict[str, Any] = {"leased_until": None, "lease": None}
 
 
-def _free(subscriber: str) -> ColumnElement[bool]:
-    moment = now()
+def free_for(moment: datetime, *subscribers: str) -> ColumnElement[bool]:
+    """Return whether an event of one of these subscribers may be claimed, but for order."""
     return and_(
-        inbox.c.subscriber == subscriber,
+        inbox.c.subscriber.in_(subscribers),
         inbox.c.due_at <= moment,
         or_(inbox.c.leased_until.is_(None), inbox.c.leased_until < moment),
     )

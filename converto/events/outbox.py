@@ -53,7 +53,7 @@ class Outbox:
 
     async def has_due(self) -> bool:
         """Return whether something may be claimed now."""
-        return await self._session.scalar(select(outbox.c.event_id).where(_free(now())).limit(1)) is not None
+        return await self._session.scalar(select(outbox.c.event_id).where(free(now())).limit(1)) is not None
 
     async def claim(self, limit: int, *, lease_s: float) -> Sequence[Envelope]:
         """Lease up to `limit` due events to the caller, oldest first, and none while an earlier one about its subject is held up."""
@@ -61,7 +61,7 @@ class Outbox:
         await take_turns(self._session, "outbox")  # so that two who claim see each other's leases
         wanted = (
             select(outbox.c.event_id)
-            .where(_free(moment), or_(outbox.c.subject.is_(None), ~_earlier_held_up(moment)))
+            .where(free(moment), or_(outbox.c.subject.is_(None), ~_earlier_held_up(moment)))
             .order_by(outbox.c.event_id)
             .limit(limit)
         )
@@ -125,7 +125,8 @@ class Outbox:
         return await changed(self._session, delete(outbox).where(outbox.c.event_id.in_(old)))
 
 
-def _free(moment: datetime) -> ColumnElement[bool]:
+def free(moment: datetime) -> ColumnElement[bool]:
+    """Return whether an event may be claimed by a relay, but for order."""
     return and_(
         outbox.c.sent_at.is_(None),
         outbox.c.dead_at.is_(None),

@@ -27,10 +27,12 @@ class Relay:
     What went out is marked as sent in the transaction that claims the next batch, so that a busy outbox costs one commit a batch.
     """
 
-    def __init__(self, database: Database, backend: Backend, figures: EventFigures) -> None:
+    def __init__(self, database: Database, backend: Backend, figures: EventFigures, *, poll_s: float = POLL_S) -> None:
+        """Take the outbox's database, where events go, and how often to look without being rung for."""
         self._database = database.across_tenants
         self._backend = backend
         self._figures = figures
+        self._poll_s = poll_s
         self._gone: list[UUID] = []
 
     async def run(self) -> None:
@@ -39,7 +41,7 @@ class Relay:
         while True:
             seen = bell.rings
             if not await self.send_due():
-                await bell.beyond(seen, timeout_s=POLL_S)
+                await bell.beyond(seen, timeout_s=self._poll_s)
 
     async def send_due(self) -> bool:
         """Send one batch; returns whether there was one that went out."""

@@ -12,6 +12,7 @@ from converto.events.backlog import Backlog
 from converto.events.delivery import LEASE_S, Consumer
 from converto.events.in_process import InProcess
 from converto.events.inbox import Inbox
+from converto.events.lookout import Lookout
 from converto.events.outbox import Outbox
 from converto.events.relay import Relay
 from converto.kernel.clock import now
@@ -22,6 +23,8 @@ from converto.kernel.metrics import EventFigures
 log = structlog.get_logger()
 
 RESTART_S = 1.0
+REST_S = 10.0
+"""How often a loop looks for itself: the lookout of its database rings before."""
 KEEP = timedelta(days=7)
 PURGE_EVERY_S = 600.0
 PURGE_SLICE = 1000
@@ -60,8 +63,11 @@ class Traffic:
     ) -> AsyncIterator[None]:
         """Move events for the given outboxes, subscribers and followers while the block runs."""
         loops: dict[str, Callable[[], Awaitable[None]]] = {"backend": lambda: self._backend.run([*subscribers, *following])}
-        loops |= {f"consumer of {s.name}": Consumer(s, self._figures, lease_s=self._lease_s).run for s in subscribers}
-        loops |= {f"relay of {d.module}": Relay(d, self._backend, self._figures).run for d in databases}
+        loops |= {f"consumer of {s.name}": Consumer(s, self._figures, lease_s=self._lease_s, poll_s=REST_S).run for s in subscribers}
+        loops |= {f"relay of {d.module}": Relay(d, self._backend, self._figures, poll_s=REST_S).run for d in databases}
+        loops |= {
+            f"lookout of {d.module}": Lookout(d, [s.name for s in subscribers if s.database.module == d.module]).run for d in databases
+        }
         loops["purge"] = lambda: self._purge(databases)
         loops["backlog"] = lambda: self._look(databases)
         tasks = [asyncio.create_task(self._keep(name, loop), name=name) for name, loop in loops.items()]
