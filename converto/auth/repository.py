@@ -289,7 +289,7 @@ class Failures:
         Whoever else is signing in waits for these rows: it is the last that a transaction does.
         """
         mine = {tally.key for tally in this.mine}
-        for row in await self._locked(this.tallies, at):
+        for row in await self._held([tally.key for tally in this.tallies]):
             if row.account in mine or row.failures <= 1:
                 await self._session.delete(row)
             else:
@@ -313,10 +313,14 @@ class Failures:
         unknown = [{"account": key, "failures": 0, "last_at": at, "blocked_until": NOT_BLOCKED} for key in keys]
         while len(rows) < len(keys):  # who held a row may have removed it while we waited for it
             await self._session.execute(insert_into(self._session, SignInFailureRow).values(unknown).on_conflict_do_nothing())
-            # always in the same order: two who wait for each other's rows would wait for ever
-            wanted = select(SignInFailureRow).where(SignInFailureRow.account.in_(keys)).order_by(SignInFailureRow.account)
-            rows = (await self._session.scalars(wanted.with_for_update().execution_options(populate_existing=True))).all()
+            rows = await self._held(keys)
         return rows
+
+    async def _held(self, keys: Sequence[bytes]) -> Sequence[SignInFailureRow]:
+        """Return the counts that are there, locked until the transaction ends."""
+        # always in the same order: two who wait for each other's rows would wait for ever
+        wanted = select(SignInFailureRow).where(SignInFailureRow.account.in_(keys)).order_by(SignInFailureRow.account)
+        return (await self._session.scalars(wanted.with_for_update().execution_options(populate_existing=True))).all()
 
 
 class Devices:

@@ -56,7 +56,7 @@ class AuthSettings(ModuleSettings):
     key_max_age_days: int = Field(default=30, ge=1, le=365)
     """The next signing key takes over after so long."""
     hash_threads: int | None = Field(default=None, ge=1)
-    """The most passwords that are checked at once, never more than there are cores; by default one less, so that a core is left to answer."""
+    """The most passwords that are checked at once, never more than there are cores; by default one less, which leaves one to answer."""
     hash_queue: int = Field(default=64, ge=0)
     """The most sign-ins that wait for a free thread; those beyond it are told to come back."""
     hash_queue_timeout_s: float = Field(default=2.0, gt=0, le=30)

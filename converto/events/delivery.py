@@ -3,8 +3,10 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
+from uuid import UUID
 
 import structlog
 
@@ -22,6 +24,8 @@ LEASE_S = 15.0
 AHEAD_S = 0.1
 """Short work is claimed ahead: as much as is done within this time. A job that takes longer is claimed when a place is free for it."""
 MOST_AHEAD = 200
+KEEPS_ONE_FROM = 4
+"""Of so many places, and of more, one tenant's events take all but the last."""
 ALONE_AFTER_DEATHS = 3
 """What has died so often is claimed with no other beside it: so the one that kills its process is found, and it alone is buried."""
 
@@ -46,6 +50,11 @@ Outcome = Failed | None
 """What came of a handler; None is success."""
 
 
+class _Work(NamedTuple):
+    tenant_id: UUID
+    task: asyncio.Task[None]
+
+
 class Consumer:
     """Handles what a subscriber was told, up to its concurrency at once.
 
@@ -62,7 +71,7 @@ class Consumer:
         self._lease_s = lease_s
         self._poll_s = poll_s
         self._ready: deque[Delivery] = deque()
-        self._running: dict[Held, asyncio.Task[None]] = {}
+        self._running: dict[Held, _Work] = {}
         self._outcomes: dict[Held, Outcome] = {}
         self._suspect: Held | None = None
         self._stopping = False
@@ -114,7 +123,7 @@ class Consumer:
         """Have handlers take what is ready, where places are free."""
         while self._ready and len(self._running) - len(self._outcomes) < self._subscriber.subscription.concurrency:
             delivery = self._ready.popleft()
-            self._running[delivery.held] = asyncio.create_task(self._handle(delivery))
+            self._running[delivery.held] = _Work(delivery.envelope.tenant_id, asyncio.create_task(self._handle(delivery)))
 
     def _room(self, settling: int) -> int:
         """Return how many events to claim: for the places that are free, and for those that will be in a moment."""
@@ -125,15 +134,27 @@ class Consumer:
         ahead = min(MOST_AHEAD, int(concurrency * (AHEAD_S / self._seconds - 1)))
         return max(0, free + max(0, ahead) - len(self._ready))
 
+    def _wanted(self, settling: Collection[Held]) -> tuple[int, UUID | None]:
+        """Return how many events to claim, and of which tenant none.
+
+        Of several places the last is kept for another tenant than the one that holds the rest: who comes then waits for no place.
+        """
+        room, places = self._room(len(settling)), self._subscriber.subscription.concurrency
+        held = {work.tenant_id for held, work in self._running.items() if held not in settling}
+        held |= {delivery.envelope.tenant_id for delivery in self._ready}
+        if places < KEEPS_ONE_FROM or room > places or len(held) > 1:
+            return room, None
+        return (room - 1, None) if room > 1 else (room, next(iter(held), None))
+
     async def _turn_over(self) -> Sequence[Delivery]:
         """Settle what has finished and claim as many events as places are free, in one transaction."""
         outcomes = dict(self._outcomes)
-        room = self._room(len(outcomes))
+        room, but_of = self._wanted(outcomes)
         if not outcomes:
             if not room:
                 return ()
             async with self._database.reading() as session:
-                if not await Inbox(session).has_due(self._subscriber.name):
+                if not await Inbox(session).has_due(self._subscriber.name, but_of=but_of):
                     return ()
         async with self._database.writing() as session:
             inbox = Inbox(session)
@@ -142,7 +163,12 @@ class Consumer:
             claimed: Sequence[Delivery] = ()
             if room:
                 claimed = await inbox.claim(
-                    subscription.name, room, lease_s=self._lease_s, ordered=subscription.ordered, alone_after=ALONE_AFTER_DEATHS
+                    subscription.name,
+                    room,
+                    lease_s=self._lease_s,
+                    ordered=subscription.ordered,
+                    alone_after=ALONE_AFTER_DEATHS,
+                    but_of=but_of,
                 )
         self._settled(outcomes, lost)
         return claimed
@@ -247,10 +273,10 @@ class Consumer:
         self._ready = deque(delivery for delivery in self._ready if delivery.held != held)
         if self._suspect == held and held not in self._outcomes:
             self._suspect = None
-        task = self._running.get(held)
-        if task is not None and held not in self._outcomes:
+        work = self._running.get(held)
+        if work is not None and held not in self._outcomes:
             log.warning("events.lease_lost", subscriber=held.subscriber, event_id=str(held.event_id))
-            task.cancel()
+            work.task.cancel()
             del self._running[held]
             self._count("lost")
             self._database.received.ring()
@@ -258,7 +284,7 @@ class Consumer:
     async def _stop(self, grace_s: float) -> None:
         left = [delivery.held for delivery in self._ready]
         self._ready.clear()
-        working = [task for task in self._running.values() if not task.done()]
+        working = [work.task for work in self._running.values() if not work.task.done()]
         if working:
             await asyncio.wait(working, timeout=grace_s)
         for task in working:

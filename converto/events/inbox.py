@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from pydantic import ValidationError
-from sqlalchemy import ColumnElement, and_, delete, exists, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, and_, delete, exists, or_, select, true, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from converto.events.tables import inbox
@@ -80,20 +80,29 @@ class Inbox:
         await self._session.execute(kept, rows)
         after_commit(self._session, self._database.received.ring)
 
-    async def has_due(self, subscriber: str) -> bool:
-        """Return whether something may be claimed now, but for order."""
-        return await self._session.scalar(select(inbox.c.event_id).where(free_for(now(), subscriber)).limit(1)) is not None
+    async def has_due(self, subscriber: str, *, but_of: UUID | None = None) -> bool:
+        """Return whether something may be claimed now, but for order, of whatever tenant or of any but one."""
+        due = select(inbox.c.event_id).where(free_for(now(), subscriber), _not_of(but_of)).limit(1)
+        return await self._session.scalar(due) is not None
 
     async def claim(
-        self, subscriber: str, limit: int, *, lease_s: float, ordered: bool = False, alone_after: int | None = None
+        self,
+        subscriber: str,
+        limit: int,
+        *,
+        lease_s: float,
+        ordered: bool = False,
+        alone_after: int | None = None,
+        but_of: UUID | None = None,
     ) -> Sequence[Delivery]:
         """Lease up to `limit` due events of a subscriber to the caller; each claim counts as an attempt.
 
         Tenants take turns, and within a tenant the higher priority goes first, then the older. With `ordered`, an event waits until
-        those about the same subject that came before it are handled or dead. One that has died `alone_after` times comes alone.
+        those about the same subject that came before it are handled or dead. One that has died `alone_after` times comes alone. Events
+        of the tenant `but_of` are left where they are.
         """
         moment, lease = now(), uuid4()
-        wanted = select(inbox.c.event_id).where(free_for(now(), subscriber))
+        wanted = select(inbox.c.event_id).where(free_for(now(), subscriber), _not_of(but_of))
         if ordered:
             await take_turns(self._session, f"inbox:{subscriber}")
             wanted = wanted.where(~_earlier_of_its_subject())
@@ -184,6 +193,11 @@ def free_for(moment: datetime, *subscribers: str) -> ColumnElement[bool]:
         inbox.c.due_at <= moment,
         or_(inbox.c.leased_until.is_(None), inbox.c.leased_until < moment),
     )
+
+
+def _not_of(tenant_id: UUID | None) -> ColumnElement[bool]:
+    # as two ranges, each of which an index finds: an inequality would go through all that this tenant has waiting
+    return true() if tenant_id is None else or_(inbox.c.tenant_id < tenant_id, inbox.c.tenant_id > tenant_id)
 
 
 def _earlier_of_its_subject() -> ColumnElement[bool]:

@@ -2,14 +2,16 @@
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any
 
 import structlog
-from sqlalchemy import exists, select
+from sqlalchemy import bindparam, exists, select
 
 from converto.events.inbox import free_for
 from converto.events.outbox import free
 from converto.events.pauses import POLL_S
 from converto.kernel.clock import now
+from converto.kernel.columns import Moment
 from converto.kernel.database import Database
 
 log = structlog.get_logger()
@@ -21,7 +23,9 @@ class Lookout:
     def __init__(self, database: Database, subscribers: Sequence[str]) -> None:
         """Take a module's database, and those of its subscribers that are served in this process."""
         self._database = database.across_tenants
-        self._subscribers = subscribers
+        moment: Any = bindparam("moment", type_=Moment)
+        # made once: to put it together takes longer than to ask it
+        self._due = select(exists().where(free(moment)), exists().where(free_for(moment, *subscribers)))
 
     async def run(self) -> None:
         """Go on until cancelled."""
@@ -34,10 +38,8 @@ class Lookout:
 
     async def look(self) -> None:
         """Ring for what is due now."""
-        moment = now()
-        due = select(exists().where(free(moment)), exists().where(free_for(moment, *self._subscribers)))
         async with self._database.reading() as session:
-            to_send, to_handle = (await session.execute(due)).one()
+            to_send, to_handle = (await session.execute(self._due, {"moment": now()})).one()
         if to_send:
             self._database.published.ring()
         if to_handle:

@@ -1,5 +1,6 @@
 """Tenants take turns in a subscriber's line, and what is urgent goes first among what one tenant has waiting."""
 
+import asyncio
 from uuid import UUID
 
 from converto.events.inbox import Inbox
@@ -42,6 +43,30 @@ async def test_a_thousand_of_one_tenant_do_not_keep_another_waiting(post: Post) 
     left = [row for row in (await post.rows()).values() if row.handled_at is None]
     assert len(left) == 1000 - (post.diary.heard.total() - 1) > 0
     assert waited_for < 900
+
+
+async def _is(what: bool) -> bool:  # noqa: FBT001 - what it is about
+    return what
+
+
+async def test_the_last_of_several_places_is_free_for_another_tenant(post: Post) -> None:
+    begun, may_end = [], asyncio.Event()
+
+    async def take_long(event: Event) -> None:
+        assert isinstance(event, Told)
+        begun.append(event.words)
+        if event.tenant_id == BUSY:
+            await may_end.wait()
+
+    post.diary.takes = take_long
+    await lay_in(post.database, NAME, *(of(BUSY, f"busy {number}") for number in range(10)))
+    async with post.running(post.hears(concurrency=4)):
+        await until(lambda: _is(len(begun) == 3))
+        await post.send(of(CALM, "calm"))
+        await until_states(post.database, handled=1, due=10)
+        assert begun == ["busy 0", "busy 1", "busy 2", "calm"]
+        may_end.set()
+        await until_states(post.database, handled=11)
 
 
 async def test_the_one_of_a_calm_tenant_comes_second_at_the_latest(post: Post) -> None:
