@@ -23,7 +23,7 @@ from converto.kernel.metrics import EventFigures
 log = structlog.get_logger()
 
 RESTART_S = 1.0
-REST_S = 10.0
+REST_S = 30.0
 """How often a loop looks for itself: the lookout of its database rings before."""
 KEEP = timedelta(days=7)
 PURGE_EVERY_S = 600.0
