@@ -18,9 +18,9 @@ from converto.vat.rates import Rates
 LEAST: Final = 2
 """So many things that cannot be make a document suspect."""
 _SAYS_SO = re.compile(
-    r"\b((?:sample|dummy|fake) (?:receipt|invoice)|specimen|lorem ipsum|(?:malli|esimerkki) ?(?:kuitti|lasku)"
-    r"|not a real (?:receipt|invoice)|(?:ai|receipt)[ -]generat(?:ed|or)|generated (?:by|with) (?:ai|chatgpt|gemini|dall))\b",
-    re.IGNORECASE,
+    r"\b((?:sample|dummy|fake) (?:receipt|invoice)|lorem ipsum|(?:malli|esimerkki) ?(?:kuitti|lasku)|not a real (?:receipt|invoice)"
+    r"|ai[ -]generat(?:ed|or)|receipt[ -]generator|generated (?:by|with) (?:ai|chatgpt|gemini|dall))\b|^ *(specimen) *$",
+    re.IGNORECASE | re.MULTILINE,
 )
 _FINNISH = re.compile(r"\b(y-?tunnus|alv|yhteens[äa]|veroton|kuitti|maksettava)\b", re.IGNORECASE)
 _FINNISH_WORDS = 2
@@ -35,7 +35,7 @@ def why_made_up(scan: Scan, slip: CardSlip | None, *, rates: Rates) -> tuple[str
     text = scan.text or ""
     said = _SAYS_SO.search(text)
     if said is not None:
-        return (f"“{said[0]}”",)
+        return (f"“{said[0].strip()}”",)
     if len({word.lower() for word in _FINNISH.findall(text)}) < _FINNISH_WORDS:
         return ()  # what cannot be on a Finnish document may well be on one of another country
     found = tuple(dict.fromkeys(_impossible(scan, slip, text, rates=rates)))
