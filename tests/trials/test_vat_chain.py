@@ -111,7 +111,7 @@ async def test_every_flipped_bit_is_found_in_postgresql(tmp_path: Path) -> None:
     aino = somebody()
     with Postgres() as server:
         url = server.create_database("flips")
-        await migrate(Settings(environment=Environment.TEST, data_dir=tmp_path, database_url=url, modules=("vat", "ocr")))  # type: ignore[arg-type]
+        await migrate(Settings(environment=Environment.TEST, data_dir=tmp_path, database_url=url, modules=("vat", "ocr")))
         async with opened(tmp_path, url) as house:
             await _kept(house, aino)
             connection = await asyncpg.connect(url.replace("+asyncpg", "").replace("converto@", "postgres@"))
