@@ -64,8 +64,8 @@ class Payments(Protocol):
         """Keep whom invoices are for, or change it; returns the id."""
         ...
 
-    async def checkout(self, customer_id: str, wanted: Wanted, *, key: str, back_to: str) -> str:
-        """Open a page where somebody subscribes; returns its address. The same key opens the same page."""
+    async def checkout(self, customer_id: str, wanted: Wanted, *, back_to: str) -> str:
+        """Open the one page where somebody subscribes; returns its address. The same wish opens the same page, another closes it."""
         ...
 
     async def portal(self, customer_id: str, *, back_to: str) -> str:
@@ -88,8 +88,12 @@ class Payments(Protocol):
         """Let a subscription go on that was to end."""
         ...
 
+    async def undo(self, subscription_id: str) -> None:
+        """End a subscription that should not be there, and give back what was paid for it; asked again, no more than once."""
+        ...
+
     async def refund(self, charge: SeenCharge, cents: int, *, reference: str | None = None) -> None:
-        """Give money back; asked again under the same reference, no more than once."""
+        """Give money back; asked again under the same reference, however much later, no more than once."""
         ...
 
     async def report(self, customer_id: str, *, meter: str, quantity: int, identifier: str, at: datetime) -> None:

@@ -79,6 +79,12 @@ def reduce(known: Known, seen: Seen) -> tuple[Known, Sequence[Fact]]:
     return Known(subscriptions, invoices, charges), facts
 
 
+def doubles(seen: Seen) -> Sequence[SeenSubscription]:
+    """Return the subscriptions that run beside an earlier one: somebody has paid on two pages."""
+    running = [one for one in seen.subscriptions if one.status not in ENDED | NOT_BEGUN and Paid(one).plan is not None]
+    return sorted(running, key=lambda one: (one.created, one.id))[1:]
+
+
 def paid(known: Known, *, grace: timedelta) -> Paid:
     """Return how a company stands: by the subscription that runs, or else by the last one."""
     running = [one for one in known.subscriptions.values() if one.status not in ENDED]

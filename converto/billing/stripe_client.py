@@ -1,6 +1,7 @@
 """Stripe, by its own library: in threads, with time limits, retries and idempotency keys."""
 
 import asyncio
+import contextlib
 import functools
 import hashlib
 from collections.abc import Callable, Mapping
@@ -13,8 +14,10 @@ from converto.billing.payments import CardDeclined, Customer, Params, PaymentRef
 from converto.billing.plans import Interval, PlanVersion
 from converto.billing.seen import Quote, Seen, SeenCharge, SeenSubscription, charge_of, invoice_of, quote_of, subscription_of
 from converto.billing.tax import RATE
+from converto.kernel.money import Money
 
 PAGE = 100
+WISH_MARK = "converto_wish"
 TAX_MARK = "converto_fi_vat"
 log = structlog.get_logger()
 
@@ -46,7 +49,7 @@ class StripeClient:
         made = await self._ask(lambda api: api.customers.create(params, options))
         return str(made["id"])
 
-    async def checkout(self, customer_id: str, wanted: Wanted, *, key: str, back_to: str) -> str:
+    async def checkout(self, customer_id: str, wanted: Wanted, *, back_to: str) -> str:
         """See `Payments.checkout`."""
         price, tax_rate = await self._price(wanted.plan, wanted.interval), await self._tax()
         data: Params = {"default_tax_rates": [tax_rate]}
@@ -62,9 +65,32 @@ class StripeClient:
         }
         if wanted.coupon:
             params["discounts"] = [{"coupon": wanted.coupon}]
-        options = {"idempotency_key": _key("checkout", key, params)}
-        made = await self._ask(lambda api: api.checkout.sessions.create(params, options))
+        return await self._only_session(customer_id, params)
+
+    async def _only_session(self, customer_id: str, params: Params) -> str:
+        """Open a checkout and close every other: what is paid on two pages would be two subscriptions."""
+        wish = _key("checkout", customer_id, params)
+        before = await self._sessions(customer_id)
+        for one in (found for found in before if found["status"] == "open"):
+            if (one.get("metadata") or {}).get(WISH_MARK) == wish:
+                return str(one["url"])
+            await self._expire(one["id"])  # refused where somebody has just paid there
+        # who asks for the same at the same moment knows the same sessions and gets this one; who asks again later knows it
+        options = {"idempotency_key": f"{wish}:{before[0]['id'] if before else ''}"}
+        made = await self._ask(lambda api: api.checkout.sessions.create({**params, "metadata": {WISH_MARK: wish}}, options))
+        still_open = [one["id"] for one in await self._sessions(customer_id) if one["status"] == "open"]
+        for other in still_open[1:]:  # who asked for something else at the same moment: the newest page stays
+            with contextlib.suppress(PaymentRefused):
+                await self._expire(other)
         return str(made["url"])
+
+    async def _sessions(self, customer_id: str) -> list[dict[str, Any]]:
+        """Return a customer's newest checkouts, the newest first; one that is older than a day is not open any more."""
+        found = await self._ask(lambda api: api.checkout.sessions.list({"customer": customer_id, "limit": PAGE}))
+        return list(found["data"])
+
+    async def _expire(self, session_id: str) -> None:
+        await self._ask(lambda api: api.checkout.sessions.expire(session_id))
 
     async def portal(self, customer_id: str, *, back_to: str) -> str:
         """See `Payments.portal`."""
@@ -102,10 +128,34 @@ class StripeClient:
         """See `Payments.resume`."""
         await self._ask(lambda api: api.subscriptions.update(subscription_id, {"cancel_at_period_end": False}))
 
+    async def undo(self, subscription_id: str) -> None:
+        """See `Payments.undo`; the money first, for what has ended is not looked at again."""
+        for invoice in await self._all(lambda api: api.invoices.list({"subscription": subscription_id, "limit": PAGE})):
+            if invoice["status"] == "paid" and invoice["total"] > 0 and not invoice.get("post_payment_credit_notes_amount"):
+                # what was paid by card goes back to the card, and what was taken from the balance into the balance
+                paid, total = invoice["amount_paid"], invoice["total"]
+                back = {"amount": total, "refund_amount": paid, "credit_amount": total - paid}
+                params = {"invoice": invoice["id"], "reason": "duplicate", **{name: cents for name, cents in back.items() if cents}}
+                await self._credit(params)
+        await self.cancel(subscription_id, at_once=True)
+
+    async def _credit(self, params: Params) -> None:
+        options = {"idempotency_key": _key("undo", params["invoice"], params)}
+        await self._ask(lambda api: api.credit_notes.create(params, options))
+
     async def refund(self, charge: SeenCharge, cents: int, *, reference: str | None = None) -> None:
         """See `Payments.refund`."""
         # without a reference what had been given back before is part of the key: the same asked again is the same, one more is another
-        wish = {"before": charge.refunded_cents, "cents": cents} if reference is None else {"reference": reference}
+        wish: Params = {"before": charge.refunded_cents, "cents": cents}
+        if reference is not None:  # a key is remembered for a day, the reference for ever
+            made = await self._all(lambda api: api.refunds.list({"charge": charge.id, "limit": PAGE}))
+            tried = [one for one in made if (one.get("metadata") or {}).get("reference") == reference]
+            given = [one["amount"] for one in tried if one["status"] not in {"failed", "canceled"}]
+            if given == [cents]:
+                return
+            if given:
+                raise PaymentRefused(reason=f"{Money.of_cents(given[0]).amount} was given back under {reference!r} already")
+            wish = {"reference": reference, "failed": len(tried)}
         params = {"charge": charge.id, "amount": cents, "metadata": {"reference": reference or ""}}
         await self._ask(lambda api: api.refunds.create(params, {"idempotency_key": _key("refund", charge.id, wish)}))
 

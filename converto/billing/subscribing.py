@@ -72,22 +72,30 @@ class Subscribing:
         taxed, moment = treatment(new.country, new.vat_id), now()
         async with self._database.writing(tenant_id) as session:
             await self._terms.open(session, [tenant_id], at=moment)
+        await self.syncing.sync(tenant_id)  # what was paid a moment ago is not sold again
         async with self._database.reading(tenant_id) as session:
             account = await Accounts(session).get(tenant_id)
         if account is None:
             raise NoSubscription
         if account.subscription_id is not None and account.subscription_status not in {*ENDED, "incomplete"}:
             raise AlreadySubscribed(plan=account.plan)
-        customer = Customer(tenant_id, new.country, taxed, new.company_name, new.vat_id)
-        customer_id = await self._payments.customer(customer, account.customer_id)
-        async with self._database.writing(tenant_id) as session:
-            row = await Accounts(session).get(tenant_id, lock=True)
-            if row is not None:
-                row.customer_id, row.country, row.vat_id = customer_id, new.country, new.vat_id
+        customer_id = await self._customer(Customer(tenant_id, new.country, taxed, new.company_name, new.vat_id), account.customer_id)
         tries = account.trial_ends_at if account.trial_ends_at > moment + SHORTEST_TRIAL and account.subscription_id is None else None
         wanted = Wanted(plan_version(new.plan), Interval(new.interval), tries, new.coupon)
-        key = f"{tenant_id}:{account.sync_version}"
-        return Subscribed(checkout_url=await self._payments.checkout(customer_id, wanted, key=key, back_to=self._selling.back_to))
+        return Subscribed(checkout_url=await self._payments.checkout(customer_id, wanted, back_to=self._selling.back_to))
+
+    async def _customer(self, customer: Customer, known: str | None) -> str:
+        """Keep whom invoices are for, one for each company: a page of another one would be paid without our knowing."""
+        customer_id = await self._payments.customer(customer, known)
+        async with self._database.writing(customer.tenant_id) as session:
+            row = await Accounts(session).get(customer.tenant_id, lock=True)
+            if row is None:
+                raise NoSubscription
+            row.customer_id, row.country, row.vat_id = row.customer_id or customer_id, customer.country, customer.vat_id
+            kept = row.customer_id
+        if kept != customer_id:  # somebody has made one at the same moment
+            await self._payments.customer(customer, kept)
+        return kept
 
     async def preview(self, tenant_id: UUID, change: Change) -> Preview:
         """Return what a change costs."""

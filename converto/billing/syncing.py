@@ -9,12 +9,14 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import structlog
+
 from converto.billing import events
 from converto.billing.models import AccountRow
-from converto.billing.payments import Payments
-from converto.billing.reducer import Fact, Kind, Known, Paid, paid, reduce
+from converto.billing.payments import PaymentRefused, Payments
+from converto.billing.reducer import Fact, Kind, Known, Paid, doubles, paid, reduce
 from converto.billing.repository import Accounts, Seens, StripeEvents
-from converto.billing.seen import SeenCharge, SeenSubscription
+from converto.billing.seen import Seen, SeenCharge, SeenSubscription
 from converto.events.outbox import publish
 from converto.kernel.clock import now
 from converto.kernel.database import Database, Transaction
@@ -23,6 +25,7 @@ from converto.kernel.event import Event
 from converto.kernel.money import Money
 
 LOOKS = 8
+log = structlog.get_logger()
 _OfSubscription = type[events.SubscriptionCreated] | type[events.SubscriptionUpdated] | type[events.SubscriptionCancelled]
 _OF_SUBSCRIPTION: Mapping[Kind, _OfSubscription] = {
     Kind.CREATED: events.SubscriptionCreated,
@@ -46,7 +49,7 @@ class Syncing:
                 row = await Accounts(session).get(tenant_id)
             if row is None or row.customer_id is None:
                 return ()
-            since, seen = now(), await self._payments.look(row.customer_id)
+            since, seen = now(), await self._look(row.customer_id)
             async with self._database.writing(tenant_id) as session:
                 account = await Accounts(session).get(tenant_id, lock=True)
                 if account is None or account.sync_version != row.sync_version:
@@ -60,6 +63,17 @@ class Syncing:
                 await _tell(session, tenant_id, facts)  # after what holds now is stored
             return _new(known, after)
         raise Unavailable(module="billing", retry_after_s=1)
+
+    async def _look(self, customer_id: str) -> Seen:
+        """Return what a customer has; a second subscription is undone first, so that nobody pays for two."""
+        seen = await self._payments.look(customer_id)
+        second = doubles(seen)
+        for one in second:
+            try:
+                await self._payments.undo(one.id)
+            except PaymentRefused as refusal:  # done by somebody else meanwhile, or a person has to look: what is known goes on either way
+                log.warning("billing.double_subscription_stays", subscription=one.id, reason=refusal.details["reason"])
+        return await self._payments.look(customer_id) if second else seen
 
 
 def _stand(account: AccountRow, standing: Paid) -> None:

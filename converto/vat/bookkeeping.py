@@ -19,7 +19,7 @@ from converto.vat.booking import booked_line, negated, retain_until
 from converto.vat.boxes import installed_form
 from converto.vat.drafting import Drafted, with_known_rates
 from converto.vat.events import VoucherBooked
-from converto.vat.findings import NEAR, Known, findings
+from converto.vat.findings import NEAR, Known, findings, printed_total, still_noted
 from converto.vat.interface import AlreadyReversed, CannotBook, LockedPeriod, NotADraft, NotBooked, UnknownVoucher
 from converto.vat.models import EntryRow, VoucherRow
 from converto.vat.rates import Rates, RatesOf
@@ -27,6 +27,7 @@ from converto.vat.repository import Entries, Returns, Vouchers
 from converto.vat.ruling import rule_for
 from converto.vat.supplier_rules import SupplierRule, may_approve, ruled
 from converto.vat.today import today
+from converto.vat.validation import Identifier, checked, seller_id
 from converto.vat.vouchers import (
     Decision,
     Line,
@@ -69,8 +70,9 @@ class Bookkeeping:
             known = None if event_id is None else await vouchers.of_event(actor.tenant_id, event_id)
             if known is not None:
                 return _voucher(await _found(vouchers, actor, known))
-            rule = await rule_for(session, actor.tenant_id, found.voucher.seller_id)
-            given = found.voucher if rule is None else ruled(found.voucher, rule)
+            kept = in_one_form(found.voucher)
+            rule = await rule_for(session, actor.tenant_id, kept.seller_id)
+            given = kept if rule is None else ruled(kept, rule)
             row = VoucherRow(tenant_id=actor.tenant_id, id=new_id(), event_id=event_id)
             drafted = await _drafted(session, actor, row, given, rates=self._rates, source=source, found=found, rule=rule)
             if rule is not None and may_approve(rule, drafted, confidence=found.confidence):
@@ -86,7 +88,12 @@ class Bookkeeping:
         """Put what is given in the place of a draft."""
         async with self._database.writing(actor.tenant_id) as session:
             row = await _draft(Vouchers(session), actor, voucher_id)
-            return await _drafted(session, actor, row, given, rates=self._rates, source=_voucher(row).source)
+            before = _voucher(row)
+            # what it was made of stays what it is, also where whoever changes it does not name that
+            document = {name: getattr(given, name) or getattr(before, name) for name in ("scan_id", "original_sha256")}
+            total = printed_total(before) if given.total is None else given.total
+            given = given.model_copy(update={**document, "total": total})
+            return await _drafted(session, actor, row, given, rates=self._rates, source=before.source, found=before)
 
     async def approve(self, actor: Actor, voucher_id: UUID) -> Voucher:
         """Book a draft."""
@@ -160,9 +167,10 @@ async def _drafted(
     *,
     rates: Rates,
     source: VoucherSource,
-    found: Drafted | None = None,
+    found: Drafted | Voucher | None = None,
     rule: SupplierRule | None = None,
 ) -> Voucher:
+    given = in_one_form(given)
     form, on = installed_form(), given.tax_date
     euros = in_euros(given)
     lines = tuple(booked_line(line, at, rates=rates, form=form, on=on) for at, line in enumerate(euros, start=1))
@@ -183,8 +191,16 @@ async def _drafted(
         created_by=actor.user_id,
     )
     _written(row, drafted)
-    noted = findings(given, lines, rates, known=await _known(session, row, given, found), also=() if found is None else found.noted)
+    document = found if isinstance(found, Drafted) else None
+    also = still_noted(found, given, lines) if isinstance(found, Voucher) else () if document is None else document.noted
+    noted = findings(given, lines, rates, known=await _known(session, row, given, document), also=also)
     return _written(row, drafted.model_copy(update={"findings": noted}))
+
+
+def in_one_form(given: NewVoucher) -> NewVoucher:
+    """Return a voucher with its seller's id and account as they are kept: written in two ways they would be two suppliers'."""
+    iban = None if given.iban is None else checked(Identifier.IBAN, given.iban).normalised or given.iban
+    return given.model_copy(update={"seller_id": None if given.seller_id is None else seller_id(given.seller_id), "iban": iban})
 
 
 def in_euros(given: NewVoucher) -> Sequence[NewLine]:

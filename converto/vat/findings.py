@@ -12,13 +12,15 @@ from converto.kernel.identifiers.check_digits import is_reference
 from converto.vat.boxes import Treatment
 from converto.vat.rates import Rates, parsed, rule_file
 from converto.vat.validation import Identifier, checked
-from converto.vat.vouchers import FindingText, Line, NewVoucher, VoucherFinding
+from converto.vat.vouchers import FindingText, Line, NewVoucher, Voucher, VoucherFinding
 
 CENT: Final = Decimal("0.01")
 HALF_CENT: Final = Decimal("0.005")
 NAMED_ABOVE: Final = Decimal(400)
 """An invoice of more than this names its buyer (AVL 209 f)."""
 NEAR: Final = datetime.timedelta(days=1)
+_OF_DOCUMENT: Final = frozenset({"card_slip_only", "vat_table_missing", "synthetic_suspect", "duplicate_exact", "duplicate_near"})
+"""What a document tells whatever a person makes of it."""
 BARRED: Final = frozenset({"representation", "passenger_car", "private_use", "housing", "commuting"})
 """Categories whose tax may not be deducted (AVL 114)."""
 _PURCHASES = frozenset({Treatment.DOMESTIC_PURCHASE})
@@ -55,9 +57,45 @@ def findings(
     given: NewVoucher, lines: Sequence[Line], rates: Rates, *, known: Known, also: Sequence[Noted] = ()
 ) -> tuple[VoucherFinding, ...]:
     """Return what is to be known of a voucher, the worst first; `also` is what its document told before."""
-    noted = [*also, *_of_rates(given, lines, rates), *_of_sums(given, lines), *_of_parties(given, lines), *_of_days(given, known)]
+    noted = [*_of_rates(given, lines, rates), *_of_sums(given, lines), *_of_parties(given, lines), *_of_days(given, known)]
+    anew = {(one.code, one.line) for one in noted}
+    noted = [*(one for one in also if (one.code, one.line) not in anew), *noted]
     order = ("error", "warning", "info")
     return tuple(sorted((told(one) for one in noted), key=lambda finding: order.index(finding.severity)))
+
+
+def still_noted(before: Voucher, given: NewVoucher, lines: Sequence[Line]) -> tuple[Noted, ...]:
+    """Return what a draft's document told that holds after a person has changed the draft; what is worked out anew is not among it."""
+    return tuple(
+        Noted(one.code, one.line, tuple(one.details.items())) for one in before.findings if _still_holds(one, before, given, lines=lines)
+    )
+
+
+def _still_holds(one: VoucherFinding, before: Voucher, given: NewVoucher, *, lines: Sequence[Line]) -> bool:
+    at = (one.line or 0) - 1
+    match one.code:
+        case "rate_not_in_force":
+            return 0 <= at < len(lines) and _figures(before.lines[at]) == _figures(lines[at])
+        case "card_date_mismatch":
+            return given.document_date.isoformat() != one.details.get("card")
+        case "seller_id_several":
+            return given.seller_id == before.seller_id
+        case "barcode_mismatch" if one.details.get("field") == "total":
+            return sum((line.gross for line in lines), Decimal(0)) == before.total
+        case "barcode_mismatch":
+            name = one.details.get("field", "")
+            return getattr(given, name, None) == getattr(before, name, None)
+    return one.code in _OF_DOCUMENT
+
+
+def printed_total(before: Voucher) -> Decimal | None:
+    """Return the total that a draft's document bears, where its lines come to another."""
+    off = (one.details["total"] for one in before.findings if one.code == "sum_mismatch" and one.line is None)
+    return next((Decimal(total) for total in off), None) if before.currency == "EUR" else None
+
+
+def _figures(line: Line) -> tuple[object, ...]:
+    return line.treatment, line.rate, line.net, line.vat, line.gross
 
 
 def told(noted: Noted) -> VoucherFinding:

@@ -10,6 +10,7 @@ from converto.vat.interface import RuleIsThere, RuleNotProven, UnknownRule
 from converto.vat.models import SupplierRuleRow
 from converto.vat.repository import Rules
 from converto.vat.supplier_rules import LEAST, LOOKED_AT, LearntRule, NewSupplierRule, SupplierRule, learnt
+from converto.vat.validation import seller_id
 from converto.vat.vouchers import Voucher
 
 
@@ -33,16 +34,14 @@ class Ruling:
     async def switch_on(self, actor: Actor, given: NewSupplierRule) -> SupplierRule:
         """Use what approvals say of a supplier from now on."""
         async with self._database.writing(actor.tenant_id) as session:
-            rules = Rules(session)
+            rules, seller = Rules(session), seller_id(given.seller_id)
             await rules.hold(actor.tenant_id)
-            if await rules.of_seller(actor.tenant_id, given.seller_id) is not None:
-                raise RuleIsThere(seller_id=given.seller_id)
-            found = await _learnt(session, actor.tenant_id, given.seller_id)
+            if await rules.of_seller(actor.tenant_id, seller) is not None:
+                raise RuleIsThere(seller_id=seller)
+            found = await _learnt(session, actor.tenant_id, seller)
             if not found.proven:
                 tried = found.backtest
-                raise RuleNotProven(
-                    seller_id=given.seller_id, vouchers=tried.vouchers, agreed=tried.agreed, differing=list(tried.differing)
-                )
+                raise RuleNotProven(seller_id=seller, vouchers=tried.vouchers, agreed=tried.agreed, differing=list(tried.differing))
             rule = SupplierRule(
                 id=new_id(),
                 **found.model_dump(exclude={"proven"}),
@@ -69,12 +68,12 @@ def rule_of(row: SupplierRuleRow) -> SupplierRule:
     return SupplierRule.model_validate(row.content).model_copy(update={"switched_off_at": row.ended_at})
 
 
-async def rule_for(session: Transaction, tenant_id: UUID, seller_id: str | None) -> SupplierRule | None:
+async def rule_for(session: Transaction, tenant_id: UUID, seller: str | None) -> SupplierRule | None:
     """Return the rule about a supplier that is on."""
-    row = None if seller_id is None else await Rules(session).of_seller(tenant_id, seller_id)
+    row = None if seller is None else await Rules(session).of_seller(tenant_id, seller)
     return None if row is None else rule_of(row)
 
 
-async def _learnt(session: Transaction, tenant_id: UUID, seller_id: str) -> LearntRule:
-    rows = await Rules(session).history(tenant_id, seller_id, limit=LOOKED_AT)
-    return learnt(seller_id, [Voucher.model_validate(row.content) for row in rows])
+async def _learnt(session: Transaction, tenant_id: UUID, seller: str) -> LearntRule:
+    rows = await Rules(session).history(tenant_id, seller, limit=LOOKED_AT)
+    return learnt(seller, [Voucher.model_validate(row.content) for row in rows])

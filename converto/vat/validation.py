@@ -98,6 +98,18 @@ def business_id(given: str) -> str:
     return verdict.normalised
 
 
+def seller_id(given: str) -> str:
+    """Return a seller's id in the one form that it is kept in, however it was written: 1234567-1, or the VAT number of another country.
+
+    What does not hold stays as it was given, but for the spaces around it.
+    """
+    for kind in (Identifier.BUSINESS_ID, Identifier.VAT_ID):
+        verdict = checked(kind, given)
+        if verdict.normalised is not None:
+            return verdict.normalised
+    return given.strip()
+
+
 def _business_id(given: str) -> Found:
     text = re.sub(r"[\u2010-\u2015\u2212]", "-", given.strip())
     bare = re.sub(r"\s", "", _BUSINESS_ID_LABEL.sub("", text, count=1)).upper()

@@ -20,6 +20,7 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 
 from converto.app import create_app, migrate
+from converto.auth.roles import Role
 from converto.billing.webhook_signature import signed
 from converto.commands.fake_models import FakeModels
 from converto.kernel import service_token
@@ -29,6 +30,7 @@ from tests.acceptance.people import Person, register
 from tests.ai.house import environment, running, serving
 from tests.billing.bank import SECRET, VISA, Bank, bank_open, free_port, sell
 from tests.databases import lay_files
+from tests.isolation.town import Town
 
 OPERATORS_SECRET = SecretStr("a secret of the tests, long enough")
 PATIENCE_S = 20.0
@@ -53,8 +55,10 @@ class Storefront:
         return UUID(self.owner.signed_in["tenant"]["id"])
 
     async def for_another(self) -> "Storefront":
-        """Return the same for somebody new."""
-        return replace(self, owner=await register(self.http))
+        """Return the same for somebody new, signed in a moment ago: no password is hashed for each."""
+        town = Town(self.app, self.http)
+        owner = await town.member(await town.company("Lumo Oy"), Role.OWNER)
+        return replace(self, owner=Person(self.http, "", {"access_token": owner.token, "tenant": {"id": str(owner.tenant_id)}}))
 
     async def mailed_token(self, to: str) -> str:
         """Return what the letter to somebody carries, once it has come."""
@@ -109,7 +113,7 @@ async def eventually(is_so: Callable[[], Awaitable[bool]]) -> None:
     """Return once something is so: what travels as an event takes a moment."""
     async with asyncio.timeout(PATIENCE_S):
         while not await is_so():  # noqa: ASYNC110 - the fact is in a database, which rings no bell
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.1)
 
 
 @asynccontextmanager

@@ -28,6 +28,7 @@ from converto.kernel.config import Environment, Settings
 from converto.kernel.database import Database
 from converto.kernel.manifest import Module
 from converto.modules import installed
+from tests.databases import lay_files
 from tests.gateway.conftest import calm
 from tests.isolation.rows import row, tables, tenant_column
 
@@ -155,6 +156,7 @@ async def empty_town(folder: Path, database_url: str | None = None, modules: Seq
     """Open the application, with the first company and its owner."""
     settings = Settings(data_dir=folder, database_url=database_url, environment=Environment.TEST, log_level="error", **others)
     everything = [*installed(), *modules]
+    lay_files(settings)
     await migrate(settings, everything)
     app = create_app(settings, everything)
     transport = httpx2.ASGITransport(app, raise_app_exceptions=False)

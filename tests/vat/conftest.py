@@ -17,9 +17,9 @@ async def shop(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Town]:
         yield opened_town
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+@pytest.fixture(scope="session", params=["sqlite", "postgres"])
 async def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
-    """Return a process that hosts it, one for the tests of a file on each database: each test has a company of its own."""
+    """Return a process that hosts it, one for all tests on each database: each test has a company of its own."""
     url = None if request.param == "sqlite" else ask("postgres")
     async with opened(tmp_path_factory.mktemp("data"), url) as found:
         yield found

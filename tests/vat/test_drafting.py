@@ -14,7 +14,7 @@ from converto.vat.boxes import Treatment, installed_form
 from converto.vat.drafting import Drafted, drafted, with_known_rates
 from converto.vat.findings import told
 from converto.vat.rates import installed_rates
-from converto.vat.vouchers import VoucherSource
+from converto.vat.vouchers import NewVoucher, VoucherSource
 from tests.vat.house import House
 
 RATES = installed_rates()
@@ -156,6 +156,31 @@ def test_several_sellers_are_noticed() -> None:
     found = sketched(told_by_the_reader("seller_id_several", "Several business ids are printed: 2077474-0, 0112038-9."))
     assert found is not None
     assert "2077474-0, 0112038-9" in told(found.noted[0]).sv.message
+
+
+async def test_what_a_document_told_holds_after_a_person_has_changed_the_draft(house: House, aino: Actor) -> None:
+    text = f"{BLOCK}SAMPLE RECEIPT"
+    several = Finding(code="seller_id_several", severity="info", field="business_id", detail="2077474-0, 0112038-9")
+    read = scan(ROW, text=text, total={**TOTAL, "amount": "50.00"}, date="2026-02-02", business_id="2077474-0")
+    made = sketched(read.model_copy(update={"findings": (several,)}))
+    assert made is not None
+    draft = await house.service.books.draft(aino, made, source=VoucherSource.SCAN)
+    given = {
+        "document_date": draft.document_date,
+        "lines": [{"treatment": "domestic_purchase", "rate": "25.5", "net": "31.13", "vat": "7.93"}],
+    }
+
+    same = await house.vat.change_draft(aino, draft.id, given=NewVoucher.model_validate({**given, "seller_id": "FI20774740"}))
+    mended = await house.vat.change_draft(
+        aino,
+        draft.id,
+        given=NewVoucher.model_validate({**given, "document_date": "2026-01-02", "seller_id": "0112038-9", "total": "39.06"}),
+    )
+
+    mendable = {"sum_mismatch", "card_date_mismatch", "seller_id_several"}
+    assert {one.code for one in draft.findings} == {one.code for one in same.findings} == {*mendable, "synthetic_suspect"}
+    assert {one.code for one in mended.findings} == {"synthetic_suspect"}
+    assert (same.scan_id, mended.scan_id) == (draft.scan_id, draft.scan_id)
 
 
 async def test_the_same_document_scanned_twice_is_noticed_and_one_like_it_too(house: House, aino: Actor) -> None:

@@ -1,5 +1,6 @@
 """No path changes a filed period: not the routes whatever they are asked, not the repository, not a statement of SQL."""
 
+import os
 import random
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -22,7 +23,7 @@ PURCHASE = {"treatment": "domestic_purchase", "rate": "25.5", "net": "31.13", "v
 SALE = {"treatment": "domestic_sale", "rate": "25.5", "net": "100.00", "vat": "25.50"}
 PERIODS = ("2026-01", "2026-02", "2026-Q1", "2026", "2025-Q4")
 DAYS = ("2026-01-01", "2026-01-15", "2026-01-31", "2026-02-01")
-ROUNDS = 6
+ROUNDS = int(os.environ.get("CONVERTO_TRIAL_ROUNDS", "2"))
 REPLACE = "POST /vat/returns/{period}/replace"
 """The one way that there is: with a reason, and the return of before stays beside the new one."""
 

@@ -1,6 +1,7 @@
 """A period that is due soon is told of, twice and no more."""
 
 import datetime
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -9,7 +10,19 @@ from sqlalchemy import select
 from converto.events.tables import outbox
 from converto.kernel.actor import Actor
 from converto.vat.calendar import PeriodKind, period_of
-from tests.vat.house import House, voucher
+from tests.servers import ask
+from tests.vat.house import House, opened, voucher
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+async def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
+    """Return a process of these tests' own: whoever reminds looks at every company."""
+    url = None if request.param == "sqlite" else ask("postgres")
+    async with opened(tmp_path_factory.mktemp("data"), url) as found:
+        yield found
+    if url is not None:
+        ask("drop", url.rpartition("/")[2])
+
 
 SALE = {"treatment": "domestic_sale", "rate": "25.5", "net": "100.00"}
 

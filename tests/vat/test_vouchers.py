@@ -49,6 +49,16 @@ async def test_a_draft_is_changed_and_approved(house: House, aino: Actor) -> Non
         await house.vat.change_draft(aino, draft.id, given=voucher(PURCHASE))
 
 
+async def test_a_seller_whose_id_is_written_in_another_way_is_the_same_seller(house: House, aino: Actor) -> None:
+    account = "FI2112345600000785"
+    first = await house.vat.add_voucher(aino, voucher(PURCHASE, seller_id="FI20774740", iban=account))
+    spaced = "FI21 1234 5600 0007 85"
+    again = await house.vat.add_voucher(aino, voucher(PURCHASE, seller_id=" y-tunnus 2077474-0", iban=spaced), draft=True)
+    assert (first.seller_id, again.seller_id, again.iban) == ("2077474-0", "2077474-0", account)
+    assert {one.code for one in again.findings} >= {"duplicate_near"}
+    assert "supplier_iban_changed" not in {one.code for one in again.findings}
+
+
 async def test_a_discarded_draft_is_gone_and_a_booked_voucher_stays(house: House, aino: Actor) -> None:
     draft = await house.vat.add_voucher(aino, voucher(PURCHASE), draft=True)
     booked = await house.vat.add_voucher(aino, voucher(PURCHASE))

@@ -61,6 +61,7 @@ class Invoicing:
             parent={"type": "subscription_details", "subscription_details": {"subscription": subscription["id"], "metadata": {}}},
             status_transitions={"finalized_at": records.now(), "paid_at": None},
             payments={"object": "list", "data": []},
+            post_payment_credit_notes_amount=0,
             **sums,
         )
         subscription["latest_invoice"] = made["id"]
@@ -125,13 +126,24 @@ class Invoicing:
         self.records.tell("invoice.paid", invoice)
         self.records.tell("invoice.payment_succeeded", invoice)
 
-    def refund(self, charge: dict[str, Any], amount: int) -> dict[str, Any]:
+    def credit(self, invoice: dict[str, Any], *, refund: int, credit: int, reason: str | None) -> dict[str, Any]:
+        """Take a paid invoice back, or a part of it."""
+        records, intents = self.records, [one["payment"]["payment_intent"] for one in invoice["payments"]["data"]]
+        paid = [one for one in records.all("charge", customer=invoice["customer"], status="succeeded") if one["payment_intent"] in intents]
+        refunds = [self.refund(one, refund)["id"] for one in paid if refund]
+        records.get("customer", invoice["customer"])["balance"] -= credit
+        invoice["post_payment_credit_notes_amount"] += refund + credit
+        whose = {"customer": invoice["customer"], "invoice": invoice["id"]}
+        made = records.add("credit_note", **whose, amount=refund + credit, reason=reason, refunds=refunds, status="issued")
+        records.tell("credit_note.created", made)
+        return made
+
+    def refund(self, charge: dict[str, Any], amount: int, *, metadata: dict[str, Any] | None = None) -> dict[str, Any]:
         """Give money back."""
         charge["amount_refunded"] += amount
         charge["refunded"] = charge["amount_refunded"] == charge["amount"]
-        made = self.records.add(
-            "refund", charge=charge["id"], customer=charge["customer"], amount=amount, currency="eur", status="succeeded"
-        )
+        whose = {"charge": charge["id"], "customer": charge["customer"]}
+        made = self.records.add("refund", **whose, amount=amount, currency="eur", status="succeeded", metadata=metadata or {})
         self.records.tell("charge.refunded", charge)
         return made
 

@@ -8,7 +8,8 @@ from typing import Any
 API_VERSION = "2026-10-28.endive"
 PREFIXES = {
     "customer": "cus", "product": "prod", "price": "price", "tax_rate": "txr", "coupon": "coupon", "subscription": "sub", "invoice": "in",
-    "payment_intent": "pi", "charge": "ch", "refund": "re", "checkout.session": "cs", "billing_portal.session": "bps", "event": "evt",
+    "payment_intent": "pi", "charge": "ch", "refund": "re", "credit_note": "cn",
+    "checkout.session": "cs", "billing_portal.session": "bps", "event": "evt",
     "billing.meter_event": "mev", "test_helpers.test_clock": "clock", "webhook_endpoint": "we",
 }  # fmt: skip
 LARGEST_PAGE = 100

@@ -17,6 +17,7 @@ from starlette.routing import Route
 
 from converto.billing.fake_stripe.form import nested
 from converto.billing.fake_stripe.hooks import Hooks
+from converto.billing.fake_stripe.invoicing import DAY_S
 from converto.billing.fake_stripe.records import Refused, shown
 from converto.billing.fake_stripe.stripe import FakeStripe
 
@@ -33,6 +34,8 @@ ROUTES: Mapping[str, Answer] = {
     "GET /v1/tax_rates": lambda fake, _, given: fake.records.page("tax_rate", given),
     "POST /v1/coupons": lambda fake, _, given: fake.create_coupon(given),
     "POST /v1/checkout/sessions": lambda fake, _, given: fake.create_session(given),
+    "GET /v1/checkout/sessions": lambda fake, _, given: fake.list_sessions(given),
+    "POST /v1/checkout/sessions/{id}/expire": lambda fake, path, _: fake.expire_session(path["id"]),
     "GET /v1/checkout/sessions/{id}": lambda fake, path, _: fake.records.get("checkout.session", path["id"]),
     "POST /v1/billing_portal/sessions": lambda fake, _, given: fake.create_portal(given),
     "POST /v1/subscriptions": lambda fake, _, given: fake.subscriptions.create(given),
@@ -40,12 +43,14 @@ ROUTES: Mapping[str, Answer] = {
     "GET /v1/subscriptions/{id}": lambda fake, path, _: fake.records.get("subscription", path["id"]),
     "POST /v1/subscriptions/{id}": lambda fake, path, given: fake.subscriptions.update(path["id"], given),
     "DELETE /v1/subscriptions/{id}": lambda fake, path, given: fake.cancel(path["id"], given),
-    "GET /v1/invoices": lambda fake, _, given: fake.records.page("invoice", given, customer=given.get("customer")),
+    "GET /v1/invoices": lambda fake, _, given: fake.list_invoices(given),
     "GET /v1/invoices/{id}": lambda fake, path, _: fake.records.get("invoice", path["id"]),
     "POST /v1/invoices/create_preview": lambda fake, _, given: fake.preview(given),
     "POST /v1/invoices/{id}/pay": lambda fake, path, given: fake.pay_invoice(path["id"], given),
     "GET /v1/charges": lambda fake, _, given: fake.records.page("charge", given, customer=given.get("customer")),
     "GET /v1/payment_intents": lambda fake, _, given: fake.records.page("payment_intent", given, customer=given.get("customer")),
+    "POST /v1/credit_notes": lambda fake, _, given: fake.create_credit_note(given),
+    "GET /v1/refunds": lambda fake, _, given: fake.records.page("refund", given, charge=given.get("charge")),
     "POST /v1/refunds": lambda fake, _, given: fake.create_refund(given),
     "POST /v1/billing/meter_events": lambda fake, _, given: fake.create_meter_event(given),
     "POST /v1/test_helpers/test_clocks": lambda fake, _, given: fake.create_clock(given),
@@ -79,7 +84,8 @@ class Desk:
     key: str
     hooks: Hooks
     wrongs: Wrongs = field(default_factory=Wrongs)
-    answered: dict[str, tuple[str, int, dict[str, Any]]] = field(default_factory=dict)
+    answered: dict[str, tuple[str, int, dict[str, Any], int]] = field(default_factory=dict)
+    """By idempotency key: what was asked, the answer, and the second of it. A key is forgotten after a day."""
     asked: int = 0
     busy: int = 0
     """How many requests are being answered, also such as nobody waits for any more."""
@@ -100,12 +106,12 @@ class Desk:
             return JSONResponse(body, status_code=401)
         text = (await request.body()).decode() if request.method != "GET" else request.url.query
         key = request.headers.get("idempotency-key", "") if request.method == "POST" else ""
-        known = self.answered.get(key)
-        if known is not None:
+        known, moment = self.answered.get(key), self.fake.records.now()
+        if known is not None and moment - known[3] < DAY_S:
             return self._again(known, f"{route} {text}")
         status, body = self._done(route, request, text)
         if key and status < 500:
-            self.answered[key] = (f"{route} {text}", status, body)
+            self.answered[key] = (f"{route} {text}", status, body, moment)
         self.hooks.take()
         return JSONResponse(body, status_code=status)
 
@@ -117,7 +123,7 @@ class Desk:
         except (KeyError, ValueError, IndexError) as error:
             return 400, {"error": {"type": "invalid_request_error", "message": f"Missing or bad parameter: {error}"}}
 
-    def _again(self, known: tuple[str, int, dict[str, Any]], asked: str) -> Response:
+    def _again(self, known: tuple[str, int, dict[str, Any], int], asked: str) -> Response:
         if known[0] != asked:
             message = "Keys for idempotent requests can only be used with the same parameters they were first used with."
             return JSONResponse({"error": {"type": "idempotency_error", "message": message}}, status_code=400)

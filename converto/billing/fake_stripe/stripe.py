@@ -3,6 +3,7 @@
 from typing import Any
 
 from converto.billing.fake_stripe.form import is_true
+from converto.billing.fake_stripe.invoicing import DAY_S
 from converto.billing.fake_stripe.records import Records, Refused
 from converto.billing.fake_stripe.subscriptions import RUNNING, Subscriptions
 
@@ -94,6 +95,29 @@ class FakeStripe:
             "coupon", id=params.get("id"), duration=params["duration"], duration_in_months=months, currency="eur", valid=True, **off
         )
 
+    def list_sessions(self, params: Params) -> Params:
+        """List checkouts; one that was opened a day ago is over."""
+        for one in self.records.all("checkout.session", customer=params.get("customer"), status="open"):
+            self._is_over(one)
+        return self.records.page("checkout.session", params, customer=params.get("customer"), status=params.get("status"))
+
+    def expire_session(self, id_: str) -> Params:
+        """Close a checkout."""
+        session = self.records.get("checkout.session", id_)
+        if self._is_over(session):
+            raise Refused('Only Checkout Sessions with a status in ["open"] can be expired.')
+        self._expire(session)
+        return session
+
+    def _is_over(self, session: Params) -> bool:
+        if session["status"] == "open" and session["expires_at"] <= self.records.now():
+            self._expire(session)
+        return bool(session["status"] != "open")
+
+    def _expire(self, session: Params) -> None:
+        session |= {"status": "expired", "url": None}
+        self.records.tell("checkout.session.expired", session)
+
     def create_session(self, params: Params) -> Params:
         """Open a checkout: a page here completes it."""
         self.records.get("customer", params.get("customer"))
@@ -108,6 +132,8 @@ class FakeStripe:
             subscription=None,
             success_url=params.get("success_url"),
             cancel_url=params.get("cancel_url"),
+            metadata=params.get("metadata", {}),
+            expires_at=self.records.now() + DAY_S,
             _params=params,
         )
         made["url"] = f"{self.url}/checkout/{made['id']}"
@@ -116,7 +142,7 @@ class FakeStripe:
     def complete(self, session_id: str, card: str) -> Params:
         """Do what somebody does who fills in the page of a checkout."""
         session = self.records.get("checkout.session", session_id)
-        if session["status"] != "open":
+        if self._is_over(session):
             raise Refused("This checkout is over.")
         params, data = session["_params"], session["_params"].get("subscription_data") or {}
         customer = self.records.get("customer", session["customer"])
@@ -143,6 +169,14 @@ class FakeStripe:
         if status == "all":
             return page
         return {**page, "data": [one for one in page["data"] if (one["status"] == status if status else one["status"] in RUNNING)]}
+
+    def list_invoices(self, params: Params) -> Params:
+        """List invoices, those of a customer or of a subscription where one is named."""
+        which = params.get("subscription")
+        page = self.records.page("invoice", params, customer=params.get("customer"))
+        if which is None:
+            return page
+        return {**page, "data": [one for one in page["data"] if one["parent"]["subscription_details"]["subscription"] == which]}
 
     def preview(self, params: Params) -> Params:
         """Return the invoice that a change of plan would make; nothing is kept of it."""
@@ -180,7 +214,19 @@ class FakeStripe:
         amount = int(params.get("amount") or left)
         if not charge["paid"] or not 0 < amount <= left:
             raise Refused(f"Refund amount ({amount}) is greater than unrefunded amount on charge ({left})", code="charge_already_refunded")
-        return self.subscriptions.invoicing.refund(charge, amount)
+        return self.subscriptions.invoicing.refund(charge, amount, metadata=params.get("metadata", {}))
+
+    def create_credit_note(self, params: Params) -> Params:
+        """Take an invoice back that was paid: into the card, the customer's balance, or both."""
+        invoice = self.records.get("invoice", params.get("invoice"))
+        amount, refund, credit = (int(params.get(name) or 0) for name in ("amount", "refund_amount", "credit_amount"))
+        if (
+            invoice["status"] != "paid"
+            or amount != refund + credit
+            or amount > invoice["total"] - invoice["post_payment_credit_notes_amount"]
+        ):
+            raise Refused("The sum of credit amount, refund amount and out of band amount must equal the credit note amount.")
+        return self.subscriptions.invoicing.credit(invoice, refund=refund, credit=credit, reason=params.get("reason"))
 
     def create_meter_event(self, params: Params) -> Params:
         """Take usage in; under an identifier once."""
