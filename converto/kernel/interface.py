@@ -31,7 +31,8 @@ _MARK = "__converto_operation__"
 class Value(BaseModel):
     """Frozen data that travels between modules. An unknown field is ignored: a newer module may say more than we know."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    # what checks a value is made with the first one: many are never seen by a process, and all of them were a seventh of its start
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
 
 class Interface(Protocol):

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from converto.kernel.errors import Error
-from converto.ocr import engines
+from converto.ocr import engines, installed
 from converto.ocr.agreement import adds_up, agreed
 from converto.ocr.diacritics import restored
 from converto.ocr.document import EngineChoice, EngineUse, Finding, Kind
@@ -58,7 +58,7 @@ class Cascade:
         self._accurate = None
         if choice is EngineChoice.RAPIDOCR:
             self._fast = engines.accurate()
-        elif choice is EngineChoice.AUTO and engines.accurate_is_installed():
+        elif choice is EngineChoice.AUTO and installed.has_rapidocr():
             self._accurate = engines.accurate()
 
     def read(self, count: int, *, kind: Kind, today: datetime.date, page_read: Callable[[int], None]) -> Understood:

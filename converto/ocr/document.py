@@ -11,6 +11,8 @@ from pydantic import WithJsonSchema
 from converto.kernel.interface import Value
 from converto.kernel.money import Amount, Money
 
+MAX_PAGE_CPU_S = 6
+"""So much processor time may PDFium take for a page, of which it needs a hundredth of a second; whoever asks is ended by SIGPROF."""
 T = TypeVar("T")
 Share = Annotated[float, Bounded(ge=0, le=1)]
 _CLOCK = {"type": "string", "pattern": r"^[0-2]\d:[0-5]\d:[0-5]\d$", "examples": ["17:42:00"]}

@@ -1,18 +1,13 @@
 """What reads pictures: one port, and which engines are behind it here."""
 
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError
-from importlib.metadata import version as installed_version
-from importlib.util import find_spec
 from typing import Protocol
 
-from converto.ocr import tesseract
+from converto.ocr import installed, tesseract
 from converto.ocr.document import EngineChoice
 from converto.ocr.pages import Picture
 from converto.ocr.refusals import EngineMissing
 from converto.ocr.words import Line
-
-_ACCURATE_NEEDS = ("rapidocr", "onnxruntime", "numpy", "cv2")
 
 
 class Engine(Protocol):
@@ -52,22 +47,9 @@ class Tesseract:
         return tesseract.read_picture(picture, languages=self._languages, page=page, timeout_s=self._timeout_s)
 
 
-def accurate_is_installed() -> bool:
-    """Tell whether RapidOCR and what it needs is here, without loading it."""
-    return all(find_spec(package) is not None for package in _ACCURATE_NEEDS)
-
-
-def accurate_version() -> str:
-    """Return the version of RapidOCR; empty where it is not installed."""
-    try:
-        return installed_version("rapidocr") if accurate_is_installed() else ""
-    except PackageNotFoundError:
-        return ""
-
-
 def accurate() -> Engine:
     """Return RapidOCR, whose models are loaded with the first page: seconds and hundreds of megabytes. Raises EngineMissing."""
-    if not accurate_is_installed():
+    if not installed.has_rapidocr():
         raise EngineMissing(engine=EngineChoice.RAPIDOCR.value)
     from converto.ocr.rapid import RapidOcr  # noqa: PLC0415 - numpy below it is heavy, and not installed everywhere
 

@@ -17,6 +17,7 @@ import pypdfium2.raw as pdfium
 from PIL import Image, ImageOps
 
 from converto.ocr.attachments import attached_xml
+from converto.ocr.document import MAX_PAGE_CPU_S
 from converto.ocr.interface import Box
 from converto.ocr.media import Inspected, MediaType, OpenPdf, check_size, opened_picture
 from converto.ocr.paper import Paper, find_paper, on_white
@@ -27,8 +28,6 @@ from converto.ocr.words import Word
 RENDER_DPI = 200
 MAX_READ_PIXELS = 25_000_000
 SHOWN_SIDE_PIXELS = 2400
-MAX_PAGE_CPU_S = 6
-"""So much processor time may PDFium take for a page, of which it needs a hundredth of a second; whoever asks is ended by SIGPROF."""
 _POINTS_AN_INCH = 72
 _DEVICE = 1_000_000
 _FAR_POINTS = 1000

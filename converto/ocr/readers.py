@@ -5,17 +5,18 @@ import base64
 import datetime
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import TYPE_CHECKING, Self
 from uuid import UUID
 
 from converto import __version__
 from converto.kernel.workers import PagesRead, Trade, Workers
-from converto.ocr import engines, tesseract, tesseract_library
-from converto.ocr.document import EngineChoice, Kind, Reading
-from converto.ocr.media import Inspected, inspect
-from converto.ocr.pages import MAX_PAGE_CPU_S
+from converto.ocr import installed
+from converto.ocr.document import MAX_PAGE_CPU_S, EngineChoice, Kind, Reading
 from converto.ocr.refusals import EngineMissing, ReaderMissing, ReaderStopped, TookTooLong
 from converto.ocr.settings import OcrSettings
+
+if TYPE_CHECKING:
+    from converto.ocr.media import Inspected
 
 READING = Trade("converto.ocr.worker", ReaderStopped, lambda seconds: TookTooLong(timeout_s=seconds), most_cpu_s=MAX_PAGE_CPU_S)
 
@@ -58,22 +59,22 @@ class Readers:
         """Return the languages of `fin+eng` one by one. Raises UnknownLanguage, ReaderMissing."""
         if not self._engine.languages:
             raise ReaderMissing
-        return tesseract.check_languages(wanted.split("+"))
+        return installed.check_languages(wanted.split("+"))
 
     def choice(self, wanted: EngineChoice) -> EngineChoice:
         """Return what shall read pictures. Raises EngineMissing where it is asked for by name and not installed."""
-        if wanted is EngineChoice.RAPIDOCR and not engines.accurate_is_installed():
+        if wanted is EngineChoice.RAPIDOCR and not installed.has_rapidocr():
             raise EngineMissing(engine=wanted.value)
         return wanted
 
     def reads_as(self, kind: Kind, engine: EngineChoice) -> str:
         """Return what a reading depends on beside the document, its languages and the day: another version may read better."""
-        versions = (__version__, self._engine.version, tesseract_library.package_version(), engines.accurate_version())
+        versions = (__version__, self._engine.version, installed.tesserocr_version(), installed.rapidocr_version())
         return "|".join((kind.value, engine.value, *versions))
 
-    async def inspect(self, content: bytes) -> Inspected:
+    async def inspect(self, content: bytes) -> "Inspected":
         """Return what a document is, or refuse it: see `media.inspect`."""
-        return await asyncio.to_thread(inspect, content, max_bytes=self._settings.max_bytes, max_pages=self._settings.max_pages)
+        return await asyncio.to_thread(_inspect, content, max_bytes=self._settings.max_bytes, max_pages=self._settings.max_pages)
 
     async def read(
         self,
@@ -114,8 +115,14 @@ class Readers:
         return await self._workers.ask(content, job, is_urgent=True)
 
 
+def _inspect(content: bytes, *, max_bytes: int, max_pages: int) -> "Inspected":
+    from converto.ocr.media import inspect  # noqa: PLC0415 - Pillow and PDFium are 8 MB, which only who receives documents needs
+
+    return inspect(content, max_bytes=max_bytes, max_pages=max_pages)
+
+
 def _engine() -> Engine:
     try:
-        return Engine("tesseract", tesseract.version(), tesseract.installed_languages())
+        return Engine("tesseract", installed.version(), installed.languages())
     except ReaderMissing:
         return Engine("tesseract", "", ())

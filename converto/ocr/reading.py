@@ -4,7 +4,7 @@ import datetime
 from collections.abc import Callable, Sequence
 from contextlib import closing
 
-from converto.ocr import tesseract
+from converto.ocr import installed
 from converto.ocr.answer_keys.applied import with_answer_keys
 from converto.ocr.calibration import calibrated
 from converto.ocr.cascade import Cascade
@@ -37,7 +37,7 @@ def read(  # noqa: PLR0913 - each is a wish of its own
     """
     timings = Timings()
     inspected = inspect(content, max_bytes=max_bytes, max_pages=max_pages)
-    chosen = tesseract.check_languages(languages)
+    chosen = installed.check_languages(languages)
     with closing(Pages(content, inspected)) as pages:
         cascade = Cascade(pages, choice=engine, languages=chosen, timings=timings)
         understood = cascade.read(inspected.pages, kind=kind, today=today, page_read=page_read)

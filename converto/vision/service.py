@@ -20,10 +20,10 @@ from converto.kernel.money import Money
 from converto.kernel.paging import Page, after
 from converto.kernel.paid_work import PaidWork, Use
 from converto.ocr.interface import Failure, Kind, Ocr, Reading, Upload
-from converto.vision import faces
 from converto.vision.asking import QUESTIONS, SaidReceipt, Told, ask, decoded, fields_of, side_pixels
 from converto.vision.events import AnalysisCompleted, AnalysisFailed, AnalysisStarted
 from converto.vision.eyes import Eyes
+from converto.vision.installed import finds_faces
 from converto.vision.interface import (
     EMBEDDED,
     Analysis,
@@ -104,7 +104,7 @@ class VisionService(Vision):
 
     async def health(self) -> VisionHealth:
         """See `Vision.health`."""
-        has_models, has_faces = await self._has_models(), faces.are_found_here()
+        has_models, has_faces = await self._has_models(), finds_faces()
         async with self._database.across_tenants.reading() as session:
             unfinished = await Analyses(session).unfinished()
         otherwise: Way = "embedded" if not has_models else "model"
@@ -139,9 +139,9 @@ class VisionService(Vision):
 
     async def _check_way(self, wanted: Wanted) -> None:
         """Refuse what nobody here can tell. Raises VisionNotConfigured."""
-        if wanted.blur_faces and not faces.are_found_here():
+        if wanted.blur_faces and not finds_faces():
             raise VisionNotConfigured(what="Blurring faces", needs="a detector of faces", setting=INSTALL_FACES)
-        if wanted.task is Task.FACES and faces.are_found_here():
+        if wanted.task is Task.FACES and finds_faces():
             return
         if wanted.task in {Task.OBJECTS, Task.FACES}:
             if wanted.local_only:
@@ -160,9 +160,9 @@ class VisionService(Vision):
 
     async def _told(self, actor: Actor, wanted: Wanted) -> dict[str, Any]:
         """Return what is told of a picture, by the names of `Analysis`."""
-        asks = not wanted.local_only and (wanted.task is not Task.FACES or not faces.are_found_here())
+        asks = not wanted.local_only and (wanted.task is not Task.FACES or not finds_faces())
         look = await self._look(actor, wanted, asks=asks)
-        telling = Telling(wanted.task, look, counts_faces=wanted.task in FACES and faces.are_found_here())
+        telling = Telling(wanted.task, look, counts_faces=wanted.task in FACES and finds_faces())
         asking = asyncio.create_task(self._asked(actor, wanted, look)) if asks else None
         try:
             reading = await self._read(actor, wanted, look)
@@ -183,7 +183,7 @@ class VisionService(Vision):
 
     async def _look(self, actor: Actor, wanted: Wanted, *, asks: bool) -> Look:
         looked_for = LookFor(
-            faces=wanted.task in FACES and faces.are_found_here(),
+            faces=wanted.task in FACES and finds_faces(),
             codes=wanted.task in CODES,
             blur=wanted.blur_faces,
             shown_side_pixels=side_pixels(wanted.task, wanted.detail) if asks else 0,

@@ -7,8 +7,9 @@ from typing import Any
 from converto.kernel.worker_process import UnderWay, serve
 from converto.vision import barcodes, faces
 from converto.vision.interface import PictureFacts
+from converto.vision.kinds import kind_of
 from converto.vision.look import Look, LookFor
-from converto.vision.pictures import blurred, jpeg, kind_of, opened, within
+from converto.vision.pictures import blurred, jpeg, opened, within
 from converto.vision.refusals import LookingStopped, TooMuchMemory
 
 

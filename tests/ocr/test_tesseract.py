@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from converto.ocr import tesseract, tesseract_library
+from converto.ocr import installed, tesseract, tesseract_library
 from converto.ocr.pages import Picture, save
 from converto.ocr.refusals import ReaderFailed
 from tests.ocr.drawn import drawn
@@ -16,7 +16,7 @@ def picture(tmp_path_factory: pytest.TempPathFactory) -> Picture:
 
 
 def test_in_the_process_and_by_the_command_the_same_is_read(picture: Picture) -> None:
-    table = tesseract_library.table(picture, languages=["fin"], tessdata=tesseract.tessdata(), segmentation=6, timeout_s=30)
+    table = tesseract_library.table(picture, languages=["fin"], tessdata=installed.tessdata(), segmentation=6, timeout_s=30)
     tables = (table, tesseract.table_by_command(picture, languages=["fin"], timeout_s=30))
     within, commanded = (tesseract.parse_table(found, size=(picture.width, picture.height), page=1) for found in tables)
 
@@ -31,9 +31,9 @@ def test_a_picture_that_is_none_fails_as_a_reading(tmp_path: Path) -> None:
     broken.write_bytes(b"P5 not a picture")
 
     with pytest.raises(ReaderFailed):
-        tesseract_library.table(Picture(broken, 10, 10), languages=["fin"], tessdata=tesseract.tessdata(), segmentation=6, timeout_s=30)
+        tesseract_library.table(Picture(broken, 10, 10), languages=["fin"], tessdata=installed.tessdata(), segmentation=6, timeout_s=30)
 
 
 def test_a_page_that_takes_too_long_fails(picture: Picture) -> None:
     with pytest.raises(ReaderFailed, match="too long"):
-        tesseract_library.table(picture, languages=["fin"], tessdata=tesseract.tessdata(), segmentation=6, timeout_s=0.001)
+        tesseract_library.table(picture, languages=["fin"], tessdata=installed.tessdata(), segmentation=6, timeout_s=0.001)

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from converto.kernel.workers import Workers
-from converto.ocr.pages import MAX_PAGE_CPU_S
+from converto.ocr.document import MAX_PAGE_CPU_S
 from converto.ocr.readers import READING
 from converto.ocr.refusals import TookTooLong
 from tests.ocr.damaged_pdfs import hostile_pdfs
