@@ -10,10 +10,12 @@ import tempfile
 import time
 from pathlib import Path
 
+from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
 from converto.app import migrate
 from converto.billing.counting import AT_ONCE, Counting
+from converto.billing.figures import UsageFigures
 from converto.billing.ledger import Act, Asked
 from converto.billing.plans import Feature
 from converto.billing.terms import Terms
@@ -56,7 +58,7 @@ async def _compared(settings: Settings, url: str, *, seconds: float, callers: in
 
 async def _rate(database: Database, *, at_once: int, seconds: float, callers: int) -> tuple[float, float]:
     """Return the events a second, and the 99th percentile of the waits in milliseconds."""
-    counting = Counting(database, Terms("enterprise", trial_days=0), at_once=at_once)
+    counting = Counting(database, Terms("enterprise", trial_days=0), figures=UsageFigures(CollectorRegistry()), at_once=at_once)
     tenant, until, waits = new_id(), time.perf_counter() + seconds, list[float]()
 
     async def call() -> None:

@@ -247,6 +247,7 @@ class Executor:
             )
         )
         self._figures.called(tried.choice.spec, outcome, latency_s, cost_nano=cost, usage=usage)
+        self._figures.breaker(tried.choice.spec, is_open=tried.choice.pulse.rests_s > 0)
         return usage, source, cost
 
 

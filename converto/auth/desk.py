@@ -13,6 +13,7 @@ from converto.auth.audit.repository import Audit
 from converto.auth.breaches import Breaches
 from converto.auth.device_names import device_of
 from converto.auth.events import EndReason, SessionRevoked, UserLoggedIn
+from converto.auth.figures import SignInFigures
 from converto.auth.guard import Guard
 from converto.auth.letters.order import Kind, Order, language_of
 from converto.auth.letters.postman import Postman
@@ -29,6 +30,7 @@ from converto.auth.people import (
     StepUpRequired,
     Tenant,
     TokenPair,
+    TooManyFailures,
     User,
     WeakPassword,
 )
@@ -70,6 +72,7 @@ class Means:
     postman: Postman
     guard: Guard
     breaches: Breaches | None
+    figures: SignInFigures
     paid_work: PaidWork
     """What is asked whether the plan holds another seat, or API access."""
     public_url: str
@@ -112,7 +115,11 @@ class Desk:
             device = hash_of(client.device_token.get_secret_value())
             async with self._across_tenants.reading() as session:
                 known_by = f"device {device.hex()}" if await Devices(session).is_known(email, device) else None
-        return await self._means.guard.admit(email, client, known_by=known_by)
+        try:
+            return await self._means.guard.admit(email, client, known_by=known_by)
+        except TooManyFailures:
+            self._means.figures.refused("too_many_failures")
+            raise
 
     async def _is_right(self, password: SecretStr, stored: str | None, counted: Try) -> bool:
         """Tell whether a password is the stored one; what there is no room to look at is not counted. Raises Overloaded."""
@@ -153,6 +160,7 @@ class Desk:
         signed_in = await self._signed_in(
             arrival.user, arrival.tenant, arrival.session, role=arrival.role, refresh_token=arrival.refresh_token
         )
+        self._means.figures.came_in()
         return signed_in.model_copy(update={"device_token": arrival.device_token})
 
     async def _recognise(self, session: Transaction, user: UserRow, client: Client) -> tuple[str, bool]:

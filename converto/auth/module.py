@@ -10,6 +10,7 @@ from converto.auth.audit.repository import SEAL
 from converto.auth.breaches import breaches_at
 from converto.auth.desk import Means
 from converto.auth.events import LetterWritten, SessionRevoked, UserDeleted, UserLoggedIn, UserRegistered
+from converto.auth.figures import SignInFigures
 from converto.auth.guard import Counts, DatabaseCounts, Guard
 from converto.auth.interface import Auth
 from converto.auth.keys import Seal, WrongSecret
@@ -72,6 +73,7 @@ async def opened(parts: Parts) -> AsyncIterator[Auth]:
                     postman=Postman(parts.database, _mail(parts.program), vault, public_url=parts.program.public_url),
                     guard=Guard(counts, settings),
                     breaches=breaches,
+                    figures=SignInFigures(parts.metrics),
                     paid_work=parts.paid_work,
                     public_url=parts.program.public_url,
                 )

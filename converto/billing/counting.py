@@ -12,6 +12,7 @@ import structlog
 
 from converto.billing.entitlements import Status
 from converto.billing.events import LimitNear, UsageRecorded
+from converto.billing.figures import UsageFigures
 from converto.billing.ledger import Act, Asked, Counted, CounterKey, Decided, EventKey, Grants, Ledger
 from converto.billing.periods import period_of
 from converto.billing.repository import CountersMissing, Raced, Usages
@@ -20,7 +21,7 @@ from converto.events.outbox import publish
 from converto.kernel.clock import now
 from converto.kernel.database import Database, Transaction
 from converto.kernel.errors import Error, Unavailable
-from converto.kernel.paid_work import Use
+from converto.kernel.paid_work import LimitReached, Use
 
 AT_ONCE = 300
 """The most requests of one transaction."""
@@ -39,9 +40,10 @@ class _CountersWanted(Exception):
 class Counting:
     """Counts what is used; any number of processes may do so at once."""
 
-    def __init__(self, database: Database, terms: Terms, *, at_once: int = AT_ONCE) -> None:
+    def __init__(self, database: Database, terms: Terms, *, figures: UsageFigures, at_once: int = AT_ONCE) -> None:
         self._database = database.across_tenants
         self._terms = terms
+        self._figures = figures
         self._at_once = at_once
         self._waiting: list[tuple[Asked, asyncio.Future[list[Counted]]]] = []
         self._working: asyncio.Task[None] | None = None
@@ -74,7 +76,9 @@ class Counting:
                 log.exception("billing.not_counted", requests=len(batch))
                 failure = error if isinstance(error, Error) else Unavailable(module="billing", retry_after_s=1)
                 decided = [failure] * len(batch)
-            for (_, answer), outcome in zip(batch, decided, strict=True):
+            for (asked, answer), outcome in zip(batch, decided, strict=True):
+                if isinstance(outcome, LimitReached):
+                    self._figures.refused({use.feature for use in asked.uses})
                 if answer.done():  # whoever asked has left
                     continue
                 if isinstance(outcome, Error):
@@ -88,7 +92,7 @@ class Counting:
             counters: set[CounterKey] = set()
             try:
                 async with self._database.writing() as session:
-                    return await self._decide(session, batch, counters, more)
+                    decided, ledger = await self._decide(session, batch, counters, more)
             except CountersMissing:
                 async with self._database.writing() as session:
                     await Usages(session).make_counters(counters)
@@ -96,11 +100,14 @@ class Counting:
                 more |= wanted.counters
             except Raced:
                 continue
+            else:
+                self._figures.counted(ledger.counters)
+                return decided
         raise Unavailable(module="billing", retry_after_s=1)
 
     async def _decide(
         self, session: Transaction, batch: Sequence[Asked], counters: set[CounterKey], more: set[CounterKey]
-    ) -> Sequence[Decided]:
+    ) -> tuple[Sequence[Decided], Ledger]:
         grants = await self._terms.granted(session, {asked.tenant_id for asked in batch}, at=now())
         keys: set[EventKey] = set()
         for asked in batch:
@@ -116,7 +123,7 @@ class Counting:
         decided = [_decided(ledger, asked, grants) for asked in batch]
         await Usages(session).write(ledger)
         await _tell(session, ledger, grants)
-        return decided
+        return decided, ledger
 
 
 def _decided(ledger: Ledger, asked: Asked, grants: Grants) -> Decided:

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from converto.ai.events import CompletionFinished
 from converto.billing import events, handlers
 from converto.billing.api import router
+from converto.billing.figures import UsageFigures
 from converto.billing.interface import Billing
 from converto.billing.models import Base
 from converto.billing.plans import TRIAL, UNLIMITED
@@ -41,7 +42,14 @@ def service_of(parts: Parts) -> BillingService:
         syncing = Syncing(parts.database, selling.payments, grace_days=settings.grace_days)
         subscribing = Subscribing(parts.database, selling, syncing, terms=terms)
     reporting = Reporting(parts.database, selling.payments if selling is not None and settings.report_usage else None)
-    return BillingService(parts.database, settings=settings, terms=terms, subscribing=subscribing, reporting=reporting)
+    return BillingService(
+        parts.database,
+        settings=settings,
+        terms=terms,
+        subscribing=subscribing,
+        reporting=reporting,
+        figures=UsageFigures(parts.metrics),
+    )
 
 
 def _selling(settings: BillingSettings, public_url: str) -> Selling | None:

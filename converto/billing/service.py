@@ -7,6 +7,7 @@ from uuid import UUID
 
 from converto.billing.counting import Counting
 from converto.billing.entitlements import Granted, Override
+from converto.billing.figures import UsageFigures
 from converto.billing.interface import (
     AgreedOverride,
     Allowance,
@@ -48,6 +49,7 @@ from converto.billing.terms import Terms
 from converto.kernel.actor import Actor
 from converto.kernel.clock import new_id, now
 from converto.kernel.database import Database
+from converto.kernel.errors import Error
 from converto.kernel.money import Money
 
 LATE_DAYS = 35
@@ -64,14 +66,22 @@ class BillingService(Billing):
     """Plans and usage, and having them paid."""
 
     def __init__(
-        self, database: Database, *, settings: BillingSettings, terms: Terms, subscribing: Subscribing | None = None, reporting: Reporting
+        self,
+        database: Database,
+        *,
+        settings: BillingSettings,
+        terms: Terms,
+        subscribing: Subscribing | None = None,
+        reporting: Reporting,
+        figures: UsageFigures,
     ) -> None:
         self._database = database
         self._subscribing = subscribing
         self.reporting = reporting
+        self._figures = figures
         self._settings = settings
         self._terms = terms
-        self.counting = Counting(database, terms)
+        self.counting = Counting(database, terms, figures=figures)
         self._known: dict[UUID, tuple[Granted, float]] = {}
 
     async def plans(self) -> tuple[Plan, ...]:
@@ -292,7 +302,12 @@ class BillingService(Billing):
 
     async def receive_webhook(self, payload: bytes, signature: str) -> None:
         """See `Paying.receive_webhook`."""
-        await self._sold.receive(payload, signature)
+        try:
+            await self._sold.receive(payload, signature)
+        except Error as error:
+            self._figures.heard(error.code)
+            raise
+        self._figures.heard("taken")
 
     async def reconcile(self, actor: Actor, *, tenant_id: UUID | None = None) -> Reconciled:
         """See `Paying.reconcile`."""

@@ -21,6 +21,7 @@ from converto.ocr.bells import Bells
 from converto.ocr.correcting import remember
 from converto.ocr.corrections import corrected
 from converto.ocr.events import ScanCompleted, ScanFailed, ScanRequested, ScanStarted
+from converto.ocr.figures import ReadingFigures
 from converto.ocr.interface import FINISHED, EngineChoice, Failure, Kind, Reading, Status
 from converto.ocr.models import ScanRow
 from converto.ocr.packing import packed, unpacked
@@ -51,11 +52,12 @@ class Jobs:
     asked for anew, finds another token in the row, or none: it reads no further, and what it has read changes nothing.
     """
 
-    def __init__(self, database: Database, blobs: BlobStore, readers: Readers, *, bells: Bells) -> None:
+    def __init__(self, database: Database, blobs: BlobStore, readers: Readers, *, bells: Bells, figures: ReadingFigures) -> None:
         self._database = database
         self._blobs = blobs
         self._readers = readers
         self._bells = bells
+        self._figures = figures
         self._under_way: WeakValueDictionary[tuple[object, ...], asyncio.Lock] = WeakValueDictionary()
 
     async def read(self, event: ScanRequested) -> None:
@@ -91,6 +93,8 @@ class Jobs:
             row = await _wanted(Scans(session), event)
             if row is not None:
                 await publish(session, _kept(row, Failure(code=Internal.code, detail=detail), duration_ms=0))
+        if row is not None:
+            self._figures.failed(Internal.code)
         self._bells.ring(event.scan_id)
 
     async def _start(self, event: ScanRequested) -> ScanRow | None:
@@ -101,6 +105,7 @@ class Jobs:
             row.reader_id, row.pages_read, row.revision = uuid4(), 0, row.revision + 1
             if row.status == Status.QUEUED:  # one that a dead process began is started already
                 row.status, row.started_at = Status.STARTED, now()
+                self._figures.began((row.started_at - row.created_at).total_seconds())
                 await publish(session, ScanStarted(tenant_id=row.tenant_id, scan_id=row.id))
         self._bells.ring(row.id)
         return row
@@ -180,6 +185,10 @@ class Jobs:
             told = _kept(row, result, duration_ms=duration_ms)
             await Search(session).take_in(row)
             await publish_all(session, [told, *(await wanted(session, row, result) if isinstance(result, Reading) else ())])
+        if isinstance(result, Reading):
+            self._figures.completed(result.pages, duration_ms / 1000)
+        else:
+            self._figures.failed(result.code)
         log.info("ocr.finished", scan_id=str(row.id), status=row.status, code=row.error_code, duration_ms=duration_ms)
         self._bells.ring(row.id)
 

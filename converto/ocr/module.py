@@ -9,6 +9,7 @@ from converto.kernel.manifest import Module, Parts
 from converto.ocr import handlers
 from converto.ocr.api import router
 from converto.ocr.events import ScanAssistWanted, ScanCancelled, ScanCompleted, ScanCorrected, ScanFailed, ScanRequested, ScanStarted
+from converto.ocr.figures import ReadingFigures
 from converto.ocr.interface import Ocr
 from converto.ocr.models import Base
 from converto.ocr.readers import Readers
@@ -29,7 +30,15 @@ async def build(parts: Parts) -> AsyncIterator[OcrService]:
     """Open the reader: its workers start with the first document."""
     settings: OcrSettings = parts.settings
     async with Readers(settings) as readers:
-        yield OcrService(parts.database, parts.blobs, readers, settings=settings, drain=parts.drain, paid_work=parts.paid_work)
+        yield OcrService(
+            parts.database,
+            parts.blobs,
+            readers,
+            settings=settings,
+            drain=parts.drain,
+            paid_work=parts.paid_work,
+            figures=ReadingFigures(parts.metrics),
+        )
 
 
 module = Module(

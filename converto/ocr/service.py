@@ -24,6 +24,7 @@ from converto.ocr.batching import Batching
 from converto.ocr.bells import Bells
 from converto.ocr.correcting import Correcting
 from converto.ocr.events import ScanCancelled, ScanRequested
+from converto.ocr.figures import ReadingFigures
 from converto.ocr.intake import Intake, paid_by
 from converto.ocr.interface import (
     CANCELLED,
@@ -76,7 +77,15 @@ class OcrService(Ocr):
     """Keeps the rows, the documents and the events of scans in step; the reading itself is done by worker processes."""
 
     def __init__(
-        self, database: Database, blobs: BlobStore, readers: Readers, *, settings: OcrSettings, drain: Drain, paid_work: PaidWork
+        self,
+        database: Database,
+        blobs: BlobStore,
+        readers: Readers,
+        *,
+        settings: OcrSettings,
+        drain: Drain,
+        paid_work: PaidWork,
+        figures: ReadingFigures,
     ) -> None:
         self._database = database
         self._blobs = blobs
@@ -89,7 +98,7 @@ class OcrService(Ocr):
         self._batching = Batching(self._intake)
         self._correcting = Correcting(database)
         self._assisting = Assisting(database)
-        self.jobs = Jobs(database, blobs, readers, bells=self._bells)
+        self.jobs = Jobs(database, blobs, readers, bells=self._bells, figures=figures)
 
     async def submit(self, actor: Actor, upload: Upload) -> Scan:
         """See `Ocr.submit`."""

@@ -129,6 +129,7 @@ class PasskeyDesk(Desk):
         except WrongPasskey:
             await self._note_refusal(credential, client)
             raise
+        self._means.figures.refused("passkey")
         async with self._across_tenants.writing() as session:
             found = await KeptPasskeys(session).by_credential(decoded_or_nothing(credential.id))
             if found is None or found[1].id != user_id or found[1].disabled_at is not None:

@@ -102,6 +102,7 @@ class SignInDesk(Desk, SignIn):
             user_id = None if known is None else known.id
             account = account_of(email).hex()[:16]
             await Audit(session).note(tenant_id, "auth.sign_in_failed", user_id=user_id, target=account, client=client, what=what)
+        self._means.figures.refused(what)
         log.info("auth.sign_in_failed", account=account)
 
     async def refresh(self, refresh_token: SecretStr) -> SignedIn:
@@ -121,6 +122,7 @@ class SignInDesk(Desk, SignIn):
                 await Audit(session).note(of.tenant_id, "auth.refresh_token_reused", user_id=of.user_id, target=of.id)
         if successor is None:
             self._standing.forget(row.session_id)
+            self._means.figures.reused()
             log.warning("auth.refresh_token_reused", session_id=str(of.id), user_id=str(of.user_id), tenant_id=str(of.tenant_id))
         if successor is None or member is None or member[0].disabled_at is not None:
             raise InvalidRefreshToken
