@@ -28,7 +28,7 @@ if [[ ! -e .env ]]; then
       cat env.example
       echo
       echo "# --- Made by start_microservices.sh: keep them, without them the data cannot be read ---"
-      for name in POSTGRES_PASSWORD CONVERTO_RPC_SECRETS CONVERTO_AUTH_SECRET_KEY CONVERTO_METRICS_TOKEN; do
+      for name in POSTGRES_PASSWORD CONVERTO_RPC_SECRETS CONVERTO_AUTH_SECRET_KEY CONVERTO_METRICS_TOKEN GRAFANA_ADMIN_PASSWORD; do
         echo "$name=$(secret)"
       done
     } >.env.new

@@ -73,6 +73,16 @@ class Customer:
             time.sleep(0.05)
         return scan
 
+    def asked(self, path: str) -> httpx2.Response:
+        """Look something up and return the answer, whatever it is."""
+        return self._http.get(path)
+
+    def ask_model(self, question: str) -> Mapping[str, Any]:
+        """Ask a model and return what it says."""
+        body = {"messages": [{"role": "user", "content": question}]}
+        found: Mapping[str, Any] = self._http.post("/ai/chat", json=body).raise_for_status().json()
+        return found
+
     def renew(self) -> None:
         """Take a new access token before the old one ends; call it where a run may take longer than that."""
         with self._renewing:

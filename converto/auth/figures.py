@@ -2,6 +2,8 @@
 
 from prometheus_client import CollectorRegistry, Counter
 
+OUTCOMES = ("signed_in", "password", "otp", "passkey", "too_many_failures")
+
 
 class SignInFigures:
     """Figures for Prometheus; never who it was."""
@@ -9,6 +11,8 @@ class SignInFigures:
     def __init__(self, registry: CollectorRegistry) -> None:
         self._tries = Counter("converto_auth_sign_ins_total", "Sign-ins by what became of them", ["outcome"], registry=registry)
         self._reused = Counter("converto_auth_refresh_tokens_reused_total", "Refresh tokens that came a second time", registry=registry)
+        for outcome in OUTCOMES:  # at 0 from the start: Prometheus sees the first of each as a change
+            self._tries.labels(outcome)
 
     def came_in(self) -> None:
         """Count somebody who was let in."""

@@ -6,6 +6,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client import Counter as Total
 
 from converto.billing.ledger import Counter, CounterKey
+from converto.billing.plans import MONTHLY
 
 
 class UsageFigures:
@@ -15,6 +16,10 @@ class UsageFigures:
         self._used = Total("converto_billing_usage_total", "What was used, in units of the feature", ["feature"], registry=registry)
         self._refused = Total("converto_billing_limit_reached_total", "Uses that a plan did not hold", ["feature"], registry=registry)
         self._webhooks = Total("converto_billing_webhooks_total", "What the payment service has said", ["outcome"], registry=registry)
+        for feature in MONTHLY:  # at 0 from the start: Prometheus sees the first of each as a change
+            self._used.labels(feature.value)
+            self._refused.labels(feature.value)
+        self._webhooks.labels("taken")
 
     def counted(self, counters: Mapping[CounterKey, Counter]) -> None:
         """Count what a batch has added, once it is committed."""

@@ -73,9 +73,9 @@ def _upgrade(connection: Connection, *, module: str, history: str, tables: MetaD
 
 
 async def behind(database: Database, history: str) -> bool:
-    """Return whether the database lacks a migration."""
+    """Return whether the database lacks a migration; one that a later release has brought further lacks none."""
     async with database.engine.connect() as connection:
-        return newest(history) != await connection.run_sync(_revision, database.module, history)
+        return newest(history) > (await connection.run_sync(_revision, database.module, history) or "")
 
 
 def _revision(connection: Connection, module: str, history: str) -> str | None:

@@ -10,6 +10,7 @@ class ReadingFigures:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._scans = Counter("converto_ocr_scans_total", "Scans that have come to an end", ["status", "code"], registry=registry)
+        self._scans.labels("completed", "")
         self._pages = Counter("converto_ocr_pages_total", "Pages of scans that were completed", registry=registry)
         self._seconds = Histogram(
             "converto_ocr_page_seconds", "Seconds that a page of a completed scan took", buckets=PAGE_BUCKETS_S, registry=registry

@@ -4,6 +4,7 @@ In one application; in two that share a process; and, as an operator would run i
 marked `in_processes` is asked of all three every time, what is not of one of the first two in turn, and of the others by `make trials`.
 """
 
+import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -24,7 +25,9 @@ from tests.servers import ask
 
 RPC_SECRETS = (SecretStr("a secret of the tests, long enough"),)
 PATIENCE_S = 60.0
-DEPLOYMENTS = ("monolith", "split", "processes")
+DEPLOYED = os.environ.get("TEST_DEPLOYED_URL", "")
+"""Where a stack of containers answers: then all is asked of it alone."""
+DEPLOYMENTS = ("containers",) if DEPLOYED else ("monolith", "split", "processes")
 IN_TURN = DEPLOYMENTS[:2]
 
 
@@ -36,7 +39,12 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Ask each question of one of the two applications in turn; of the other, and of processes, it is asked by `make trials`."""
     for item in items:
-        if not isinstance(item, pytest.Function) or not hasattr(item, "callspec") or item.get_closest_marker("in_processes") is not None:
+        if (
+            DEPLOYED
+            or not isinstance(item, pytest.Function)
+            or not hasattr(item, "callspec")
+            or item.get_closest_marker("in_processes") is not None
+        ):
             continue
         turn = IN_TURN[crc32(item.originalname.encode()) % 2]
         if item.callspec.params.get("deployment", turn) != turn:
@@ -113,6 +121,10 @@ async def converto(
     deployment: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[httpx2.AsyncClient]:
     """Return a client of the whole product. The tests of a module share it: each brings a company of its own."""
+    if deployment == "containers":
+        async with httpx2.AsyncClient(base_url=DEPLOYED, timeout=PATIENCE_S, trust_env=False) as client:
+            yield client
+        return
     if deployment == "processes":
         house: House = request.getfixturevalue("house")
         async with httpx2.AsyncClient(base_url=house.edge.url, timeout=PATIENCE_S, trust_env=False) as client:

@@ -45,7 +45,7 @@ def test_the_watch_sees_what_an_import_does() -> None:
 
 def test_the_application_loads_nothing_heavy() -> None:
     modules = [module_name(file) for file in python_files(PROGRAM) if file.name == "module.py"]
-    loaded = _imported("converto.commands.serve", *modules)["loaded"]
+    loaded = _imported("converto.__main__", "converto.commands.serve", *modules)["loaded"]
     assert "converto.ocr.service" in loaded
     assert HEAVY & set(loaded) == set()
 

@@ -1,6 +1,11 @@
 """A container for each module, three readers: `docker compose -f docker-compose.microservices.yml up --scale ocr-service=3`."""
 
+import os
+import subprocess
+import sys
+import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -8,7 +13,7 @@ import httpx2
 import pytest
 
 from bench.measuring.customer import FINISHED, Customer
-from tests.deploy.engine import MICROSERVICES, ROOT, Stack, docker
+from tests.deploy.engine import MICROSERVICES, ROOT, Stack, docker, inspected
 
 RECEIPT = ROOT / "samples" / "documents" / "01-grocery.png"
 READERS = 3
@@ -46,6 +51,63 @@ def test_documents_are_read_though_a_reader_is_killed_in_the_middle(stack: Stack
 
     assert {scan["status"] for scan in scans} == {"completed"}
     assert {scan["fields"]["total"]["value"]["amount"] for scan in scans} == {"28.63"}
+
+
+def test_nobody_notices_that_readers_and_the_gateways_others_are_restarted_one_after_another(stack: Stack) -> None:
+    answers: Counter[str] = Counter()
+    over = threading.Event()
+    with Customer(stack.url) as customer, ThreadPoolExecutor(2) as pool:
+        asking = [pool.submit(_ask_until, over, customer, answers), pool.submit(_send_until, over, customer, answers)]
+        for service in ("ocr-service", "ai-service", "vat-service"):
+            for container in stack.containers(service):
+                docker("restart", "--time", "15", container)
+                _until_healthy(container)
+        over.set()
+        for one in asking:
+            one.result()
+
+    print(f"\nwhile {READERS + 2} containers were restarted: {dict(answers)}")
+    assert set(answers) == {"asked 200", "sent 202"}
+
+
+@pytest.mark.timeout(900)
+def test_the_acceptance_suite_holds_for_it(stack: Stack) -> None:
+    # what calls this machine back, or looks into the processes, cannot be asked of containers
+    suites = [
+        "test_scans.py",
+        "test_scan_jobs.py",
+        "test_reading.py",
+        "test_search.py",
+        "test_corrections.py",
+        "test_batches.py",
+        "test_export.py",
+    ]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:randomly", *(f"tests/acceptance/{suite}" for suite in suites)]
+    done = subprocess.run(
+        command, cwd=ROOT, env={**os.environ, "TEST_DEPLOYED_URL": stack.url}, capture_output=True, text=True, check=False
+    )
+
+    print(done.stdout[-3000:])
+    assert done.returncode == 0
+
+
+def _ask_until(over: threading.Event, customer: Customer, answers: Counter[str]) -> None:
+    while not over.is_set():
+        answers[f"asked {customer.asked('/ocr/scans?limit=5').status_code}"] += 1
+
+
+def _send_until(over: threading.Event, customer: Customer, answers: Counter[str]) -> None:
+    content, number = RECEIPT.read_bytes(), 0
+    while not over.wait(1):
+        number += 1
+        answers[f"sent {customer.upload('receipt.png', content + number.to_bytes(2, 'big') + b'again').status_code}"] += 1
+
+
+def _until_healthy(container: str) -> None:
+    until = time.monotonic() + 120
+    while inspected(container)["State"]["Health"]["Status"] != "healthy":
+        assert time.monotonic() < until
+        time.sleep(0.5)
 
 
 def _until_one_is_read(customer: Customer, ids: list[str]) -> None:

@@ -78,10 +78,22 @@ async def test_two_modules_have_their_own_versions(databases: Databases) -> None
 async def test_a_database_at_an_older_revision_is_behind(databases: Databases) -> None:
     database = databases.of("one")
     await upgrade(database, "delivery", delivery_tables)
+    await _say_revision(database, "0000")
+    assert await behind(database, "delivery")
+
+
+async def test_a_database_that_a_later_release_has_upgraded_is_left_as_it_is(databases: Databases) -> None:
+    database = databases.of("one")
+    await upgrade(database, "delivery", delivery_tables)
+    await _say_revision(database, "9999")
+    await upgrade(database, "delivery", delivery_tables)
+    assert not await behind(database, "delivery")
+
+
+async def _say_revision(database: Database, revision: str) -> None:
     async with database.upgrading() as connection:
         version = table("delivery_version", column("version_num"), schema=None if database.is_sqlite else "one")
-        await connection.execute(update(version).values(version_num="before"))
-    assert await behind(database, "delivery")
+        await connection.execute(update(version).values(version_num=revision))
 
 
 @pytest.mark.parametrize("history", HISTORIES)

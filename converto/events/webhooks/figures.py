@@ -10,6 +10,8 @@ class WebhookFigures:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.attempts = Counter("converto_webhook_attempts_total", "Attempts to post a delivery", ["outcome"], registry=registry)
+        for outcome in ("delivered", "failed"):
+            self.attempts.labels(outcome)
         self.seconds = Histogram(
             "converto_webhook_attempt_seconds", "Seconds until an endpoint answered", buckets=LATENCY_BUCKETS_S, registry=registry
         )
