@@ -7,7 +7,6 @@ from datetime import timedelta
 import httpx2
 from fastapi import FastAPI
 from fastapi.telemetry import TelemetryConfig
-from sqlalchemy import MetaData
 
 import converto
 from converto.events.backend import Following, Subscriber
@@ -17,7 +16,6 @@ from converto.events.traffic import Traffic, open_backend
 from converto.gateway.edge import edge_running, install_edge
 from converto.kernel import schema
 from converto.kernel.config import CannotStart, Settings
-from converto.kernel.database import Database
 from converto.kernel.manifest import Companion, Module
 from converto.kernel.metrics import EventFigures, new_registry
 from converto.kernel.runtime import Runtime
@@ -70,30 +68,30 @@ def create_app(
 async def migrate(settings: Settings, modules: Sequence[Module] | None = None) -> None:
     """Bring the databases of the modules that live here to their newest revision."""
     async with _histories(settings, modules) as histories:
-        for database, history, tables in histories:
-            await schema.upgrade(database, history, tables)
+        for history in histories:
+            await schema.upgrade(history.database, history.name, history.tables)
 
 
 async def is_outdated(settings: Settings, modules: Sequence[Module] | None = None) -> bool:
     """Tell whether a database of the modules that live here lacks a migration."""
     async with _histories(settings, modules) as histories:
-        for database, history, _ in histories:
-            if await schema.behind(database, history):
+        for history in histories:
+            if await schema.behind(history.database, history.name):
                 return True
     return False
 
 
 @asynccontextmanager
-async def _histories(settings: Settings, modules: Sequence[Module] | None) -> AsyncIterator[list[tuple[Database, str, MetaData]]]:
+async def _histories(settings: Settings, modules: Sequence[Module] | None) -> AsyncIterator[Sequence[schema.History]]:
     runtime = Runtime(settings, installed() if modules is None else modules, metrics=new_registry())
     databases = runtime.open_databases(as_owner=True)
-    found: list[tuple[Database, str, MetaData]] = []
+    found = list[schema.History]()
     for module in runtime.here:
         if module.tables is not None:
             database = databases.of(module.name)
             if module.carries_events:
-                found.append((database, DELIVERY, delivery_tables))
-            found.append((database, module.name, module.tables))
+                found.append(schema.History(database, DELIVERY, delivery_tables))
+            found.append(schema.History(database, module.name, module.tables))
     try:
         yield found
     finally:

@@ -31,8 +31,7 @@ _MARK = "__converto_operation__"
 class Value(BaseModel):
     """Frozen data that travels between modules. An unknown field is ignored: a newer module may say more than we know."""
 
-    # what checks a value is made with the first one: many are never seen by a process, and all of them were a seventh of its start
-    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
 
 class Interface(Protocol):

@@ -6,7 +6,7 @@ A module has a history of its own; the tables that carry its events have another
 import re
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import Connection, MetaData, column, inspect, select, table, text
 from sqlalchemy.schema import CreateSchema
@@ -20,6 +20,14 @@ if TYPE_CHECKING:
 
 _LOCK = 7305_2026
 """Held in PostgreSQL while a schema changes."""
+
+
+class History(NamedTuple):
+    """A history of migrations in one database, and the tables that it leads to."""
+
+    database: Database
+    name: str
+    tables: MetaData
 
 
 def _folder() -> Path:
