@@ -19,6 +19,8 @@ class AiFigures:
         self._cost = Counter("converto_ai_cost_usd_total", "What calls cost, in USD", labels, registry=registry)
         self._resting = Gauge("converto_ai_breaker_open", "1 while a model is left alone, else 0", labels, registry=registry)
         self._cache = Counter("converto_ai_cache_total", "Answers from the cache, or not", ["outcome"], registry=registry)
+        for outcome in ("hit", "miss", "joined"):  # at 0 from the start: Prometheus sees the first of each as a change
+            self._cache.labels(outcome)
 
     def called(self, spec: Spec, outcome: Outcome, latency_s: float, *, cost_nano: int, usage: Usage) -> None:
         """Count a call of a provider."""

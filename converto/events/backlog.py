@@ -43,6 +43,10 @@ class Backlog:
         self._figures = figures
         self._known: set[str] = set()
 
+    def expect(self, subscribers: Iterable[str]) -> None:
+        """Tell of the lines of these subscribers also while they are empty: nobody could tell otherwise whether they are."""
+        self._known.update(subscribers)
+
     async def look(self, databases: Sequence[Database]) -> None:
         """Count what waits in these databases now."""
         lines: dict[str, Line] = defaultdict(Line, dict.fromkeys(self._known, Line()))

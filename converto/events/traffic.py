@@ -69,6 +69,7 @@ class Traffic:
             f"lookout of {d.module}": Lookout(d, [s.name for s in subscribers if s.database.module == d.module]).run for d in databases
         }
         loops["purge"] = lambda: self._purge(databases)
+        self._backlog.expect(s.name for s in subscribers)
         loops["backlog"] = lambda: self._look(databases)
         tasks = [asyncio.create_task(self._keep(name, loop), name=name) for name, loop in loops.items()]
         try:
