@@ -21,7 +21,8 @@ RUN /opt/build/bin/pip wheel --no-cache-dir --disable-pip-version-check --no-dep
     && /opt/converto/bin/pip uninstall --yes --quiet pip
 
 FROM ${BASE_IMAGE}
-# tini passes SIGTERM on and buries what the reading of a page leaves behind
+# tini passes SIGTERM on and buries what the reading of a page leaves behind; versions are those of the base, with its security updates
+# hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends tini tesseract-ocr tesseract-ocr-fin tesseract-ocr-swe tesseract-ocr-eng \
     && rm -rf /var/lib/apt/lists/* \
