@@ -55,11 +55,14 @@ class Stack:
         self.url = f"http://{publish}"
         self._name = f"converto-{secrets.token_hex(4)}"
         self._files = [word for file in named for word in ("--file", file)]
+        given = {name: secrets.token_urlsafe(36) for name in _SECRETS}
+        self.operators = {"authorization": f"Bearer {given['CONVERTO_METRICS_TOKEN']}"}
+        """The header by which operators are let in."""
         self._environment = {
             **os.environ,
             "CONVERTO_IMAGE": IMAGE,
             "CONVERTO_PUBLISH": publish,
-            **{name: secrets.token_urlsafe(36) for name in _SECRETS},
+            **given,
         }
 
     def compose(self, *arguments: str, timeout_s: float = UP_S) -> str:
