@@ -66,9 +66,10 @@ async def test_one_that_kills_its_process_takes_no_other_with_it(database: Datab
         await died.wait()
         died.clear()
         rounds.cancel()
-        for task in consumer._running.values():
+        working = [work.task for work in consumer._running.values()]
+        for task in working:
             task.cancel()
-        await asyncio.gather(rounds, *consumer._running.values(), return_exceptions=True)
+        await asyncio.gather(rounds, *working, return_exceptions=True)
         async with database.writing() as session:
             await session.execute(update(inbox).values(leased_until=now() - timedelta(seconds=1)).where(inbox.c.lease.is_not(None)))
     async with consuming(who, figures):
