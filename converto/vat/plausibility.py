@@ -18,7 +18,7 @@ from converto.vat.rates import Rates
 LEAST: Final = 2
 """So many things that cannot be make a document suspect; one more where it was read badly, for misreadings come together."""
 SURE: Final = 0.8
-"""What was read less surely than this may well be something else."""
+"""A text read less surely than this may say something else. A row that does not add up is never sure: that says nothing of it."""
 _SAYS_SO = re.compile(
     r"\b((?:sample|dummy|fake) (?:receipt|invoice)|lorem ipsum|(?:malli|esimerkki) ?(?:kuitti|lasku)|not a real (?:receipt|invoice)"
     r"|ai[ -]generat(?:ed|or)|receipt[ -]generator|generated (?:by|with) (?:ai|chatgpt|gemini|dall))\b|^ *(specimen) *$",
@@ -52,10 +52,9 @@ def _impossible(scan: Scan, slip: CardSlip | None, text: str, *, rates: Rates) -
     if any(not is_iban(one.replace(" ", "")) for one in _IBAN.findall(text)):
         yield "IBAN"
     day = scan.fields.date.value if scan.fields is not None and scan.fields.date is not None else None
-    rows = [line for line in scan.vat_lines if line.confidence >= SURE]
-    if day is not None and any(line.rate not in rates.legal_set(day) for line in rows):
+    if day is not None and any(line.rate not in rates.legal_set(day) for line in scan.vat_lines):
         yield "ALV-%"
-    if any(_is_far_off(line, len(scan.line_items)) for line in rows):
+    if any(_is_far_off(line, len(scan.line_items)) for line in scan.vat_lines):
         yield "ALV"
     if _OTHER_THOUSANDS.search(text):
         yield "1,234.56"

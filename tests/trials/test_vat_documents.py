@@ -38,7 +38,7 @@ LABELLED = "CONVERTO_TRIAL_VAT_RECEIPTS"
 REAL = "CONVERTO_TRIAL_REAL_DOCUMENTS"
 # So many of each folder, drawn by lot; without it all of them.
 SAMPLE = int(os.environ.get("CONVERTO_TRIAL_SAMPLE", "0"))
-SCANS = 3  # of each document with a text of its own, each damaged in another way
+SCANS = int(os.environ.get("CONVERTO_TRIAL_SCANS", "3"))  # of each document with a text of its own, each damaged in another way
 SCANNED_AT = 200 / 72
 KINDS = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".pdf"}
 MADE_UP = 8

@@ -64,8 +64,9 @@ def test_what_was_read_badly_may_be_misread_twice() -> None:
     assert why(read) is None
 
 
-def test_a_row_that_was_read_unsurely_proves_nothing() -> None:
-    assert why(scan({**OFF, "confidence": 0.6}, total=TOTAL, date="2026-01-02", text=WRONG_ID)) is None
+def test_a_row_that_is_unsure_because_it_does_not_add_up_counts() -> None:
+    read = scan({**OFF, "confidence": 0.5}, total=TOTAL, date="2026-01-02", text=WRONG_ID).model_copy(update={"confidence": 0.92})
+    assert why(read) == "Y-tunnus, ALV"
 
 
 @pytest.mark.parametrize(("good", "noticed"), [(1, True), (3, False)])
