@@ -50,7 +50,7 @@ class Stack:
     def __init__(self, *files: str, publish: str) -> None:
         override = os.environ.get("WITH_DOCKER_OVERRIDE")
         named = [str(ROOT / file) for file in files]
-        if override and MICROSERVICES in files:
+        if override and MICROSERVICES in files and PRODUCTION not in files:
             named.append(override)
         self.url = f"http://{publish}"
         self._name = f"converto-{secrets.token_hex(4)}"

@@ -32,10 +32,18 @@ def stack(publish: str) -> Iterator[Stack]:
 
 
 def test_every_module_answers_where_it_lives(stack: Stack) -> None:
-    told = httpx2.get(f"{stack.url}/services/health", headers=stack.operators, trust_env=False).raise_for_status().json()
+    until = time.monotonic() + 60
+    while set(_statuses(stack).values()) != {"ok"}:  # the gateway asks them now and then, and another test has killed one
+        assert time.monotonic() < until, _statuses(stack)
+        time.sleep(0.5)
 
-    assert told["status"] == "ok", told
+    assert {"ai", "auth", "billing", "events", "ocr", "vat", "vision", "webhooks"} <= set(_statuses(stack))
     assert len(stack.containers("ocr-service")) == READERS
+
+
+def _statuses(stack: Stack) -> dict[str, str]:
+    told = httpx2.get(f"{stack.url}/services/health", headers=stack.operators, trust_env=False).raise_for_status().json()
+    return {module: known["status"] for module, known in told.items()}
 
 
 def test_documents_are_read_though_a_reader_is_killed_in_the_middle(stack: Stack) -> None:
