@@ -22,10 +22,13 @@ from converto.kernel.clock import new_id, now
 from converto.kernel.database import Database, Transaction
 from converto.kernel.errors import Unavailable
 from converto.kernel.event import Event
+from converto.kernel.pace import gathered
 from converto.kernel.upkeep import now_and_then
 
 MOST_AT_ONCE = 200
 LAPSED_AT_ONCE = 200
+GATHER_S = 0.02
+"""So long at most what is asked for waits for others to be written with it, while this process is busy anyway."""
 TRY_AGAIN_S = 0.5
 LONGEST_LINE = 20_000
 """More calls than that do not wait for a database that is away."""
@@ -119,6 +122,7 @@ class Ledger:
         while True:
             if not self._asked and not self._settled:
                 await self._come.beyond(seen, timeout_s=60)
+            await gathered(lambda: max(len(self._asked), len(self._settled)), most=MOST_AT_ONCE, longest_s=GATHER_S)
             seen = self._come.rings
             asked, settled = self._asked[:MOST_AT_ONCE], self._settled[:MOST_AT_ONCE]
             if not asked and not settled:

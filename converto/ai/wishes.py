@@ -1,8 +1,10 @@
 """What companies have set, written and said: options, prompt templates, feedback, and the content that they want kept."""
 
+import asyncio
 import re
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import partial
 from time import monotonic
 from uuid import UUID
 
@@ -28,25 +30,44 @@ class CompanyWishes:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._believed: dict[UUID, tuple[float, Options, Judged]] = {}
+        self._looking: dict[UUID, asyncio.Task[tuple[Options, Judged]]] = {}
 
     async def of(self, tenant_id: UUID) -> tuple[Options, Judged]:
         """Return how a company wants models to be asked, and what it said of their answers."""
         known = self._believed.get(tenant_id)
         if known is not None and known[0] > monotonic():
             return known[1], known[2]
-        async with self._database.reading() as session:
+        look = self._looking.get(tenant_id)
+        if look is None:  # one looks for all who come meanwhile
+            look = self._looking[tenant_id] = asyncio.create_task(self._look(tenant_id))
+            look.add_done_callback(partial(self._looked, tenant_id))
+        return await asyncio.shield(look)
+
+    async def _look(self, tenant_id: UUID) -> tuple[Options, Judged]:
+        async with self._database.reading(tenant_id) as session:
             told, judged = await Wishes(session).options(tenant_id), await Wishes(session).feedback(tenant_id)
-        options = Options.model_validate(told or {})
-        if len(self._believed) >= MOST_BELIEVED:
-            self._believed.clear()
-        self._believed[tenant_id] = (monotonic() + BELIEVED_S, options, judged)
-        return options, judged
+        return Options.model_validate(told or {}), judged
+
+    def _looked(self, tenant_id: UUID, look: "asyncio.Task[tuple[Options, Judged]]") -> None:
+        failed = look.cancelled() or look.exception() is not None
+        if self._looking.get(tenant_id) is not look:
+            return  # something was changed meanwhile
+        del self._looking[tenant_id]
+        if not failed:
+            if len(self._believed) >= MOST_BELIEVED:
+                self._believed.clear()
+            self._believed[tenant_id] = (monotonic() + BELIEVED_S, *look.result())
+
+    def _changed(self, tenant_id: UUID) -> None:
+        """Believe nothing of what was so before, nor what somebody is just reading."""
+        self._believed.pop(tenant_id, None)
+        self._looking.pop(tenant_id, None)
 
     async def set_options(self, tenant_id: UUID, options: Options) -> None:
         """Say how a company wants models to be asked."""
         async with self._database.writing() as session:
             await Wishes(session).set_options(tenant_id, options.model_dump(mode="json"))
-        self._believed.pop(tenant_id, None)
+        self._changed(tenant_id)
 
     async def add_template(self, tenant_id: UUID, new: NewTemplate) -> Template:
         """Keep the next version of a template. Raises TemplateConflict."""
@@ -117,7 +138,7 @@ class CompanyWishes:
             if model is None:
                 raise UnknownCompletion(completion_id=completion_id)
             await Wishes(session).give_feedback(tenant_id, completion_id, model=model, score=score, at=now())
-        self._believed.pop(tenant_id, None)
+        self._changed(tenant_id)
 
 
 def template_of(row: TemplateRow) -> Template:

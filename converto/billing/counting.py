@@ -1,7 +1,7 @@
 """Counting, exact and fast: whatever waits is decided in order and written in one transaction, and only then answered.
 
-No timer holds anything back: while one batch is written the next one gathers. One hot company would otherwise have each of its events wait
-for the commit of the one before, for they all change the same counter.
+While one batch is written the next one gathers, and for as long as this process is busy with what brings more of it. One hot company would
+otherwise have each of its events wait for the commit of the one before, for they all change the same counter.
 """
 
 import asyncio
@@ -21,10 +21,17 @@ from converto.events.outbox import publish
 from converto.kernel.clock import now
 from converto.kernel.database import Database, Transaction
 from converto.kernel.errors import Error, Unavailable
+<<<<<<< HEAD
 from converto.kernel.paid_work import LimitReached, Use
+=======
+from converto.kernel.pace import gathered
+from converto.kernel.paid_work import Use
+>>>>>>> baa53a4 (Have few large rounds instead of many small ones; wake nobody for another's events; look up dependencies without a thread)
 
 AT_ONCE = 300
 """The most requests of one transaction."""
+GATHER_S = 0.02
+"""So long at most a request waits for others to be written with it, while this process is busy anyway."""
 TRIES = 8
 """How often a batch is decided anew because another process was faster."""
 log = structlog.get_logger()
@@ -69,6 +76,7 @@ class Counting:
 
     async def _work_off(self) -> None:
         while self._waiting:
+            await gathered(lambda: len(self._waiting), most=self._at_once, longest_s=GATHER_S)
             batch, self._waiting = self._waiting[: self._at_once], self._waiting[self._at_once :]
             try:
                 decided = await self._batch([asked for asked, _ in batch])

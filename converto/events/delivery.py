@@ -12,11 +12,12 @@ import structlog
 
 from converto.events.backend import Subscriber
 from converto.events.inbox import Delivery, Held, Inbox
-from converto.events.pauses import POLL_S, pause_s
+from converto.events.pauses import POLL_S, ROUNDS_A_SECOND, ROUNDS_AT_ONCE, pause_s
 from converto.kernel.clock import now
 from converto.kernel.context import Context, new_trace_parent, within
 from converto.kernel.errors import Internal
 from converto.kernel.metrics import EventFigures
+from converto.kernel.pace import Pace
 
 log = structlog.get_logger()
 
@@ -67,6 +68,8 @@ class Consumer:
         """Take the subscriber, how long an event is its handler's own, and how often to look without being rung for."""
         self._subscriber = subscriber
         self._database = subscriber.database.across_tenants
+        self._bell = self._database.received.of(subscriber.name)
+        self._pace = Pace(a_second=ROUNDS_A_SECOND, at_once=ROUNDS_AT_ONCE)
         self._figures = figures
         self._lease_s = lease_s
         self._poll_s = poll_s
@@ -90,7 +93,7 @@ class Consumer:
             await asyncio.shield(rounds)
         finally:
             self._stopping = True
-            self._database.received.ring()
+            self._bell.ring()
             await asyncio.gather(rounds, return_exceptions=True)  # never in the middle of a claim, whose events nobody would have
             try:
                 await self._stop(grace_s)
@@ -98,12 +101,13 @@ class Consumer:
                 heartbeat.cancel()
 
     async def _rounds(self) -> None:
-        bell = self._database.received
+        bell = self._bell
         well_at = time.monotonic()
         while not self._stopping:
             seen = bell.rings
+            ended = len(self._outcomes)
             try:
-                self._take(await self._turn_over())
+                claimed = await self._turn_over()
             except Exception as error:
                 if time.monotonic() - well_at > self._lease_s:  # what is running is lost by now
                     raise
@@ -111,7 +115,10 @@ class Consumer:
                 await asyncio.sleep(POLL_S)
                 continue
             well_at = time.monotonic()
+            self._take(claimed)
             self._start()
+            if claimed or ended:
+                await self._pace.kept(ended + len(claimed))
             if not self._outcomes:
                 await bell.beyond(seen, timeout_s=self._poll_s)
 
@@ -213,7 +220,7 @@ class Consumer:
         self._seconds = max(1e-4, self._seconds + 0.2 * (seconds - self._seconds))
         self._outcomes[delivery.held] = outcome
         self._start()
-        self._database.received.ring()  # it is to be settled
+        self._bell.ring()  # it is to be settled
 
     async def _attempt(self, delivery: Delivery) -> None:
         subscription = self._subscriber.subscription
@@ -279,7 +286,7 @@ class Consumer:
             work.task.cancel()
             del self._running[held]
             self._count("lost")
-            self._database.received.ring()
+            self._bell.ring()
 
     async def _stop(self, grace_s: float) -> None:
         left = [delivery.held for delivery in self._ready]

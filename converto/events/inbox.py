@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -78,7 +79,7 @@ class Inbox:
             index_elements=inbox.primary_key.columns, set_={"handled_at": moment}, where=inbox.c.handled_at.is_not(None)
         )
         await self._session.execute(kept, rows)
-        after_commit(self._session, self._database.received.ring)
+        after_commit(self._session, partial(self._database.received.ring, subscriber))
 
     async def has_due(self, subscriber: str, *, but_of: UUID | None = None) -> bool:
         """Return whether something may be claimed now, but for order, of whatever tenant or of any but one."""

@@ -4,6 +4,9 @@ import random
 
 POLL_S = 0.5
 """How often a loop looks by itself; usually a bell wakes it before."""
+ROUNDS_AT_ONCE = 30
+ROUNDS_A_SECOND = 12.0
+"""So often at most, after some at once, a loop goes round for a few events: where they are many, they go together."""
 LONGEST_PAUSE_S = 300.0
 JITTER = 0.25
 

@@ -7,11 +7,12 @@ import structlog
 
 from converto.events.backend import Backend
 from converto.events.outbox import Outbox
-from converto.events.pauses import POLL_S, pause_s
+from converto.events.pauses import POLL_S, ROUNDS_A_SECOND, ROUNDS_AT_ONCE, pause_s
 from converto.kernel.database import Database
 from converto.kernel.errors import Unavailable
 from converto.kernel.event import Envelope
 from converto.kernel.metrics import EventFigures
+from converto.kernel.pace import Pace
 
 log = structlog.get_logger()
 
@@ -34,6 +35,7 @@ class Relay:
         self._figures = figures
         self._poll_s = poll_s
         self._gone: list[UUID] = []
+        self._pace = Pace(a_second=ROUNDS_A_SECOND, at_once=ROUNDS_AT_ONCE)
 
     async def run(self) -> None:
         """Go on until cancelled."""
@@ -42,6 +44,8 @@ class Relay:
             seen = bell.rings
             if not await self.send_due():
                 await bell.beyond(seen, timeout_s=self._poll_s)
+            elif self._gone:
+                await self._pace.kept(len(self._gone))
 
     async def send_due(self) -> bool:
         """Send one batch; returns whether there was one that went out."""

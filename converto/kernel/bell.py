@@ -1,4 +1,4 @@
-"""A bell that several tasks may wait for, without one of them stealing another's ring."""
+"""Bells that several tasks may wait for, without one of them stealing another's ring."""
 
 import asyncio
 import contextlib
@@ -30,3 +30,19 @@ class Bell:
                     await waiter
         finally:
             self._waiting.discard(waiter)
+
+
+class Bells:
+    """A bell for each name, so that nobody is woken for another's work."""
+
+    def __init__(self) -> None:
+        self._bells: dict[str, Bell] = {}
+
+    def of(self, name: str) -> Bell:
+        """Return the bell of a name."""
+        return self._bells.setdefault(name, Bell())
+
+    def ring(self, name: str | None = None) -> None:
+        """Ring for whoever waits under a name, or for all. Nothing is kept for a name that nobody has waited under."""
+        for bell in self._bells.values() if name is None else filter(None, [self._bells.get(name)]):
+            bell.ring()

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, a
 from sqlalchemy.orm import Session
 
 from converto.kernel import row_security
-from converto.kernel.bell import Bell
+from converto.kernel.bell import Bell, Bells
 from converto.kernel.context import current, within
 
 Transaction = AsyncSession
@@ -97,8 +97,8 @@ class Database:
         self.engine = engine if self.is_sqlite else engine.execution_options(schema_translate_map={None: module})
         self.published = Bell()
         """Rung when a transaction that told a fact has committed."""
-        self.received = Bell()
-        """Rung when a transaction that took a fact in has committed."""
+        self.received = Bells()
+        """Rung for a subscriber when a transaction that took a fact in for it has committed."""
         self.cancelled = Bell()
         """Rung when a transaction that cancelled what is being handled has committed."""
         self._turn = asyncio.Lock()

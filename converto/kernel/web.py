@@ -38,7 +38,7 @@ class BadBody(Invalid):
 def the(interface: type[Asked]) -> Callable[[Request], Asked]:
     """Return a dependency that gives the caller of a module, wherever it lives; a part of its interface is answered by the whole."""
 
-    def give(request: Request) -> Asked:
+    async def give(request: Request) -> Asked:  # not async, it would be called in a thread, which takes longer than many an answer
         interfaces = request.app.state.runtime.interfaces
         whole = interface if interface in interfaces else next(asked for asked in interfaces if interface in asked.__mro__)
         bound: Asked = interfaces[whole]
@@ -51,7 +51,7 @@ def the(interface: type[Asked]) -> Callable[[Request], Asked]:
 _bearer = HTTPBearer(auto_error=False, description="The `access_token` of a sign-in.")
 
 
-def _actor(request: Request, _: Annotated[object, Depends(_bearer)]) -> Actor:
+async def _actor(request: Request, _: Annotated[object, Depends(_bearer)]) -> Actor:
     """Return who asks. Raises Unauthenticated when nobody is signed in."""
     actor: Actor | None = request.scope.get("converto.actor")
     if actor is None:
@@ -62,7 +62,7 @@ def _actor(request: Request, _: Annotated[object, Depends(_bearer)]) -> Actor:
 CurrentActor = Annotated[Actor, Depends(_actor)]
 
 
-def _drain(request: Request) -> Drain:
+async def _drain(request: Request) -> Drain:
     """Return what says when this process begins to end."""
     found: Drain = request.app.state.runtime.drain
     return found

@@ -1,7 +1,7 @@
 import asyncio
 from time import monotonic
 
-from converto.kernel.bell import Bell
+from converto.kernel.bell import Bell, Bells
 
 
 async def test_everyone_who_waits_is_woken() -> None:
@@ -33,3 +33,18 @@ async def test_a_waiter_that_is_cancelled_stays_nobodys_trouble() -> None:
     bell.ring()
     await asyncio.gather(waiter, return_exceptions=True)
     assert (bell.rings, waiter.cancelled()) == (1, True)
+
+
+async def test_a_name_is_rung_for_nobody_elses_work() -> None:
+    bells = Bells()
+    mine, others = bells.of("mine"), bells.of("others")
+    bells.ring("mine")
+    bells.ring("nobody's")
+    assert (mine.rings, others.rings) == (1, 0)
+
+
+async def test_all_names_are_rung_at_once() -> None:
+    bells = Bells()
+    mine, others = bells.of("mine"), bells.of("others")
+    bells.ring()
+    assert (mine.rings, others.rings) == (1, 1)
