@@ -72,7 +72,7 @@ class ChatBody(ChatRequest):
     """A question: `prompt`, `messages` or `template`, with pictures if need be."""
 
     prompt: Annotated[str, Field(min_length=1, max_length=4_000_000)] | None = None
-    images: list[Annotated[str, Field(min_length=8, max_length=40_000_000)]] = Field(default=[], max_length=50)
+    images: list[Annotated[str, Field(min_length=8, max_length=40_000_000)]] = Field(default_factory=list, max_length=50)
     """Base64 or `data:` URLs of PNG, JPEG, WebP or GIF; they go with the last thing that the user says."""
     stream: YesNo = False
 

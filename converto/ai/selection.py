@@ -106,15 +106,15 @@ class Selector:
         excluded: dict[str, str] = {}
         fitting = [spec for spec in wanted if self._fits(spec, demand, options, excluded=excluded)]
         choices = [self._choice(spec, key, demand, judged=judged) for spec in fitting for key in range(self._keys.get(spec.provider, 1))]
-        awake = [choice for choice in choices if choice.pulse.rests_s <= 0]
+        awake, asleep = _parted(choices)
         if not awake:
             self._refuse(choices, excluded)
         ranked = self._ranked(awake, strategy, options)
         if named and request.allow_fallback:
             others = [spec for spec in self._specs if spec not in wanted and self._fits(spec, demand, options, excluded=excluded)]
             more = [self._choice(spec, key, demand, judged=judged) for spec in others for key in range(self._keys.get(spec.provider, 1))]
-            ranked += self._ranked([choice for choice in more if choice.pulse.rests_s <= 0], strategy, options)
-        resting = {choice.spec.id: f"it failed lately: {choice.pulse.model.last_failure}" for choice in choices if choice not in awake}
+            ranked += self._ranked(_parted(more)[0], strategy, options)
+        resting = {choice.spec.id: f"it failed lately: {choice.pulse.model.last_failure}" for choice in asleep}
         candidates = [self._candidate(choice) for choice in ranked[:MOST_CANDIDATES]]
         candidates += [Candidate(model=model, excluded=why) for model, why in {**excluded, **resting}.items()]
         return Ranking(ranked, strategy.value, candidates, named)
@@ -170,6 +170,15 @@ class Selector:
             raise AllBusy(retry_after_s=max(1, math.ceil(rest_s)))
         summary = "; ".join(f"{model}: {why}" for model, why in list(excluded.items())[:3])
         raise NothingFits(summary=summary, excluded=dict(excluded))
+
+
+def _parted(choices: Sequence[Choice]) -> tuple[list[Choice], list[Choice]]:
+    """Return the models that may be asked, and those that are left alone."""
+    awake: list[Choice] = []
+    asleep: list[Choice] = []
+    for choice in choices:
+        (awake if choice.pulse.rests_s <= 0 else asleep).append(choice)
+    return awake, asleep
 
 
 def score(choices: Sequence[Choice], strategy: Strategy, options: Options) -> None:

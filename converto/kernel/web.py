@@ -1,6 +1,6 @@
 """What every REST router stands on: who asks, which interface answers, the limits of a page, and problems."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from http import HTTPStatus
 from typing import Annotated, Any, TypeVar
 
@@ -35,7 +35,7 @@ class BadBody(Invalid):
     message = "The request is not valid: {summary}"
 
 
-def the(interface: type[Asked]) -> Callable[[Request], Asked]:
+def the(interface: type[Asked]) -> Callable[[Request], Awaitable[Asked]]:
     """Return a dependency that gives the caller of a module, wherever it lives; a part of its interface is answered by the whole."""
 
     async def give(request: Request) -> Asked:  # not async, it would be called in a thread, which takes longer than many an answer
