@@ -47,7 +47,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--requests", type=int, default=400)
-    parser.add_argument("--at-once", type=int, default=16)
+    parser.add_argument("--at-once", type=int, default=64)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="converto-bench-") as name:
         folder = Path(name)
@@ -71,7 +71,9 @@ async def _measured(folder: Path, models: Program, given: argparse.Namespace) ->
         headers = {"authorization": str(customer._http.headers["authorization"])}  # noqa: SLF001 - one of our own
         budget = {"hard": {"amount": "1000000", "currency": "USD"}}
         httpx2.put(f"{ours.url}/ai/budget", json=budget, headers=headers, timeout=30, trust_env=False).raise_for_status()
-        async with aiohttp.ClientSession() as session:
+        # a connection goes before a server ends it that was not asked for a while, for the other had its turn
+        connections = aiohttp.TCPConnector(limit=0, keepalive_timeout=1)
+        async with aiohttp.ClientSession(connector=connections) as session:
             await _plain(session, bare, ours, headers=headers, given=given)
             await _streamed(session, models, ours, headers=headers)
 

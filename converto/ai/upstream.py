@@ -16,7 +16,8 @@ from converto.kernel.clock import now
 if TYPE_CHECKING:
     import aiohttp
 
-IDLE_S = 30
+IDLE_S = 4
+"""A connection goes before a server ends it (vLLM does after 5 s): a question put on one that is just ending counts as a failure."""
 LONGEST_ANSWER_BYTES = 32_000_000
 LONGEST_EVENT_BYTES = 4_000_000
 LONGEST_REASON = 300

@@ -1,6 +1,7 @@
-"""A budget that many reach for at once, a process that dies with what it has reserved, and a hundred thousand calls of all kinds."""
+"""A budget that many reach for at once, processes and providers that die, memory, and a hundred thousand calls of all kinds."""
 
 import asyncio
+import gc
 import os
 import signal
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from converto.ai.catalogue import usd
+from converto.ai.conversation import Strategy
 from converto.ai.interface import BudgetChange
 from converto.ai.refusals import BudgetExceeded
 from converto.commands.fake_models import FakeModels
@@ -21,6 +23,12 @@ from tests.ai.mixed import mixed
 pytestmark = [pytest.mark.trials, pytest.mark.timeout(3600)]
 
 CALLS = int(os.environ.get("CONVERTO_TRIAL_CALLS", "100000"))
+MEMORY_CALLS = int(os.environ.get("CONVERTO_TRIAL_MEMORY_CALLS", "50000"))
+"""And a fifth as many streams."""
+MOST_GROWN_MB = 5
+COOLDOWN_S = 3.0
+OPENS_AFTER = 3
+BACK_WITHIN = 20
 MODEL = "gpt-4o"
 DIES = """
 import asyncio, pathlib, sys
@@ -90,3 +98,52 @@ async def test_a_hundred_thousand_calls_of_all_kinds_are_in_the_ledger_to_the_na
         print(f"{CALLS} questions in {time.monotonic() - began:.0f} s: {books}")
         assert (books.ledger_nano, books.rows) == (books.truth_nano, books.calls)
         assert (books.unpriced, books.unmarked) == (0, 0)
+
+
+@pytest.mark.parametrize("strategy", list(Strategy))
+async def test_a_provider_that_dies_costs_users_nothing_and_is_back_soon(data_dir: Path, strategy: Strategy) -> None:
+    async with opened(data_dir, CONVERTO_AI_COOLDOWN_S=str(COOLDOWN_S)) as house:
+        aino = somebody()
+        first = (await house.ask(aino, strategy=strategy)).provider
+        house.fake.broken[first] = "503"
+        house.fake.calls.clear()
+        died = time.monotonic()
+        while house.fake.calls[first] < OPENS_AFTER:
+            await house.ask(aino, strategy=strategy)
+        wasted = house.fake.calls[first]
+        answered = 0
+        while time.monotonic() < died + 0.9 * COOLDOWN_S:
+            answered += (await house.ask(aino, strategy=strategy)).provider != first
+        probes = house.fake.calls[first] - wasted
+        del house.fake.broken[first]
+        await asyncio.sleep(max(0.0, died + 1.1 * COOLDOWN_S - time.monotonic()))
+        asked, back = 0, ""
+        while back != first and asked < BACK_WITHIN:
+            back, asked = (await house.ask(aino, strategy=strategy)).provider, asked + 1
+        print(f"{strategy}: {wasted} calls wasted, {probes} in the cooldown, {answered} answers meanwhile, back with question {asked}")
+        assert (wasted, probes, back) == (OPENS_AFTER, 0, first)
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_memory_does_not_grow_with_calls(data_dir: Path, streamed: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    count = MEMORY_CALLS // 5 if streamed else MEMORY_CALLS
+    async with opened(data_dir) as house:
+        aino = somebody()
+
+        async def ask(number: int) -> None:
+            for _ in range(number):
+                await (house.streamed(aino, model_preference=MODEL) if streamed else house.ask(aino, model_preference=MODEL))
+
+        await asyncio.gather(*[ask(count // 160 or 1) for _ in range(16)])
+        house.fake.bills.clear()
+        before = _resident_bytes()
+        await asyncio.gather(*[ask(count // 16) for _ in range(16)])
+        house.fake.bills.clear()
+        grown = (_resident_bytes() - before) / 1_000_000
+        print(f"{count} {'streams' if streamed else 'calls'}: {grown:.1f} MB more, the provider of the test in the same process included")
+        assert grown <= MOST_GROWN_MB
+
+
+def _resident_bytes() -> int:
+    gc.collect()
+    return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
