@@ -21,12 +21,8 @@ from converto.events.outbox import publish
 from converto.kernel.clock import now
 from converto.kernel.database import Database, Transaction
 from converto.kernel.errors import Error, Unavailable
-<<<<<<< HEAD
-from converto.kernel.paid_work import LimitReached, Use
-=======
 from converto.kernel.pace import gathered
-from converto.kernel.paid_work import Use
->>>>>>> baa53a4 (Have few large rounds instead of many small ones; wake nobody for another's events; look up dependencies without a thread)
+from converto.kernel.paid_work import LimitReached, Use
 
 AT_ONCE = 300
 """The most requests of one transaction."""

@@ -107,21 +107,19 @@ async def test_a_provider_that_dies_costs_users_nothing_and_is_back_soon(data_di
         first = (await house.ask(aino, strategy=strategy)).provider
         house.fake.broken[first] = "503"
         house.fake.calls.clear()
-        died = time.monotonic()
         while house.fake.calls[first] < OPENS_AFTER:
             await house.ask(aino, strategy=strategy)
-        wasted = house.fake.calls[first]
-        answered = 0
-        while time.monotonic() < died + 0.9 * COOLDOWN_S:
+        opened_at, answered = time.monotonic(), 0
+        while time.monotonic() < opened_at + 0.8 * COOLDOWN_S:
             answered += (await house.ask(aino, strategy=strategy)).provider != first
-        probes = house.fake.calls[first] - wasted
+        wasted = house.fake.calls[first]
         del house.fake.broken[first]
-        await asyncio.sleep(max(0.0, died + 1.1 * COOLDOWN_S - time.monotonic()))
+        await asyncio.sleep(max(0.0, opened_at + COOLDOWN_S - time.monotonic()))
         asked, back = 0, ""
         while back != first and asked < BACK_WITHIN:
             back, asked = (await house.ask(aino, strategy=strategy)).provider, asked + 1
-        print(f"{strategy}: {wasted} calls wasted, {probes} in the cooldown, {answered} answers meanwhile, back with question {asked}")
-        assert (wasted, probes, back) == (OPENS_AFTER, 0, first)
+        print(f"{strategy}: {wasted} calls wasted, {answered} answers meanwhile, asked again with question {asked} after the cooldown")
+        assert (wasted, back) == (OPENS_AFTER, first)
 
 
 @pytest.mark.parametrize("streamed", [False, True])
