@@ -36,6 +36,7 @@ class Bells:
     """A bell for each name, so that nobody is woken for another's work."""
 
     def __init__(self) -> None:
+        self.rings = 0
         self._bells: dict[str, Bell] = {}
 
     def of(self, name: str) -> Bell:
@@ -44,5 +45,6 @@ class Bells:
 
     def ring(self, name: str | None = None) -> None:
         """Ring for whoever waits under a name, or for all. Nothing is kept for a name that nobody has waited under."""
+        self.rings += 1
         for bell in self._bells.values() if name is None else filter(None, [self._bells.get(name)]):
             bell.ring()
