@@ -120,7 +120,8 @@ class Consumer:
             if claimed or ended:
                 await self._pace.kept(ended + len(claimed))
             if not self._outcomes:
-                await bell.beyond(seen, timeout_s=self._poll_s)
+                # who holds events has to notice a database that is away
+                await bell.beyond(seen, timeout_s=min(POLL_S, self._poll_s) if self._running else self._poll_s)
 
     def _take(self, claimed: Sequence[Delivery]) -> None:
         self._ready += claimed

@@ -102,6 +102,7 @@ class Away(Database):
 
     def __init__(self, database: Database) -> None:
         super().__init__(database.module, database.engine)
+        self.published, self.received, self.cancelled = database.published, database.received, database.cancelled
         self._there = database
         self.is_away = False
         self.asked = 0
