@@ -13,9 +13,10 @@ from bench.measuring.program import Program
 
 pytestmark = [pytest.mark.trials, pytest.mark.timeout(300)]
 
-SECONDS = 20.0
+SECONDS = 12.0
+ROUNDS = 3
 TIMES = 10
-PROBES_A_SECOND = 25
+PROBES_A_SECOND = 40
 GENEROUS = "9000000"
 PERSON = {"email": "aino@example.fi", "password": secrets.token_urlsafe(24), "full_name": "Aino Niemi", "company_name": "Lumo Oy"}
 
@@ -41,16 +42,20 @@ def test_a_flood_of_sign_ins_does_not_slow_down_what_others_do(server: Program) 
 
     _told(_start(server, {"login": login}, at_once=4, seconds=2.0))
     hashed = len(_good(_told(_start(server, {"login": login}, at_once=4, seconds=5.0)))) / 5
-    resting = _p99_ms(_told(_start(server, {"look": look}, rate=PROBES_A_SECOND, seconds=SECONDS)))
-    flood = _start(server, {"login": login}, rate=hashed * TIMES, seconds=SECONDS)
-    looks = _told(_start(server, {"look": look}, rate=PROBES_A_SECOND, seconds=SECONDS * 0.9))
-    sign_ins = _told(flood)
+    resting, flooded, done = [], [], 0
+    for _ in range(ROUNDS):  # in turns, for what else the machine does changes from minute to minute
+        resting += _told(_start(server, {"look": look}, rate=PROBES_A_SECOND, seconds=SECONDS))
+        flood = _start(server, {"login": login}, rate=hashed * TIMES, seconds=SECONDS)
+        flooded += _told(_start(server, {"look": look}, rate=PROBES_A_SECOND, seconds=SECONDS * 0.9))
+        done += len(_good(_told(flood)))
 
-    flooded = _p99_ms(looks)
-    print(f"\n{hashed:.0f} sign-ins a second can be done; GET /auth/me at rest: p99 {resting:.1f} ms")
-    print(f"at {hashed * TIMES:.0f} sign-ins a second, of which {len(_good(sign_ins)) / SECONDS:.0f} were done: p99 {flooded:.1f} ms")
-    assert len(_good(looks)) == len(looks)
-    assert flooded <= 2 * resting
+    at_rest, in_flood = _p99_ms(resting), _p99_ms(flooded)
+    print(f"\n{hashed:.0f} sign-ins a second can be done; GET /auth/me at rest: p99 {at_rest:.1f} ms of {len(resting)}")
+    print(
+        f"at {hashed * TIMES:.0f} sign-ins a second, of which {done / SECONDS / ROUNDS:.0f} were done: p99 {in_flood:.1f} ms of {len(flooded)}"
+    )
+    assert len(_good(flooded)) == len(flooded)
+    assert in_flood <= 2 * at_rest
 
 
 def _start(server: Program, requests: Mapping[str, str], **how: Any) -> "subprocess.Popen[str]":
