@@ -42,7 +42,9 @@ def test_a_flood_of_sign_ins_does_not_slow_down_what_others_do(server: Program) 
 
     _told(_start(server, {"login": login}, at_once=4, seconds=2.0))
     hashed = len(_good(_told(_start(server, {"login": login}, at_once=4, seconds=5.0)))) / 5
-    resting, flooded, done = [], [], 0
+    resting: list[Sequence[Any]] = []
+    flooded: list[Sequence[Any]] = []
+    done = 0
     for _ in range(ROUNDS):  # in turns, for what else the machine does changes from minute to minute
         resting += _told(_start(server, {"look": look}, rate=PROBES_A_SECOND, seconds=SECONDS))
         flood = _start(server, {"login": login}, rate=hashed * TIMES, seconds=SECONDS)
@@ -51,9 +53,8 @@ def test_a_flood_of_sign_ins_does_not_slow_down_what_others_do(server: Program) 
 
     at_rest, in_flood = _p99_ms(resting), _p99_ms(flooded)
     print(f"\n{hashed:.0f} sign-ins a second can be done; GET /auth/me at rest: p99 {at_rest:.1f} ms of {len(resting)}")
-    print(
-        f"at {hashed * TIMES:.0f} sign-ins a second, of which {done / SECONDS / ROUNDS:.0f} were done: p99 {in_flood:.1f} ms of {len(flooded)}"
-    )
+    a_second = f"{hashed * TIMES:.0f} sign-ins a second, of which {done / SECONDS / ROUNDS:.0f} were done"
+    print(f"at {a_second}: p99 {in_flood:.1f} ms of {len(flooded)}")
     assert len(_good(flooded)) == len(flooded)
     assert in_flood <= 2 * at_rest
 
