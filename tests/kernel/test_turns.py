@@ -1,6 +1,8 @@
 """Who is next at the workers."""
 
 import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
 
 import pytest
 
@@ -35,10 +37,29 @@ class Queue:
             await self._tasks[name]
         await settled()
 
+    async def close(self) -> None:
+        """Have all go: one that stayed for good would end whenever its memory is taken back, in the middle of another test."""
+        for task in self._tasks.values():
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+
     async def _stay(self, name: str, *, is_urgent: bool) -> None:
         async with self.turns.turn(name[0], is_urgent=is_urgent):
             self.inside.append(name)
             await self._ends[name].wait()
+
+
+@pytest.fixture
+async def queue_of() -> AsyncIterator[Callable[[int], Queue]]:
+    """Return what makes a queue for so many places; it is empty after the test."""
+    async with AsyncExitStack() as stack:
+
+        def made(places: int) -> Queue:
+            queue = Queue(places)
+            stack.push_async_callback(queue.close)
+            return queue
+
+        yield made
 
 
 async def settled() -> None:
@@ -47,23 +68,23 @@ async def settled() -> None:
         await asyncio.sleep(0)
 
 
-async def test_no_more_are_inside_than_there_are_places() -> None:
-    queue = Queue(2)
+async def test_no_more_are_inside_than_there_are_places(queue_of: Callable[[int], Queue]) -> None:
+    queue = queue_of(2)
     for name in ("a1", "a2", "a3"):
         await queue.come(name)
     assert queue.inside == ["a1", "a2"]
 
 
-async def test_another_company_goes_before_those_of_one_that_is_inside() -> None:
-    queue = Queue(2)
+async def test_another_company_goes_before_those_of_one_that_is_inside(queue_of: Callable[[int], Queue]) -> None:
+    queue = queue_of(2)
     for name in ("a1", "a2", "a3", "a4", "b1"):
         await queue.come(name)
     await queue.end("a1")
     assert queue.inside[-1] == "b1"
 
 
-async def test_companies_with_nobody_inside_take_turns() -> None:
-    queue = Queue(1)
+async def test_companies_with_nobody_inside_take_turns(queue_of: Callable[[int], Queue]) -> None:
+    queue = queue_of(1)
     for name in ("a1", "a2", "a3", "b1", "b2"):
         await queue.come(name)
     for name in ("a1", "b1", "a2", "b2"):
@@ -71,8 +92,8 @@ async def test_companies_with_nobody_inside_take_turns() -> None:
     assert queue.inside == ["a1", "b1", "a2", "b2", "a3"]
 
 
-async def test_within_a_company_who_came_first_goes_first() -> None:
-    queue = Queue(1)
+async def test_within_a_company_who_came_first_goes_first(queue_of: Callable[[int], Queue]) -> None:
+    queue = queue_of(1)
     for name in ("a1", "a2", "a3"):
         await queue.come(name)
     await queue.end("a1")
@@ -80,8 +101,8 @@ async def test_within_a_company_who_came_first_goes_first() -> None:
     assert queue.inside == ["a1", "a2", "a3"]
 
 
-async def test_who_looks_on_goes_before_all_that_is_read() -> None:
-    queue = Queue(1)
+async def test_who_looks_on_goes_before_all_that_is_read(queue_of: Callable[[int], Queue]) -> None:
+    queue = queue_of(1)
     await queue.come("a1")
     await queue.come("b1")
     await queue.come("a2", is_urgent=True)
@@ -89,8 +110,8 @@ async def test_who_looks_on_goes_before_all_that_is_read() -> None:
     assert queue.inside == ["a1", "a2"]
 
 
-async def test_who_gives_up_takes_no_place() -> None:
-    queue = Queue(1)
+async def test_who_gives_up_takes_no_place(queue_of: Callable[[int], Queue]) -> None:
+    queue = queue_of(1)
     for name in ("a1", "a2", "a3"):
         await queue.come(name)
     await queue.give_up("a2")
@@ -98,8 +119,8 @@ async def test_who_gives_up_takes_no_place() -> None:
     assert queue.inside == ["a1", "a3"]
 
 
-async def test_who_gives_up_when_his_turn_has_come_leaves_the_place_to_the_next() -> None:
-    queue = Queue(1)
+async def test_who_gives_up_when_his_turn_has_come_leaves_the_place_to_the_next(queue_of: Callable[[int], Queue]) -> None:
+    queue = queue_of(1)
     for name in ("a1", "a2", "a3"):
         await queue.come(name)
     queue._ends["a1"].set()
