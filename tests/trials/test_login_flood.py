@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.trials, pytest.mark.timeout(300)]
 SECONDS = 12.0
 ROUNDS = 3
 TIMES = 10
-PROBES_A_SECOND = 40
+PROBES_A_SECOND = 16
 GENEROUS = "9000000"
 PERSON = {"email": "aino@example.fi", "password": secrets.token_urlsafe(24), "full_name": "Aino Niemi", "company_name": "Lumo Oy"}
 
