@@ -34,6 +34,9 @@ router = APIRouter(prefix="/vision", tags=["vision"])
 
 TheVision = Annotated[Vision, Depends(the(Vision))]
 LONGEST_IMAGE = 40_000_000
+FLAGS: Mapping[Any, bool] = {"true": True, "false": False}
+FLAGGED = ("blur_faces", "local_only")
+"""What is yes or no: a form has words for it."""
 FAILURES = (
     *REFUSALS, NoBase64, VisionNotConfigured,
     LimitReached, NothingFits, AllBusy, BudgetExceeded, ProviderFailed, ProviderLimited, Truncated,
@@ -120,7 +123,8 @@ async def _wanted(request: Request) -> Wanted:
         file = form.get("file")
         if not isinstance(file, UploadFile):
             raise BadBody(summary="/file Field required", errors=[{"pointer": "/file", "detail": "Field required"}])
-        options = _valid(AnalyzeOptions, {name: value for name, value in form.items() if name != "file"})
+        told = {name: FLAGS.get(value, value) if name in FLAGGED else value for name, value in form.items() if name != "file"}
+        options = _valid(AnalyzeOptions, told)
         return _as_wanted(options, await file.read())
 
 

@@ -59,6 +59,15 @@ async def test_json_is_answered_too(town: Town, before: str) -> None:
     assert answer.json()["device"]["model"]["value"] == "KX-200"
 
 
+async def test_a_form_says_yes_and_no_in_words(town: Town) -> None:
+    file, data = {"file": ("p.jpg", PEOPLE)}, {"task": "faces", "local_only": "true", "blur_faces": "false"}
+    answer = await town.ask(town.owner, "POST", "/vision/analyze", files=file, data=data)
+    refused = await town.ask(town.owner, "POST", "/vision/analyze", files=file, data=data | {"local_only": "perhaps"})
+
+    assert answer.status_code == 200, answer.text
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/local_only")
+
+
 async def test_objects_are_answered_501_with_the_setting_to_use(town: Town) -> None:
     answer = await town.ask(town.owner, "POST", "/vision/analyze", files={"file": ("p.jpg", PEOPLE)}, data={"task": "objects"})
 
