@@ -103,10 +103,13 @@ class Jobs:
             if row is None:
                 return None
             row.reader_id, row.pages_read, row.revision = uuid4(), 0, row.revision + 1
+            waited_s: float | None = None
             if row.status == Status.QUEUED:  # one that a dead process began is started already
                 row.status, row.started_at = Status.STARTED, now()
-                self._figures.began((row.started_at - row.created_at).total_seconds())
+                waited_s = (row.started_at - row.created_at).total_seconds()
                 await publish(session, ScanStarted(tenant_id=row.tenant_id, scan_id=row.id))
+        if waited_s is not None:
+            self._figures.began(waited_s)
         self._bells.ring(row.id)
         return row
 

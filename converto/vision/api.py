@@ -34,9 +34,6 @@ router = APIRouter(prefix="/vision", tags=["vision"])
 
 TheVision = Annotated[Vision, Depends(the(Vision))]
 LONGEST_IMAGE = 40_000_000
-FLAGS: Mapping[Any, bool] = {"true": True, "false": False}
-FLAGGED = ("blur_faces", "local_only")
-"""What is yes or no: a form has words for it."""
 FAILURES = (
     *REFUSALS, NoBase64, VisionNotConfigured,
     LimitReached, NothingFits, AllBusy, BudgetExceeded, ProviderFailed, ProviderLimited, Truncated,
@@ -54,6 +51,11 @@ class AnalyzeOptions(BaseModel):
     model_preference: str | None = Field(default=None, max_length=200, description="As for /ai/chat.")
     blur_faces: YesNo = Field(default=False, description="Blur faces before anything else sees the picture, and give it back so.")
     local_only: YesNo = Field(default=False, description="Ask no model: nothing leaves this installation.")
+
+
+FLAGS: Mapping[Any, bool] = {"true": True, "false": False}
+FLAGGED = frozenset(name for name, field in AnalyzeOptions.model_fields.items() if field.annotation is bool)
+"""What is yes or no: a form has words for it."""
 
 
 class AnalyzeBody(AnalyzeOptions):

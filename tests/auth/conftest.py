@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 from sqlalchemy import select
 from starlette.applications import Starlette
@@ -50,6 +51,11 @@ class House:
     postman: Postman
     mail: Path
     """Where letters lie."""
+    metrics: CollectorRegistry
+
+    def sign_ins(self, outcome: str) -> float:
+        """Return how many tries to sign in have had this outcome."""
+        return self.metrics.get_sample_value("converto_auth_sign_ins_total", {"outcome": outcome}) or 0.0
 
     async def register(self, email: str | None = None) -> SignedIn:
         """Open an account for somebody new."""
@@ -96,7 +102,8 @@ async def told(house: House) -> Sequence[str]:
 async def opened(data_dir: Path, database_url: str | None, *, remote: bool = False, **others: Any) -> AsyncIterator[House]:
     """Open auth on a database, in this process or as another would ask it."""
     settings = Settings(data_dir=data_dir, database_url=database_url, modules=("auth",), rpc_secrets=(SECRET,), **others)
-    runtime = Runtime(settings, [module], metrics=new_registry())
+    metrics = new_registry()
+    runtime = Runtime(settings, [module], metrics=metrics)
     assert module.interface is not None
     assert module.tables is not None
     lay_files(settings)
@@ -112,7 +119,7 @@ async def opened(data_dir: Path, database_url: str | None, *, remote: bool = Fal
             client = await stack.enter_async_context(httpx2.AsyncClient(transport=transport))
             auth = bind(module.interface, HttpTransport(Replicas("auth", ["http://auth"]), [SECRET], client))
         service: Any = runtime.hosted["auth"].service
-        yield House(auth, runtime.hosted["auth"].database.across_tenants, service.postman, data_dir / "mail")
+        yield House(auth, runtime.hosted["auth"].database.across_tenants, service.postman, data_dir / "mail", metrics)
 
 
 @pytest.fixture(params=["local and SQLite", "remote and PostgreSQL"])

@@ -1,6 +1,8 @@
 import asyncio
 from time import monotonic, sleep
 
+import pytest
+
 from converto.kernel.pace import LARGE, Pace, gathered
 
 
@@ -30,7 +32,8 @@ async def test_who_is_not_busy_waits_for_nobody() -> None:
     assert monotonic() - began < 5
 
 
-async def test_what_comes_while_the_loop_is_busy_is_gathered() -> None:
+@pytest.mark.parametrize(("most", "gathers"), [(100, 20), (5, 5)])
+async def test_what_comes_while_the_loop_is_busy_is_gathered(most: int, gathers: int) -> None:
     waiting: list[int] = []
 
     async def busy() -> None:
@@ -40,23 +43,8 @@ async def test_what_comes_while_the_loop_is_busy_is_gathered() -> None:
             await asyncio.sleep(0)
 
     working = asyncio.create_task(busy())
-    await gathered(lambda: len(waiting), most=100, longest_s=30)
-    assert len(waiting) == 20
-    await working
-
-
-async def test_as_many_as_are_wanted_are_gathered() -> None:
-    waiting: list[int] = []
-
-    async def busy() -> None:
-        for number in range(20):
-            sleep(0.002)  # noqa: ASYNC251 - work of the loop's own
-            waiting.append(number)
-            await asyncio.sleep(0)
-
-    working = asyncio.create_task(busy())
-    await gathered(lambda: len(waiting), most=5, longest_s=30)
-    assert len(waiting) == 5
+    await gathered(lambda: len(waiting), most=most, longest_s=30)
+    assert len(waiting) == gathers
     await working
 
 

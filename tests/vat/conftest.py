@@ -6,8 +6,7 @@ import pytest
 
 from converto.kernel.actor import Actor
 from tests.isolation.town import Town, empty_town
-from tests.servers import ask
-from tests.vat.house import House, opened, somebody
+from tests.vat.house import House, opened_on, somebody
 
 
 @pytest.fixture(scope="module")
@@ -20,11 +19,8 @@ async def shop(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Town]:
 @pytest.fixture(scope="session", params=["sqlite", "postgres"])
 async def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
     """Return a process that hosts it, one for all tests on each database: each test has a company of its own."""
-    url = None if request.param == "sqlite" else ask("postgres")
-    async with opened(tmp_path_factory.mktemp("data"), url) as found:
+    async with opened_on(request.param, tmp_path_factory.mktemp("data")) as found:
         yield found
-    if url is not None:
-        ask("drop", url.rpartition("/")[2])
 
 
 @pytest.fixture

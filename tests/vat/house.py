@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import SecretStr
 
@@ -21,6 +21,7 @@ from converto.vat.module import module
 from converto.vat.service import VatService
 from converto.vat.vouchers import NewVoucher
 from tests.databases import lay_files
+from tests.servers import ask
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,16 @@ async def opened(data_dir: Path, database_url: str | None = None) -> AsyncIterat
         service: Any = hosted.service
         vat: Any = runtime.interfaces[Vat]  # type: ignore[type-abstract]
         yield House(vat, service, hosted.database)
+
+
+@asynccontextmanager
+async def opened_on(database: Literal["sqlite", "postgres"], data_dir: Path) -> AsyncIterator[House]:
+    """Host it on a database of its own, and drop that afterwards."""
+    url = None if database == "sqlite" else ask("postgres")
+    async with opened(data_dir, url) as found:
+        yield found
+    if url is not None:
+        ask("drop", url.rpartition("/")[2])
 
 
 def somebody(*scopes: str) -> Actor:

@@ -10,18 +10,14 @@ from sqlalchemy import select
 from converto.events.tables import outbox
 from converto.kernel.actor import Actor
 from converto.vat.calendar import PeriodKind, period_of
-from tests.servers import ask
-from tests.vat.house import House, opened, voucher
+from tests.vat.house import House, opened_on, voucher
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgres"])
 async def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
     """Return a process of these tests' own: whoever reminds looks at every company."""
-    url = None if request.param == "sqlite" else ask("postgres")
-    async with opened(tmp_path_factory.mktemp("data"), url) as found:
+    async with opened_on(request.param, tmp_path_factory.mktemp("data")) as found:
         yield found
-    if url is not None:
-        ask("drop", url.rpartition("/")[2])
 
 
 SALE = {"treatment": "domestic_sale", "rate": "25.5", "net": "100.00"}

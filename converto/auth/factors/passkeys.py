@@ -9,7 +9,7 @@ from uuid import UUID
 import structlog
 
 from converto.auth.audit.repository import Audit
-from converto.auth.desk import Desk, Means, person
+from converto.auth.desk import Arrival, Desk, Means, person
 from converto.auth.factors.ceremonies import CHALLENGE_BYTES, Ceremonies, Refused, challenge_in, decoded_or_nothing, encoded, party
 from converto.auth.factors.interface import (
     Assertion,
@@ -126,25 +126,28 @@ class PasskeyDesk(Desk):
         """Sign in the person whose passkey this is."""
         try:
             user_id, methods = await self._asserted(credential, purpose="sign_in", session_id=None)
+            arrival = await self._arrive(user_id, credential, client, methods)
         except WrongPasskey:
             await self._note_refusal(credential, client)
             raise
-        self._means.figures.refused("passkey")
+        return await self._welcome(arrival)
+
+    async def _arrive(self, user_id: UUID, credential: Assertion, client: Client, methods: tuple[str, ...]) -> Arrival:
         async with self._across_tenants.writing() as session:
             found = await KeptPasskeys(session).by_credential(decoded_or_nothing(credential.id))
             if found is None or found[1].id != user_id or found[1].disabled_at is not None:
                 raise WrongPasskey
-            arrival = await self._come_in(session, found[1], client, methods=methods)
-        return await self._welcome(arrival)
+            return await self._come_in(session, found[1], client, methods=methods)
 
     async def _note_refusal(self, credential: Assertion, client: Client) -> None:
-        """Note in the audit log of its owner's company that a passkey was refused: a copy of a device shows itself so."""
+        """Count that a passkey was refused, and note it in the audit log of its owner's company: a copy of a device shows itself so."""
         async with self._across_tenants.writing() as session:
             found = await KeptPasskeys(session).by_credential(decoded_or_nothing(credential.id))
             place = None if found is None else await People(session).last_company(found[1].id)
             if found is not None and place is not None:
                 row, user = found
                 await Audit(session).note(place[0].id, "auth.sign_in_failed", user_id=user.id, target=row.id, client=client, what="passkey")
+        self._means.figures.refused("passkey")
 
     async def _asserted(self, assertion: Assertion, *, purpose: Purpose, session_id: UUID | None) -> tuple[UUID, tuple[str, ...]]:
         """Return whose passkey has signed what was asked, and the methods that this proves. Raises WrongPasskey."""

@@ -139,11 +139,17 @@ async def test_a_challenge_is_spent_by_a_wrong_answer_too(house: House, aino: So
     await added(house, aino, device)
     options = await asked(house)
     good = device.signed(options)
+    refused, came_in = house.sign_ins("passkey"), house.sign_ins("signed_in")
 
     with pytest.raises(WrongPasskey):
         await house.auth.sign_in_by_passkey(changed(good, signature=encoded(bytes(70))), CLIENT)
     with pytest.raises(WrongPasskey):
         await house.auth.sign_in_by_passkey(good, CLIENT)
+    assert house.sign_ins("passkey") == refused + 2
+
+    await house.auth.sign_in_by_passkey(device.signed(await asked(house)), CLIENT)
+    assert house.sign_ins("passkey") == refused + 2
+    assert house.sign_ins("signed_in") == came_in + 1
 
 
 async def test_a_challenge_of_our_own_making_is_refused(house: House, aino: Someone) -> None:
