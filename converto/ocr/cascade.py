@@ -54,6 +54,7 @@ class Cascade:
         self._timings = timings
         self._used: dict[str, EngineUse] = {}
         self._picture_findings: dict[int, tuple[Finding, ...]] = {}
+        self._plain: set[int] = set()
         self._fast: Engine = Tesseract(languages, timeout_s=_PAGE_TIMEOUT_S)
         self._accurate = None
         if choice is EngineChoice.RAPIDOCR:
@@ -63,7 +64,7 @@ class Cascade:
 
     def read(self, count: int, *, kind: Kind, today: datetime.date, page_read: Callable[[int], None]) -> Understood:
         """Return what `count` pages say; `page_read` is told how many are done."""
-        pages, pictures = [], []
+        pages = []
         for number in range(1, count + 1):
             with self._timings.step("text_layer"):
                 words = self._pages.words(number)
@@ -71,9 +72,9 @@ class Cascade:
                 self._use(TEXT_LAYER, "")
                 pages.append(Page(number, lines_by_place(words, page=number)))
             else:
-                pictures.append(number)
                 pages.append(Page(number, self._read_picture(number, self._fast)))
             page_read(number)
+        pictures = [number for number in sorted(self._picture_findings) if number not in self._plain]
         extracted = self._understand(pages, kind, today)
         if self._accurate is not None and pictures and not is_beyond_doubt(extracted, pages):
             return self._read_again(self._accurate, pages, extracted, pictures=pictures, kind=kind, today=today)
@@ -101,6 +102,10 @@ class Cascade:
     def _read_picture(self, number: int, engine: Engine) -> tuple[Line, ...]:
         with self._timings.step("picture"):
             picture = self._pages.picture(number)
+        if picture.is_plain:
+            self._plain.add(number)
+            self._picture_findings[number] = picture_findings(picture, (), page=number)
+            return ()
         with self._timings.step(engine.name):
             lines = engine.read(picture, page=number)
             read = read_harder(picture, lines, engine=engine, page=number, timeout_s=_PAGE_TIMEOUT_S, folder=self._pages.folder)

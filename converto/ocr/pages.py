@@ -49,6 +49,8 @@ _FEWEST_BARS = 40
 """A bank barcode has over a hundred bars, a QR code hundreds of dots; an invoice has some lines and boxes."""
 _UPRIGHT = 1
 _ORIENTATION_TAG = 0x0112
+_PLAIN_SPAN = 8
+"""Of 255: by how much a sheet of one colour varies once it was packed as JPEG."""
 TURNS = {90: Image.Transpose.ROTATE_270, 180: Image.Transpose.ROTATE_180, 270: Image.Transpose.ROTATE_90}
 """How Pillow turns by so many degrees clockwise."""
 
@@ -71,6 +73,8 @@ class Picture:
     width: int
     height: int
     sheets: tuple[Box, ...] = ()
+    is_plain: bool = False
+    """Whether it is of one colour from edge to edge: no engine finds anything there, however long it looks."""
 
 
 @dataclass(frozen=True)
@@ -153,7 +157,8 @@ class Pages:
         with opened_picture(self._content, media_type) as picture:
             if fits(picture, media_type) and not self._turns.get(number):
                 width, height = picture.size
-                if find_paper(_coarse(picture)) is None:
+                coarse = _coarse(picture)
+                if find_paper(coarse) is None and not _is_plain(coarse):
                     path = self.folder / f"page{number}.{media_type.name.lower()}"
                     path.write_bytes(self._content)
                     return Picture(path, width, height)
@@ -213,7 +218,7 @@ def save(picture: Image.Image, path: Path, *, paper: Paper | None = None) -> Pic
     if paper is not None:
         grey = on_white(grey, paper.mask)
     grey.save(path, "PPM")
-    return Picture(path, grey.width, grey.height, paper.sheets if paper is not None else ())
+    return Picture(path, grey.width, grey.height, paper.sheets if paper is not None else (), is_plain=_is_plain(grey))
 
 
 def fits(picture: Image.Image, media_type: MediaType) -> bool:
@@ -226,6 +231,11 @@ def fits(picture: Image.Image, media_type: MediaType) -> bool:
         and picture.getexif().get(_ORIENTATION_TAG, _UPRIGHT) == _UPRIGHT
         and "transparency" not in picture.info
     )
+
+
+def _is_plain(grey: Image.Image) -> bool:
+    darkest, lightest = grey.getextrema()
+    return int(lightest) - int(darkest) <= _PLAIN_SPAN  # type: ignore[arg-type]
 
 
 def _coarse(picture: Image.Image) -> Image.Image:

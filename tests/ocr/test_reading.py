@@ -5,7 +5,7 @@ import io
 from decimal import Decimal
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from converto.kernel.errors import Error
 from converto.ocr.interface import Box, EngineChoice, Kind, Reading
@@ -164,6 +164,25 @@ def test_a_blank_page_is_a_reading_without_text() -> None:
 
     assert found.text == ""
     assert [finding.code for finding in found.findings] == ["blank_page", "no_text"]
+    assert found.engines == ()
+
+
+def test_a_blank_page_among_others_is_left_out_by_every_engine() -> None:
+    blank = Image.new("L", RECEIPT.size, 250)
+
+    found = reading(saved(blank, "PDF", save_all=True, append_images=[RECEIPT], resolution=200))
+
+    assert facts(found) == FACTS
+    assert [(use.name, use.pages) for use in found.engines] == [("tesseract", 1)]
+    assert [(finding.code, finding.page) for finding in found.findings if finding.code == "blank_page"] == [("blank_page", 1)]
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_a_few_faint_letters_are_not_taken_for_a_blank_page(kind: str) -> None:
+    sheet = Image.new("L", (1200, 1600), 255)
+    ImageDraw.Draw(sheet).text((100, 1500), "Kuitti 12,50", fill=215, font=ImageFont.load_default(40))
+
+    assert "12,50" in reading(saved(sheet, kind)).text
 
 
 def test_a_page_that_was_turned_to_be_read_is_shown_turned() -> None:
