@@ -11,9 +11,9 @@ from converto.ocr.diacritics import restored
 from converto.ocr.document import EngineChoice, EngineUse, Finding, Kind
 from converto.ocr.engines import Engine, Tesseract
 from converto.ocr.extraction import Extracted, extract
-from converto.ocr.pages import Pages
+from converto.ocr.pages import Pages, Picture
 from converto.ocr.picture_quality import by_sheet, picture_findings
-from converto.ocr.retries import read_harder
+from converto.ocr.retries import Reread, read_harder
 from converto.ocr.timings import Timings
 from converto.ocr.words import Line, Page, lines_by_place
 
@@ -107,14 +107,19 @@ class Cascade:
             self._picture_findings[number] = picture_findings(picture, (), page=number)
             return ()
         with self._timings.step(engine.name):
-            lines = engine.read(picture, page=number)
-            read = read_harder(picture, lines, engine=engine, page=number, timeout_s=_PAGE_TIMEOUT_S, folder=self._pages.folder)
+            read = self._looked_at(picture, engine, number)
         if read.turn:
             self._pages.turn(number, read.turn)
             picture = self._pages.picture(number)
         self._use(engine.name, engine.version)
         self._picture_findings[number] = picture_findings(picture, read.lines, page=number)
         return by_sheet(read.lines, picture.sheets)
+
+    def _looked_at(self, picture: Picture, engine: Engine, number: int) -> Reread:
+        lines = engine.read(picture, page=number)
+        if not lines and engine is self._accurate:
+            return Reread(())  # it sees lines on any ground and on any side: where it saw none, nothing was there to be read harder
+        return read_harder(picture, lines, engine=engine, page=number, timeout_s=_PAGE_TIMEOUT_S, folder=self._pages.folder)
 
     def _understand(self, pages: Sequence[Page], kind: Kind, today: datetime.date) -> Extracted:
         with self._timings.step("understanding"):
