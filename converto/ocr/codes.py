@@ -1,13 +1,13 @@
 """Barcodes and QR codes on a picture of a page, by zxing-cpp: only a reading process loads it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from PIL import Image, ImageChops, ImageFilter, ImageOps
 
+from converto.ocr.code_bearing import Drawn
 from converto.ocr.document import Box
-from converto.ocr.pages import Drawn
 from converto.ocr.words import Word, box_of
 
 if TYPE_CHECKING:
@@ -44,7 +44,16 @@ def glance(picture: Image.Image, *, page: int, is_upright: bool = False) -> list
 def on_drawn(drawn: Drawn, *, page: int) -> list[Code]:
     """Return the codes on a page that a program has drawn: it is neither blurred nor unevenly lit, and the cheapest look will do."""
     pixels = memoryview(drawn.pixels).cast("B", (drawn.height, drawn.width))
-    return _found(pixels, page, is_upright=True, is_drawn=True)
+    found = _found(pixels, page, is_upright=True, is_drawn=True)
+    return [replace(code, box=_within(drawn.place, code.box)) for code in found]
+
+
+def _within(place: Box, box: Box | None) -> Box | None:
+    """Return what is told in shares of a part of a page in shares of the page."""
+    if box is None:
+        return None
+    x, y = place.x + box.x * place.width, place.y + box.y * place.height
+    return Box(x=x, y=y, width=box.width * place.width, height=box.height * place.height)
 
 
 def has_bars(picture: Image.Image) -> bool:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from converto.kernel.money import Money
-from converto.ocr.alternatives import others
+from converto.ocr.alternatives import MOST, others
 from converto.ocr.checks import Evidence, find_findings
 from converto.ocr.confidence import document_confidence, total_confidence
 from converto.ocr.credit_notes import CREDIT_NOTE, is_credit_note, unsigned
@@ -126,10 +126,18 @@ def _alternatives(document: _Document, fields: Fields, today: datetime.date) -> 
         vendor=others([found for name in document.names if (found := _named(name))], fields.vendor),
         business_id=others([_at(one.value, line, (one.start, one.end), 0.5) for line, one in numbers], fields.business_id),
         date=others([_placed(date) for date in dates_of(document.lines, today=today)], fields.date),
-        total=others(
-            [_amount(one, document.totals[0], unit) for one in document.totals if one.line is not None and one.value > 0], fields.total
-        ),
+        total=others([_amount(one, document.totals[0], unit) for one in _likeliest(document.totals)], fields.total),
     )
+
+
+def _likeliest(totals: Sequence[TotalCandidate]) -> Sequence[TotalCandidate]:
+    """Return the surest candidates of different values: of the dozens on a long receipt no more is told than that."""
+    surest = sorted(totals, key=lambda one: -total_confidence(one, totals[0]))
+    likeliest: dict[Decimal, TotalCandidate] = {}
+    for one in surest:
+        if one.line is not None and one.value > 0:
+            likeliest.setdefault(one.value, one)
+    return list(likeliest.values())[: MOST + 1]  # one of them may be what was taken
 
 
 def _amount(candidate: TotalCandidate, best: TotalCandidate, unit: str) -> Any:

@@ -9,8 +9,9 @@ from converto.kernel.e_invoices.xml_tree import UnreadableXml
 from converto.ocr import codes
 from converto.ocr.answer_keys.payments import Payment, distinct, payment_of, printed_payments
 from converto.ocr.answer_keys.told import AnswerKeys
+from converto.ocr.code_bearing import CodeBearing
 from converto.ocr.codes import Code
-from converto.ocr.pages import CodeBearing, Pages
+from converto.ocr.pages import Pages
 from converto.ocr.words import Page
 
 # How many pages are looked at: a code stands on the first page or the last, while an account may stand below each of fifty.
@@ -43,11 +44,11 @@ def keys_on_pages(pages: Pages, read: Sequence[Page]) -> AnswerKeys:
 def _glance(pages: Pages, number: int, *, has_text: bool) -> Sequence[Code]:
     """Return the codes that a first look at a page finds; a page of nothing but text and a few lines need not be drawn for that."""
     if has_text:
-        bearing = pages.code_bearing(number)
-        if bearing is CodeBearing.NOTHING:
+        bearing = pages.bearing(number)
+        if bearing.by is CodeBearing.NOTHING:
             return ()
-        if bearing is CodeBearing.SHAPES:
-            return codes.on_drawn(pages.drawn(number), page=number)
+        if bearing.by is CodeBearing.SHAPES:
+            return codes.on_drawn(pages.drawn(number, bearing.area), page=number)
     return codes.glance(pages.shown(number), page=number, is_upright=has_text)
 
 

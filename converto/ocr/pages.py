@@ -2,21 +2,21 @@
 
 import ctypes
 import io
-import re
 import signal
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from enum import Enum
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import pypdfium2
 import pypdfium2.raw as pdfium
 from PIL import Image, ImageOps
 
 from converto.ocr.attachments import attached_xml
+from converto.ocr.code_bearing import NESTED_FORMS, Area, Bearing, Drawn, bearing_of, drawn
 from converto.ocr.document import MAX_PAGE_CPU_S
 from converto.ocr.interface import Box
 from converto.ocr.media import Inspected, MediaType, OpenPdf, check_size, opened_picture
@@ -41,28 +41,12 @@ _LONGEST_PAGE_CHARS = 60_000
 # A stamp or a line of a scanner on a page that is a picture otherwise: the page is read as a picture.
 _FEW_LETTERS = 120
 _PICTURE_SHARE = 0.5
-_NESTED_FORMS = 3
-_BARS = re.compile(rb"bar|code ?-?(?:128|39)|c128|ean|qr", re.IGNORECASE)
-_LONGEST_FONT_NAME = 128
-_CORNERS = 4
-_FEWEST_BARS = 40
-"""A bank barcode has over a hundred bars, a QR code hundreds of dots; an invoice has some lines and boxes."""
 _UPRIGHT = 1
 _ORIENTATION_TAG = 0x0112
 _PLAIN_SPAN = 8
 """Of 255: by how much a sheet of one colour varies once it was packed as JPEG."""
 TURNS = {90: Image.Transpose.ROTATE_270, 180: Image.Transpose.ROTATE_180, 270: Image.Transpose.ROTATE_90}
 """How Pillow turns by so many degrees clockwise."""
-
-
-class CodeBearing(Enum):
-    """By what a PDF's page may show a barcode."""
-
-    NOTHING = 0
-    """There is only text, and a few lines and boxes."""
-    SHAPES = 1
-    """Many bars, or letters that are bars: such a code is drawn clean and upright."""
-    PICTURE = 2
 
 
 @dataclass(frozen=True)
@@ -75,15 +59,6 @@ class Picture:
     sheets: tuple[Box, ...] = ()
     is_plain: bool = False
     """Whether it is of one colour from edge to edge: no engine finds anything there, however long it looks."""
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """A PDF's page as it is drawn at 200 dots an inch: a grey byte for each pixel, row by row from the top."""
-
-    pixels: bytes
-    width: int
-    height: int
 
 
 class Pages:
@@ -127,16 +102,15 @@ class Pages:
         with _bounded(), self._pdf.page(number) as page:
             return _page_words(page)
 
-    def code_bearing(self, number: int) -> CodeBearing:
-        """Tell by what a barcode may be drawn on a PDF's page."""
+    def bearing(self, number: int) -> Bearing:
+        """Tell by what, and where, a barcode may be drawn on a PDF's page."""
         with _bounded(), self._pdf.page(number) as page:
-            return _code_bearing(page)
+            return bearing_of(page)
 
-    def drawn(self, number: int) -> Drawn:
-        """Return a PDF's page as its bare pixels."""
+    def drawn(self, number: int, area: Area | None = None) -> Drawn:
+        """Return a PDF's page, or an area of it, as its bare pixels."""
         with _bounded(), self._pdf.page(number) as page:
-            bitmap = _bitmap(page)
-            return Drawn(bytes(bitmap.buffer), bitmap.width, bitmap.height)
+            return drawn(page, area, scale=_scale(page))
 
     def attached_xml(self) -> list[bytes]:
         """Return the XML files attached to a PDF; none of any other file."""
@@ -200,13 +174,17 @@ def png(picture: Image.Image) -> bytes:
 
 
 def _bitmap(page: pypdfium2.PdfPage) -> pypdfium2.PdfBitmap:
-    """Return a PDF page as a grey picture of 200 dots an inch, coarser where it would be too large."""
+    return page.render(scale=_scale(page), grayscale=True)
+
+
+def _scale(page: pypdfium2.PdfPage) -> float:
+    """Return how many pixels a point of a PDF's page takes: 200 an inch, fewer where it would be too large."""
     width, height = page.get_size()
     if not (width > 0 and height > 0):
         raise DamagedFile(kind=MediaType.PDF.name)
     scale = min(RENDER_DPI / _POINTS_AN_INCH, (MAX_READ_PIXELS / (width * height)) ** 0.5, _MAX_SIDE_PIXELS / max(width, height))
     check_size(round(width * scale), round(height * scale))
-    return page.render(scale=scale, grayscale=True)
+    return float(scale)
 
 
 def save(picture: Image.Image, path: Path, *, paper: Paper | None = None) -> Picture:
@@ -283,31 +261,11 @@ def _page_words(page: pypdfium2.PdfPage) -> tuple[Word, ...]:
 def _is_mostly_picture(page: pypdfium2.PdfPage) -> bool:
     """Tell whether a picture covers at least half of a page."""
     width, height = page.get_size()
-    for placed in page.get_objects(filter=(pdfium.FPDF_PAGEOBJ_IMAGE,), max_depth=_NESTED_FORMS):
+    for placed in page.get_objects(filter=(pdfium.FPDF_PAGEOBJ_IMAGE,), max_depth=NESTED_FORMS):
         left, bottom, right, top = placed.get_bounds()
         if (right - left) * (top - bottom) >= _PICTURE_SHARE * width * height:
             return True
     return False
-
-
-def _code_bearing(page: pypdfium2.PdfPage) -> CodeBearing:
-    shapes = 0
-    for placed in page.get_objects(max_depth=_NESTED_FORMS):
-        if placed.type == pdfium.FPDF_PAGEOBJ_TEXT:
-            shapes += _FEWEST_BARS if _BARS.search(_font_name(placed)) else 0
-        elif placed.type == pdfium.FPDF_PAGEOBJ_PATH:
-            # one shape may be a whole barcode: its bars are segments then
-            shapes += max(1, pdfium.FPDFPath_CountSegments(placed) // _CORNERS)
-        elif placed.type != pdfium.FPDF_PAGEOBJ_FORM:
-            return CodeBearing.PICTURE
-    return CodeBearing.SHAPES if shapes >= _FEWEST_BARS else CodeBearing.NOTHING
-
-
-def _font_name(placed: pypdfium2.PdfObject) -> bytes:
-    font = pdfium.FPDFTextObj_GetFont(placed)
-    name = ctypes.create_string_buffer(_LONGEST_FONT_NAME)
-    pdfium.FPDFFont_GetBaseFontName(font, name, _LONGEST_FONT_NAME)
-    return name.value
 
 
 def _words(page: pypdfium2.PdfPage, text: pypdfium2.PdfTextPage, count: int) -> Iterator[Word]:
@@ -331,9 +289,8 @@ def _letters(text: pypdfium2.PdfTextPage, count: int, edges: "_Edges") -> Iterat
     """
     (left_of, right_of, across, x), (top_of, bottom_of, down, y) = edges
     raw, loose = text.raw, pdfium.FS_RECTF()
-    place, unicode_at, box_at = ctypes.byref(loose), pdfium.FPDFText_GetUnicode, pdfium.FPDFText_GetLooseCharBox
-    for at in range(count):
-        letter = chr(unicode_at(raw, at) or 32)
+    place, box_at = ctypes.byref(loose), pdfium.FPDFText_GetLooseCharBox
+    for at, letter in enumerate(_signs(raw, count)):
         if letter.isspace() or letter == _SOFT_BREAK:
             yield letter, None
             continue
@@ -347,6 +304,16 @@ def _letters(text: pypdfium2.PdfTextPage, count: int, edges: "_Edges") -> Iterat
                 y + down * getattr(loose, bottom_of),
             ),
         )
+
+
+def _signs(raw: Any, count: int) -> Sequence[str]:
+    """Return the signs of a page's text, one for each place that PDFium counts; a letter that is two to it is two halves."""
+    buffer = (ctypes.c_ushort * (count + 1))()
+    written = pdfium.FPDFText_GetText(raw, 0, count, buffer)
+    if written == count + 1 and 0 not in buffer[:count]:
+        return list(map(chr, buffer[:count]))
+    # signs without a meaning of their own are left out there, and no place would be right
+    return [chr(pdfium.FPDFText_GetUnicode(raw, at) or 32) for at in range(count)]
 
 
 def _is_apart(boxes: Sequence[tuple[float, float, float, float]], box: tuple[float, float, float, float]) -> bool:

@@ -132,8 +132,8 @@ def box_of(words: Sequence[Word]) -> Box | None:
     """Return the rectangle around words; None without any."""
     if not words:
         return None
-    left, top = _share(min(word.x for word in words)), _share(min(word.y for word in words))
-    right, bottom = _share(max(word.right for word in words)), _share(max(word.bottom for word in words))
+    left, top = _share(min([word.x for word in words])), _share(min([word.y for word in words]))
+    right, bottom = _share(max([word.x + word.width for word in words])), _share(max([word.y + word.height for word in words]))
     return Box(x=left, y=top, width=round(right - left, 5), height=round(bottom - top, 5))
 
 

@@ -40,21 +40,30 @@ def barcode_digits(iban: str, amount: Decimal | None, reference: str, due_date: 
     return f"4{iban[2:]}{cents}000{reference:0>20}{day}"
 
 
-def drawn_barcode(digits: str, *, module: int = 3, height: int = 90) -> Image.Image:
-    """Return a Code 128 as a picture, each of its narrowest bars `module` pixels wide."""
+def bars_of(digits: str) -> tuple[list[tuple[int, int]], int]:
+    """Return the bars of a Code 128, from where and how wide, and the width of it all, in widths of the narrowest bar."""
     code: Any = Code128(digits)
     code.validate()
     code.encode()
     code.decompose()
-    picture = Image.new("L", ((len(code.decomposed) * 4 + 2 * _UNIT) * module, height + 2 * _UNIT), 255)
-    x = _UNIT * module
+    bars, x = [], 0
     for letter in code.decomposed:
         # Capitals are bars, small letters are gaps; their place in the alphabet is how wide they are.
-        wide = (ord(letter.lower()) - ord("a") + 1) * module
+        wide = ord(letter.lower()) - ord("a") + 1
         if letter.isupper():
-            picture.paste(0, (x, _UNIT, x + wide, _UNIT + height))
+            bars.append((x, wide))
         x += wide
-    return picture.crop((0, 0, x + _UNIT * module, picture.height))
+    return bars, x
+
+
+def drawn_barcode(digits: str, *, module: int = 3, height: int = 90) -> Image.Image:
+    """Return a Code 128 as a picture, each of its narrowest bars `module` pixels wide."""
+    bars, width = bars_of(digits)
+    picture = Image.new("L", ((width + 2 * _UNIT) * module, height + 2 * _UNIT), 255)
+    for x, wide in bars:
+        left = (_UNIT + x) * module
+        picture.paste(0, (left, _UNIT, left + wide * module, _UNIT + height))
+    return picture
 
 
 def transfer_text(*lines: str) -> str:
