@@ -21,9 +21,9 @@ from bench.measuring.reliability import Observation
 from bench.measuring.rounds import verdict
 from bench.measuring.scoring import is_right, rows_right, wilson, word_f1
 from converto.kernel.clock import now
-from converto.ocr import calibration
 from converto.ocr.document import EngineChoice, Source
 from converto.ocr.reading import read
+from converto.ocr.understanding import calibration
 
 OUT = Path(__file__).parents[1] / "build" / "bench"
 OWN_LIMIT = 16

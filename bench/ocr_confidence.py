@@ -2,7 +2,7 @@
 
     bench/ocr_confidence.py [build/bench/ocr.json ...] [--write]
 
-`--write` puts the map into converto/ocr/calibration.json. A picture is written to build/bench.
+`--write` puts the map into converto/ocr/understanding/calibration.json. A picture is written to build/bench.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from bench.measuring.scoring import wilson
 
 ROOT = Path(__file__).parents[1]
 SEEN = ROOT / "build" / "bench" / "ocr.json"
-MAP = ROOT / "converto" / "ocr" / "calibration.json"
+MAP = ROOT / "converto" / "ocr" / "understanding" / "calibration.json"
 LEAST_RIGHT = 0.98
 ABOUT = (
     "What a confidence of the rules means, by way of reading and field: pairs of one as the rules give it and the share of values that "

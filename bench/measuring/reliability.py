@@ -6,7 +6,7 @@ from hashlib import sha256
 from itertools import pairwise
 
 from bench.measuring.scoring import wilson
-from converto.ocr.calibration import Knots, between
+from converto.ocr.understanding.calibration import Knots, between
 
 SURE = 0.95
 # So many values at least tell what a confidence means, and one wrong one more is reckoned with than was seen.

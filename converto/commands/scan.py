@@ -15,7 +15,7 @@ from converto.commands import show
 from converto.kernel.clock import now
 from converto.kernel.errors import Error
 from converto.ocr.interface import EngineChoice, Kind
-from converto.ocr.readers import Readers
+from converto.ocr.scans.readers import Readers
 from converto.ocr.settings import OcrSettings
 
 SOME_FAILED = 1

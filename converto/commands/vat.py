@@ -16,7 +16,7 @@ from converto.kernel.clock import now
 from converto.kernel.config import Settings
 from converto.kernel.errors import Error
 from converto.ocr.interface import EngineChoice, Kind, Scan, Status
-from converto.ocr.readers import Readers
+from converto.ocr.scans.readers import Readers
 from converto.ocr.settings import OcrSettings
 from converto.vat.booking import booked_line
 from converto.vat.boxes import installed_form

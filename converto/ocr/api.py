@@ -14,8 +14,6 @@ from converto.kernel.errors import Unavailable
 from converto.kernel.paging import BadCursor, Page
 from converto.kernel.web import CurrentActor, Cursor, Limit, TheDrain, problems, server_sent, the
 from converto.kernel.written import Day
-from converto.ocr.export import MEDIA_TYPES, ExportFormat, exported
-from converto.ocr.field_values import FieldValues
 from converto.ocr.interface import (
     FINISHED,
     AlreadyFinished,
@@ -43,8 +41,10 @@ from converto.ocr.interface import (
     Upload,
     WordsUnknown,
 )
-from converto.ocr.live import frames, standings
 from converto.ocr.refusals import BATCH_REFUSALS, REFUSALS
+from converto.ocr.scans.export import MEDIA_TYPES, ExportFormat, exported
+from converto.ocr.scans.field_values import FieldValues
+from converto.ocr.scans.live import frames, standings
 
 router = APIRouter(prefix="/ocr", tags=["ocr"])
 

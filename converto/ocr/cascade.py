@@ -5,16 +5,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from converto.kernel.errors import Error
-from converto.ocr import engines, installed
-from converto.ocr.agreement import adds_up, agreed
-from converto.ocr.diacritics import restored
 from converto.ocr.document import EngineChoice, EngineUse, Finding, Kind
-from converto.ocr.engines import Engine, Tesseract
-from converto.ocr.extraction import Extracted, extract
-from converto.ocr.pages import Pages, Picture
-from converto.ocr.picture_quality import by_sheet, picture_findings
-from converto.ocr.retries import Reread, read_harder
+from converto.ocr.files.pages import Pages, Picture
+from converto.ocr.recognition import engines, installed
+from converto.ocr.recognition.diacritics import restored
+from converto.ocr.recognition.engines import Engine, Tesseract
+from converto.ocr.recognition.picture_quality import by_sheet, picture_findings
+from converto.ocr.recognition.retries import Reread, read_harder
 from converto.ocr.timings import Timings
+from converto.ocr.understanding.agreement import adds_up, agreed
+from converto.ocr.understanding.extraction import Extracted, extract
 from converto.ocr.words import Line, Page, lines_by_place
 
 TEXT_LAYER = "text-layer"

@@ -12,7 +12,7 @@ from converto.ocr.events import ScanAssistWanted, ScanCancelled, ScanCompleted, 
 from converto.ocr.figures import ReadingFigures
 from converto.ocr.interface import Ocr
 from converto.ocr.models import Base
-from converto.ocr.readers import Readers
+from converto.ocr.scans.readers import Readers
 from converto.ocr.service import OcrService
 from converto.ocr.settings import OcrSettings
 

@@ -4,17 +4,17 @@ import datetime
 from collections.abc import Callable, Sequence
 from contextlib import closing
 
-from converto.ocr import installed
 from converto.ocr.answer_keys.applied import with_answer_keys
-from converto.ocr.calibration import calibrated
+from converto.ocr.answer_keys.keys_on_pages import keys_on_pages
 from converto.ocr.cascade import Cascade
 from converto.ocr.document import EngineChoice, Kind, Reading
-from converto.ocr.keys_on_pages import keys_on_pages
-from converto.ocr.media import MAX_BYTES, MAX_PAGES, MOST_PAGES, inspect
-from converto.ocr.pages import Pages, png
+from converto.ocr.files.media import MAX_BYTES, MAX_PAGES, MOST_PAGES, inspect
+from converto.ocr.files.pages import Pages, png
+from converto.ocr.files.searchable import words_of
+from converto.ocr.recognition import installed
 from converto.ocr.refusals import DamagedFile
-from converto.ocr.searchable import words_of
 from converto.ocr.timings import Timings
+from converto.ocr.understanding.calibration import calibrated
 
 
 def read(  # noqa: PLR0913 - each is a wish of its own

@@ -17,15 +17,8 @@ from converto.kernel.drain import Drain
 from converto.kernel.errors import Unavailable
 from converto.kernel.paging import Page, after
 from converto.kernel.paid_work import PaidWork
-from converto.ocr import duplicates
-from converto.ocr.assistance import assisted
-from converto.ocr.assisting import Assisting
-from converto.ocr.batching import Batching
-from converto.ocr.bells import Bells
-from converto.ocr.correcting import Correcting
 from converto.ocr.events import ScanCancelled, ScanRequested
 from converto.ocr.figures import ReadingFigures
-from converto.ocr.intake import Intake, paid_by
 from converto.ocr.interface import (
     CANCELLED,
     FINISHED,
@@ -53,12 +46,19 @@ from converto.ocr.interface import (
     Upload,
     WordsUnknown,
 )
-from converto.ocr.jobs import Jobs, blob_key
 from converto.ocr.models import ScanRow
-from converto.ocr.readers import Readers
 from converto.ocr.repository import Scans, Search
+from converto.ocr.scans import duplicates
+from converto.ocr.scans.assistance import assisted
+from converto.ocr.scans.assisting import Assisting
+from converto.ocr.scans.batching import Batching
+from converto.ocr.scans.bells import Bells
+from converto.ocr.scans.correcting import Correcting
+from converto.ocr.scans.intake import Intake, paid_by
+from converto.ocr.scans.jobs import Jobs, blob_key
+from converto.ocr.scans.readers import Readers
+from converto.ocr.scans.shown import export_page_of, failure_of, scan_of, summary_of
 from converto.ocr.settings import OcrSettings
-from converto.ocr.shown import export_page_of, failure_of, scan_of, summary_of
 
 LONGEST_WAIT_S = 50.0
 LOOK_AGAIN_S = 1.0

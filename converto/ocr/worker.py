@@ -8,10 +8,10 @@ from typing import Any
 
 from converto.kernel.worker_process import UnderWay, serve
 from converto.ocr.document import EngineChoice, Kind
-from converto.ocr.packing import unpacked
+from converto.ocr.files.searchable import searchable_pdf
 from converto.ocr.reading import page_png, read
 from converto.ocr.refusals import ReaderStopped, TooMuchMemory
-from converto.ocr.searchable import searchable_pdf
+from converto.ocr.scans.packing import unpacked
 
 
 def work(job: dict[str, Any], page_read: UnderWay) -> bytes:

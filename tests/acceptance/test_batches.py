@@ -3,8 +3,8 @@
 import anyio
 
 from tests.acceptance.people import Person, is_problem
+from tests.ocr.files.test_archive import packed
 from tests.ocr.shelf import slip
-from tests.ocr.test_archive import packed
 
 LOOK_AGAIN_S = 0.05
 

@@ -3,8 +3,8 @@
 import pytest
 
 from tests.acceptance.people import Person, is_problem
+from tests.ocr.scans.test_export import sheet, table
 from tests.ocr.shelf import slip
-from tests.ocr.test_export import sheet, table
 
 
 def written(kind: str, content: bytes) -> str:

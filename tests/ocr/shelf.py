@@ -11,8 +11,8 @@ from converto.kernel.actor import Actor
 from converto.kernel.clock import new_id, now
 from converto.ocr import reading
 from converto.ocr.interface import Scan, Upload
-from converto.ocr.jobs import blob_key
 from converto.ocr.models import ScanRow
+from converto.ocr.scans.jobs import blob_key
 from tests.ocr.house import House
 from tests.ocr.pdfs import pdf_of_text
 

@@ -17,8 +17,8 @@ import pytest
 from converto.kernel.errors import Error
 from converto.kernel.workers import Workers, sweep
 from converto.ocr.interface import EngineChoice, Kind, Reading
-from converto.ocr.readers import READING
 from converto.ocr.refusals import DamagedFile, ReaderStopped, TookTooLong
+from converto.ocr.scans.readers import READING
 from tests.ocr.drawn import drawn, saved, slow
 from tests.ocr.pdfs import pdf_of_text
 
@@ -37,7 +37,7 @@ HOLDER = """
 import asyncio, sys
 from pathlib import Path
 from converto.kernel.workers import Workers
-from converto.ocr.readers import READING
+from converto.ocr.scans.readers import READING
 
 async def hold():
     async with Workers(READING, size=1, timeout_s=60, max_memory_bytes=2_000_000_000) as workers:

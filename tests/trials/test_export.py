@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from converto.kernel.actor import Actor
-from converto.ocr.export import ExportFormat, exported
 from converto.ocr.interface import ScanFilter
+from converto.ocr.scans.export import ExportFormat, exported
 from tests.ocr.house import House, opened, somebody
 from tests.ocr.shelf import fill
 

@@ -6,8 +6,8 @@ import pytest
 
 from converto.kernel.workers import Workers
 from converto.ocr.document import MAX_PAGE_CPU_S
-from converto.ocr.readers import READING
 from converto.ocr.refusals import TookTooLong
+from converto.ocr.scans.readers import READING
 from tests.ocr.damaged_pdfs import hostile_pdfs
 from tests.ocr.shelf import slip
 

@@ -15,8 +15,8 @@ from PIL import Image, ImageChops, ImageFilter
 
 from converto.commands.vat import read_documents
 from converto.kernel.identifiers.check_digits import is_business_id
+from converto.ocr.answer_keys.codes import Code, glance, has_bars, search
 from converto.ocr.answer_keys.payments import payment_of
-from converto.ocr.codes import Code, glance, has_bars, search
 from converto.vat.booking import booked_line
 from converto.vat.boxes import installed_form
 from converto.vat.drafting import Drafted, drafted, with_known_rates

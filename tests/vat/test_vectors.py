@@ -8,8 +8,8 @@ from decimal import Decimal
 
 import pytest
 
-from converto.ocr.amounts import find_amounts, parse_amount
-from converto.ocr.dates import find_dates
+from converto.ocr.understanding.amounts import find_amounts, parse_amount
+from converto.ocr.understanding.dates import find_dates
 from converto.vat.boxes import Treatment, installed_form
 from converto.vat.findings import has_personal_id, tolerance
 from converto.vat.rates import Tier

@@ -9,13 +9,13 @@ from typing import Any
 
 from converto.kernel.e_invoices.e_invoice import EInvoice, Item, Tax
 from converto.kernel.money import Money
-from converto.ocr.alternatives import joined
 from converto.ocr.answer_keys.invoice_findings import findings_about
 from converto.ocr.answer_keys.told import AnswerKeys, Told, told
-from converto.ocr.confidence import document_confidence
-from converto.ocr.currency import UNKNOWN_CURRENCY
 from converto.ocr.document import Fields, Finding, Found, Kind, LineItem, Source, VatLine
-from converto.ocr.extraction import Extracted, extract
+from converto.ocr.understanding.alternatives import joined
+from converto.ocr.understanding.confidence import document_confidence
+from converto.ocr.understanding.currency import UNKNOWN_CURRENCY
+from converto.ocr.understanding.extraction import Extracted, extract
 from converto.ocr.words import Page
 
 SURE = 0.99

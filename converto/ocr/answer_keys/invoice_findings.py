@@ -6,8 +6,8 @@ from decimal import Decimal
 from converto.kernel.e_invoices.e_invoice import VAT, EInvoice
 from converto.kernel.identifiers.check_digits import is_iban
 from converto.ocr.answer_keys.told import AnswerKeys
-from converto.ocr.credit_notes import CREDIT_NOTE
 from converto.ocr.document import Finding
+from converto.ocr.understanding.credit_notes import CREDIT_NOTE
 
 _CENT = Decimal("0.01")
 

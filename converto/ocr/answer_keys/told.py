@@ -8,8 +8,8 @@ from converto.kernel.e_invoices.e_invoice import EInvoice
 from converto.kernel.identifiers.check_digits import is_iban
 from converto.kernel.money import Money
 from converto.ocr.answer_keys.payments import Payment
-from converto.ocr.currency import UNKNOWN_CURRENCY
 from converto.ocr.document import Box, Kind, PaymentMethod, Source
+from converto.ocr.understanding.currency import UNKNOWN_CURRENCY
 
 # UNTDID 4461: how an invoice is paid.
 _METHODS = {
