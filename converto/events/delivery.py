@@ -18,7 +18,8 @@ from converto.kernel.context import Context, new_trace_parent, within
 from converto.kernel.errors import Internal
 from converto.kernel.metrics import EventFigures
 from converto.kernel.pace import Pace
-from converto.kernel.tracing import Kind, Span, is_told, tell
+from converto.kernel.spans import Kind, Span
+from converto.kernel.tracing import is_told, tell
 
 log = structlog.get_logger()
 

@@ -11,8 +11,8 @@ from starlette.types import Scope
 from converto.gateway.access_log import AccessLog, Answered
 from converto.gateway.figures import RequestFigures
 from converto.kernel.context import Context
-from converto.kernel.tracing import TOLD_BY, Span, is_told, tell
-from converto.kernel.tracing import Kind as SpanKind
+from converto.kernel.spans import Kind, Span
+from converto.kernel.tracing import TOLD_BY, is_told, tell
 
 GATHER_S = 0.05
 _BROKEN = 500
@@ -71,7 +71,7 @@ def _span(answered: Answered) -> Span:
         attributes["converto.organization_id"] = str(answered.tenant_id)
     return Span(
         f"{method} {route}",
-        SpanKind.SERVER,
+        Kind.SERVER,
         answered.context.trace_parent,
         answered.told_by,
         end_ns - int(answered.seconds * 1e9),

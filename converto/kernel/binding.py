@@ -17,7 +17,7 @@ from converto.kernel.actor import Actor
 from converto.kernel.context import current, within
 from converto.kernel.errors import Error, Internal, TimedOut
 from converto.kernel.interface import Interface, Kind, Operation, operations
-from converto.kernel.tracing import Kind as SpanKind
+from converto.kernel.spans import Kind as SpanKind
 from converto.kernel.tracing import begin, spanning
 
 Asked = TypeVar("Asked", bound=Interface)

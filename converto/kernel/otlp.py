@@ -17,7 +17,7 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, Status,
 
 import converto
 from converto.kernel.config import CannotStart, Settings
-from converto.kernel.tracing import Span
+from converto.kernel.spans import Span
 
 PATH = "/v1/traces"
 TIMEOUT_S = 5.0

@@ -4,10 +4,9 @@ A span is what the context's `traceparent` names: the logs, calls of other proce
 """
 
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from contextvars import Token
-from enum import IntEnum
 from types import TracebackType
 from typing import ClassVar, Protocol, Self
 
@@ -17,38 +16,11 @@ from converto.kernel import context as request
 from converto.kernel.config import CannotStart, Settings
 from converto.kernel.context import Context, Sampling, enter, is_sampled, leave, new_trace_parent
 from converto.kernel.errors import Error
+from converto.kernel.spans import Attributes, Kind, Span
 
-Attributes = Mapping[str, str | int | float | bool]
 TOLD_BY = "converto.told_by"
 """In the scope of a request: the `traceparent` that it came with, if that is one."""
 _BROKEN = 500
-
-
-class Kind(IntEnum):
-    """What a span is to whoever is on its other side; numbered as the standard numbers them."""
-
-    INTERNAL = 0
-    SERVER = 1
-    CLIENT = 2
-    PRODUCER = 3
-    CONSUMER = 4
-
-
-class Span(msgspec.Struct, frozen=True, gc=False):
-    """Something that was done, from its start to its end."""
-
-    name: str
-    kind: Kind
-    trace_parent: str
-    """It itself, as those below it name it."""
-    parent: str | None
-    """The span that it lies below; None where the trace begins with it."""
-    start_ns: int
-    """Nanoseconds since 1970, as `time.time_ns()`."""
-    end_ns: int
-    attributes: Attributes = {}
-    failure: str | None = None
-    """What went wrong, where something broke; a refusal broke nothing."""
 
 
 class Sink(Protocol):

@@ -11,7 +11,8 @@ from pydantic import SecretStr
 from converto.kernel.binding import LocalTransport, bind
 from converto.kernel.config import CannotStart, Settings
 from converto.kernel.context import Context, current, new_trace_parent, within
-from converto.kernel.tracing import Kind, begin, is_told, spanning, tell_step, traced
+from converto.kernel.spans import Kind
+from converto.kernel.tracing import begin, is_told, spanning, tell_step, traced
 from tests.collector import Collected, OtlpCollector, tree
 from tests.kernel.echo import ECHO, EchoService, NoParcel
 
