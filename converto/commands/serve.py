@@ -21,6 +21,7 @@ from converto.kernel.drain import Drain
 from converto.kernel.log import configure
 from converto.kernel.manifest import Module
 from converto.kernel.runtime import Runtime
+from converto.kernel.tracing import traced
 
 log = structlog.get_logger()
 
@@ -103,7 +104,7 @@ async def _serve(settings: Settings, listener: socket.socket, modules: Sequence[
     )
     for stop in (signal.SIGINT, signal.SIGTERM):
         signal.signal(stop, lambda *_: None)  # uvicorn raises the signal once more after its drain: by then it has done its work
-    async with app.router.lifespan_context(app):
+    async with traced(settings), app.router.lifespan_context(app):
         gc.freeze()  # what is there now stays to the end: no look for garbage has to pass it again
         gc.enable()
         host, port = listener.getsockname()[:2]

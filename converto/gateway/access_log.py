@@ -34,6 +34,8 @@ class Answered(msgspec.Struct, frozen=True, gc=False):
     seconds: float
     at: float
     """The `time.time()` of its end."""
+    told_by: str | None = None
+    """The `traceparent` that it came with."""
 
 
 def level_of(route: str, status: int) -> str:

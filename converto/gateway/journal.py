@@ -11,8 +11,11 @@ from starlette.types import Scope
 from converto.gateway.access_log import AccessLog, Answered
 from converto.gateway.figures import RequestFigures
 from converto.kernel.context import Context
+from converto.kernel.spans import Kind, Span
+from converto.kernel.tracing import TOLD_BY, is_told, tell
 
 GATHER_S = 0.05
+_BROKEN = 500
 UNMATCHED = "unmatched"
 """What requests are counted under that no route took."""
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -34,7 +37,8 @@ class Journal:
         method, actor = scope["method"], scope.get("converto.actor")
         found = scope.get("converto.route")
         kind = (method if method in METHODS else "other", UNMATCHED if found is None else found.template, status)
-        self._noted.append(Answered(kind, context, actor and actor.tenant_id, sent, monotonic() - start, time()))
+        tenant_id = actor and actor.tenant_id
+        self._noted.append(Answered(kind, context, tenant_id, sent, monotonic() - start, time(), scope.get(TOLD_BY)))
         if self._due is None:
             self._due = asyncio.get_running_loop().call_later(GATHER_S, self.work_off)
 
@@ -48,3 +52,30 @@ class Journal:
         for answered in noted:
             self._figures.count(answered.kind, answered.seconds)
         self._access_log.tell(noted)
+        if is_told():
+            for answered in noted:
+                tell(_span(answered))
+
+
+def _span(answered: Answered) -> Span:
+    method, route, status = answered.kind
+    end_ns = int(answered.at * 1e9)
+    attributes: dict[str, str | int] = {
+        "http.request.method": method,
+        "http.route": route,
+        "http.response.status_code": status,
+        "http.response.body.size": answered.sent,
+        "converto.request_id": answered.context.request_id,
+    }
+    if answered.tenant_id is not None:
+        attributes["converto.organization_id"] = str(answered.tenant_id)
+    return Span(
+        f"{method} {route}",
+        Kind.SERVER,
+        answered.context.trace_parent,
+        answered.told_by,
+        end_ns - int(answered.seconds * 1e9),
+        end_ns,
+        attributes,
+        str(status) if status >= _BROKEN else None,
+    )

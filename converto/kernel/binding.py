@@ -17,6 +17,8 @@ from converto.kernel.actor import Actor
 from converto.kernel.context import current, within
 from converto.kernel.errors import Error, Internal, TimedOut
 from converto.kernel.interface import Interface, Kind, Operation, operations
+from converto.kernel.spans import Kind as SpanKind
+from converto.kernel.tracing import begin, spanning
 
 Asked = TypeVar("Asked", bound=Interface)
 log = structlog.get_logger()
@@ -65,9 +67,11 @@ def bind(interface: type[Asked], transport: Transport, *, timeout_s: float | Non
 
 def _method(interface: type[Interface], operation: Operation, transport: Transport) -> Callable[..., Any]:
     label, tenant_of = f"{interface.__name__}.{operation.name}", _tenant_of(operation)
+    kind = SpanKind.INTERNAL if isinstance(transport, LocalTransport) else SpanKind.CLIENT
+    attributes = {"rpc.system.name": "converto", "rpc.method": label}
 
     async def call(_: Any, *args: Any, **kwargs: Any) -> Any:
-        with _guarded(label, operation, tenant_id=tenant_of(args, kwargs)) as remaining_s:
+        with spanning(label, attributes, kind=kind), _guarded(label, operation, tenant_id=tenant_of(args, kwargs)) as remaining_s:
             async with asyncio.timeout(remaining_s):
                 return await transport.call(operation, args, kwargs)
 
@@ -76,15 +80,22 @@ def _method(interface: type[Interface], operation: Operation, transport: Transpo
         values, tenant_id = transport.stream(operation, args, kwargs), tenant_of(args, kwargs)
         end = object()
         deadline = time.monotonic() + operation.timeout_s
+        begun, failed = begin(label, attributes, kind=kind), list[BaseException]()
+        span = {} if begun is None else {"trace_parent": begun.trace_parent}
         try:
             while True:
-                with _guarded(label, operation, tenant_id=tenant_id) as remaining_s:
+                with _guarded(label, operation, tenant_id=tenant_id, **span) as remaining_s:
                     async with asyncio.timeout(min(remaining_s, max(0.0, deadline - time.monotonic()))):
                         value = await anext(values, end)
                 if value is end:
                     return
                 yield value
+        except BaseException as error:
+            failed.append(error)
+            raise
         finally:
+            if begun is not None:
+                begun.end(*failed)
             if isinstance(values, AsyncGenerator):
                 await values.aclose()  # a reader who leaves early lets the callee go at once
 
@@ -107,7 +118,7 @@ def _tenant_of(operation: Operation) -> Callable[[tuple[Any, ...], dict[str, Any
 
 
 @contextmanager
-def _guarded(label: str, operation: Operation, *, tenant_id: UUID | None) -> Iterator[float]:
+def _guarded(label: str, operation: Operation, *, tenant_id: UUID | None, **changes: str) -> Iterator[float]:
     """Enter one call: its deadline and tenant, the refusal inside a transaction, and errors as callers know them."""
     context = current()
     if context.in_transaction:
@@ -116,7 +127,7 @@ def _guarded(label: str, operation: Operation, *, tenant_id: UUID | None) -> Ite
     left_s = context.remaining_s()
     timeout_s = operation.timeout_s if left_s is None else min(operation.timeout_s, left_s)
     try:
-        with within(context, deadline=time.monotonic() + timeout_s, tenant_id=tenant_id):
+        with within(context, deadline=time.monotonic() + timeout_s, tenant_id=tenant_id, **changes):
             yield timeout_s
     except Error:
         raise

@@ -128,6 +128,13 @@ class Settings(FromOutside):
     metrics_token: SecretStr | None = None
     """What `GET /metrics` asks for as a bearer token; in production it is closed without one."""
 
+    otlp_endpoint: str | None = Field(default=None, pattern=r"^https?://[^\s?#@]+$", max_length=300)
+    """The OpenTelemetry collector that traces are sent to, by OTLP over HTTP: http://collector:4318; empty means that none are."""
+    otlp_headers: SecretStr | None = None
+    """What goes with each batch of traces, such as a key: name=value, several with commas."""
+    otlp_share: float = Field(default=1.0, ge=0, le=1)
+    """The share of the traces beginning here that are collected; one that begins at a caller is, if the caller says so."""
+
     @field_validator("modules", "rpc_secrets", mode="before")
     @classmethod
     def _with_commas(cls, given: Any) -> Any:

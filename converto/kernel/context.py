@@ -1,21 +1,46 @@
 """What is known of the request being served: one ContextVar, carried through calls, jobs and events."""
 
 import random
+import re
 import time
 from contextvars import ContextVar, Token
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 import msgspec
 
 from converto.kernel.clock import new_id
 
+_TRACE_PARENT = re.compile(rb"(?!ff)([0-9a-f]{2})-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?")
+_SAMPLED = "13579bdf"  # the lowest bit of the flags, whatever a later version says by the others
+
+
+class Sampling:
+    """Which of the traces that begin in this process are collected; one that began elsewhere stays as it was decided there."""
+
+    share: ClassVar[float] = 1.0
+
 
 def new_trace_parent(parent: str | None = None) -> str:
     """Return a W3C `traceparent` for a new span: below the given one, or of a new trace."""
     # such an id is unlike any other, not secret: the system's randomness would cost a system call for each
     digits = f"{random.getrandbits(128):032x}"
-    return f"00-{parent[3:35] if parent else digits}-{digits[16:]}-01"
+    if parent:
+        return f"00-{parent[3:35]}-{digits[16:]}-{'01' if parent[54] in _SAMPLED else '00'}"
+    return f"00-{digits}-{digits[16:]}-{'01' if Sampling.share >= 1 or int(digits[16:], 16) < Sampling.share * 2**64 else '00'}"
+
+
+def sane_trace_parent(given: bytes) -> str | None:
+    """Return a W3C `traceparent` if it is one; a later version than ours may say more than ours."""
+    matched = _TRACE_PARENT.fullmatch(given)
+    if matched is None or (matched[1] == b"00" and matched[2]):
+        return None
+    return given.decode("latin-1")
+
+
+def is_sampled(trace_parent: str) -> bool:
+    """Tell whether the trace is one of those that are collected."""
+    return trace_parent[54] in _SAMPLED
 
 
 class Context(msgspec.Struct, frozen=True, gc=False):

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
@@ -13,12 +13,13 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from converto.kernel.context import Context, current, new_trace_parent, within
+from converto.kernel.context import Context, current, new_trace_parent, sane_trace_parent, within
 from converto.kernel.discovery import why
 from converto.kernel.errors import Error, Internal, Invalid, NotFound, Unavailable, WireError, from_wire, to_wire
 from converto.kernel.interface import Interface, Kind, Operation, operations
 from converto.kernel.replicas import Replica, Replicas, RetryBudget
 from converto.kernel.signature import DIGEST_HEADER, HEADER, BadSignature, Digest, sign, verify
+from converto.kernel.tracing import TOLD_BY
 from converto.kernel.wire import Incoming, Malformed, Message
 
 log = structlog.get_logger()
@@ -131,7 +132,7 @@ class HttpTransport:
             DIGEST_HEADER: str(call.digest),
             HEADER: sign(self._secrets, call.path, call.digest),
             "x-request-id": context.request_id,
-            "traceparent": new_trace_parent(context.trace_parent),
+            "traceparent": context.trace_parent,
             **({} if left_s is None else {TIMEOUT_HEADER: str(int(left_s * 1000))}),
             **replica.headers,
         }
@@ -228,7 +229,7 @@ def rpc_route(module: str, interface: type[Interface], bound: Callable[[], Inter
         except Error as error:
             # where the signature is bad the body lies unread
             return _answer(error.status, to_wire(error).model_dump(), then_close=isinstance(error, BadSignature))
-        context = _context(request.headers)
+        context = _context(request)
         if operation.kind is Kind.STREAM:
             return StreamingResponse(_answer_values(operation, bound(), arguments, context=context), media_type=CONTENT_TYPE)
         return await _answer_value(operation, bound, arguments, context=context)
@@ -258,11 +259,15 @@ async def _signed_content(request: Request, secrets: Sequence[SecretStr]) -> Any
         raise BadCall(operation=request.path_params["operation"], reason="the body is no message") from None
 
 
-def _context(headers: Mapping[str, str]) -> Context:
+def _context(request: Request) -> Context:
+    headers = request.headers
     timeout = headers.get(TIMEOUT_HEADER, "")
+    told_by = sane_trace_parent(headers.get("traceparent", "").encode("latin-1"))
+    # behind an edge the request is a span of the trace already, and checked
+    trace_parent = current().trace_parent if TOLD_BY in request.scope else new_trace_parent(told_by)
     return Context(
         request_id=headers.get("x-request-id", "") or Context().request_id,
-        trace_parent=headers.get("traceparent") or new_trace_parent(),
+        trace_parent=trace_parent,
         deadline=time.monotonic() + int(timeout) / 1000 if timeout.isdigit() else None,
     )
 

@@ -9,6 +9,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from converto.kernel.errors import Error, WireError, from_wire
+from converto.kernel.tracing import spanning, tell_step
 from converto.kernel.turns import Turns
 from converto.kernel.worker_answers import DONE, HEADER, UNDER_WAY
 
@@ -39,6 +41,11 @@ class Trade:
     """What is raised where it took longer than so many seconds."""
     most_cpu_s: int = 0
     """After how many seconds of processor time it ends itself, by SIGPROF."""
+
+    @property
+    def name(self) -> str:
+        """Whose workers these are: the module of the program."""
+        return self.program.split(".")[-2]
 
 
 class Worker:
@@ -82,8 +89,11 @@ class Worker:
         """Return the answer to a job. Raises the error that the job raised, or what its trade says when the process ended."""
         self.jobs += 1
         await self._send(json.dumps(job).encode() + b"\n")
+        start_ns = time.time_ns()
         kind, body = await self._receive()
         while kind == UNDER_WAY:
+            tell_step(f"{self._trade.name}.page", start_ns, {"converto.page": int(body)})
+            start_ns = time.time_ns()
             if pages_read is not None:
                 await pages_read(int(body))
             kind, body = await self._receive()
@@ -173,7 +183,8 @@ class Workers:
             await asyncio.to_thread(document.write_bytes, content)
             try:
                 async with asyncio.timeout(self._timeout_s):
-                    return await worker.ask({**job, "path": str(document)}, pages_read)
+                    with spanning(f"{self._trade.name}.{job['call']}", {"process.pid": worker.pid}):
+                        return await worker.ask({**job, "path": str(document)}, pages_read)
             except TimeoutError as error:
                 raise self._trade.too_long(round(self._timeout_s)) from error
 

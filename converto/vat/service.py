@@ -9,6 +9,7 @@ from converto.kernel.actor import Actor
 from converto.kernel.blobs import BlobStore
 from converto.kernel.database import Database
 from converto.kernel.paging import Page
+from converto.kernel.tracing import spanning
 from converto.ocr.interface import Ocr
 from converto.vat.bookkeeping import Bookkeeping
 from converto.vat.calculation import Calculation, Rounding, SoldLine, calculated
@@ -80,10 +81,12 @@ class VatService(Vat):
     async def draft_from_scan(self, tenant_id: UUID, scan_id: UUID, *, event_id: UUID) -> Voucher | None:
         """Keep a draft voucher of a document that was read; None for one that nothing is paid by. Raises UnknownScan."""
         actor = Actor.service(tenant_id, "ocr:read", WRITE)
-        found = drafted(await self.ocr.scan(actor, scan_id), self._rates_of("FI"))
-        if found is None:
-            return None
-        return await self.books.draft(actor, found, source=VoucherSource.SCAN, event_id=event_id)
+        scan = await self.ocr.scan(actor, scan_id)
+        with spanning("vat.draft", {"converto.scan_id": str(scan_id)}):
+            found = drafted(scan, self._rates_of("FI"))
+            if found is None:
+                return None
+            return await self.books.draft(actor, found, source=VoucherSource.SCAN, event_id=event_id)
 
     async def take_e_invoice(self, actor: Actor, content: bytes) -> Voucher:
         """See `Vat.take_e_invoice`."""

@@ -17,14 +17,14 @@ from converto.gateway.layers.framing import Framing, within_bounds
 from converto.gateway.layers.security_headers import Headers, headers_beside
 from converto.gateway.routes import Routes
 from converto.kernel.clock import new_id
-from converto.kernel.context import Context, enter, leave, new_trace_parent
+from converto.kernel.context import Context, enter, leave, new_trace_parent, sane_trace_parent
 from converto.kernel.errors import Error, Internal
+from converto.kernel.tracing import TOLD_BY
 from converto.kernel.web import problem
 
 CLIENT_GONE = 499
 """The status that a request is counted under which nobody waited for: none was sent."""
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,100}")
-_TRACE_PARENT = re.compile(rb"(?!ff)([0-9a-f]{2})-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?")
 _EVENT_STREAM = b"text/event-stream"
 log = structlog.get_logger()
 
@@ -94,7 +94,7 @@ class Entrance:
             self._believe(scope)
         scope["converto.route"] = self._routes.find(scope["method"], scope["path"])
         headers = scope["converto.named"] = dict(scope["headers"])
-        context = self._context(headers, start)
+        context = self._context(scope, headers, start=start)
         marks: Headers = ((b"x-request-id", context.request_id.encode()),)
         if self._cross_origin is not None:
             marks += self._cross_origin.marks(headers)
@@ -131,9 +131,11 @@ class Entrance:
             raise error
         await problem(error if isinstance(error, Error) else Internal())(scope, receive, exchange.send)
 
-    def _context(self, headers: dict[bytes, bytes], start: float) -> Context:
+    def _context(self, scope: Scope, headers: dict[bytes, bytes], *, start: float) -> Context:
         given = headers.get(b"traceparent")
-        parent = None if given is None else _trace_parent(given)
+        parent = None if given is None else sane_trace_parent(given)
+        if parent is not None:
+            scope[TOLD_BY] = parent
         trace_parent = new_trace_parent(parent)
         wanted = headers.get(b"x-request-id")
         if wanted is not None and _REQUEST_ID.fullmatch(wanted):
@@ -142,11 +144,3 @@ class Entrance:
             # the id of a trace that begins here is as good as any, and costs nothing
             request_id = str(new_id()) if parent else trace_parent[3:35]
         return Context(request_id, trace_parent, None if headers.get(b"accept") == _EVENT_STREAM else start + self._deadline_s)
-
-
-def _trace_parent(given: bytes) -> str | None:
-    """Return a W3C `traceparent` if it is one; a later version than ours may say more than ours."""
-    matched = _TRACE_PARENT.fullmatch(given)
-    if matched is None or (matched[1] == b"00" and matched[2]):
-        return None
-    return given.decode("latin-1")
