@@ -1,3 +1,4 @@
+import inspect
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -7,6 +8,16 @@ from bench.measuring.customer import Customer
 from bench.measuring.program import Program
 
 SAMPLES = Path(__file__).parents[2] / "samples" / "documents"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let a trial that takes too long be interrupted, not ended with this process: what it has started would go on without it."""
+    for item in items:
+        marker = item.get_closest_marker("timeout")
+        if not isinstance(item, pytest.Function) or "tests/trials/" not in item.nodeid:
+            continue
+        if marker is not None and not inspect.iscoroutinefunction(item.obj):
+            item.add_marker(pytest.mark.timeout(*marker.args, method="signal"), append=False)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from converto.ocr.models import ScanRow
 from tests.ocr.house import House, opened, somebody
 from tests.ocr.shelf import read, slip
 
-MIGRATION = Path(__file__).parents[2] / "migrations" / "ocr" / "0009_near_duplicates.py"
+MIGRATION = Path(__file__).parents[3] / "migrations" / "ocr" / "0009_near_duplicates.py"
 SAME = {"line5": "RUISLEIPÄ    5,33"}  # other bytes, the same purchase
 
 
