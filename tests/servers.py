@@ -226,6 +226,7 @@ class Servers:
         self._template: str | None = None
         self._files: Path | None = None
         self._redis: Redis | None = None
+        self._house: str | None = None
         self._clusters: dict[str, RedisCluster] = {}
         self._free_clusters: list[str] = []
         self._numbers = itertools.count(1)
@@ -246,6 +247,7 @@ class Servers:
             "files": self._migrated_files,
             "drop": self._drop_database,
             "redis": self._new_redis,
+            "house": self._shared_house,
             "cluster": self._empty_cluster,
             "cluster back": self._free_clusters.append,
             "close": self._running.close,
@@ -291,6 +293,17 @@ class Servers:
         if self._redis is None:
             self._redis = self._running.enter_context(Redis())
         return f"redis://127.0.0.1:{self._redis.port}/{next(self._numbers) % DATABASES}"
+
+    def _shared_house(self) -> str:
+        """Return where an edge and two readers are found, or will be in some seconds: see `House.known`."""
+        if self._house is None:
+            from tests.acceptance.processes import House  # noqa: PLC0415 - the whole product, for those runs alone that ask for it
+
+            house = House(self._folder / "house", self._migrated_database(), self._new_redis(), readers=2)
+            self._running.callback(house.__exit__)
+            house.launch()
+            self._house = house.described()
+        return self._house
 
     def _empty_cluster(self) -> str:
         """Return the URL of a cluster, which has one database only: it is the asker's alone until it is given back."""

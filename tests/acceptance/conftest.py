@@ -1,6 +1,6 @@
 """The whole product behind its REST, deployed in three ways: the tests here know nothing but HTTP.
 
-In one application; in two that share a process; and, as an operator would run it, in real processes: an edge and three readers. What is
+In one application; in two that share a process; and, as an operator would run it, in real processes: an edge and some readers. What is
 marked `in_processes` is asked of all three every time, what is not of one of the first two in turn, and of the others by `make trials`.
 """
 
@@ -102,7 +102,10 @@ def client_of(app: FastAPI) -> httpx2.AsyncClient:
 
 @pytest.fixture(scope="session")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    """Return an edge and three readers, each a process; they serve the whole run."""
+    """Return an edge and its readers, each a process; they serve the whole run, over however many processes it is spread."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        yield House.known(ask("house"))
+        return
     postgres_url = ask("postgres")
     with House(tmp_path_factory.mktemp("house"), postgres_url, ask("redis"), readers=3) as house:
         yield house

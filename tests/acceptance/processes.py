@@ -1,5 +1,6 @@
 """Servers in processes of their own, as an operator runs them."""
 
+import json
 import os
 import signal
 import socket
@@ -25,11 +26,9 @@ ALL_BUT_OCR = ",".join(module.name for module in installed() if module.name != "
 class Server:
     """`converto serve` on a port that stays the same however often it is started; it ends with the block, whatever happens."""
 
-    def __init__(self, folder: Path, settings: Mapping[str, str]) -> None:
-        folder.mkdir(parents=True)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
+    def __init__(self, folder: Path, settings: Mapping[str, str], *, port: int | None = None) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.port = port or _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.settings = {"CONVERTO_ENVIRONMENT": "test", "CONVERTO_DATA_DIR": str(folder / "data"), **settings}
         self._folder = folder
@@ -62,9 +61,12 @@ class Server:
         environment = {**os.environ, **self.settings, "COLUMNS": "200"}
         return subprocess.run([*PROGRAM, *command], cwd=self._folder, env=environment, capture_output=True, text=True, check=False)
 
+    def described(self) -> tuple[str, dict[str, str], int]:
+        """Return what another process makes the same of, to look at and not to end."""
+        return str(self._folder), self.settings, self.port
+
     def _is_ready(self) -> bool:
-        assert self._process is not None
-        assert self._process.poll() is None, self.log()
+        assert self._process is None or self._process.poll() is None, self.log()
         try:
             return httpx2.get(f"{self.url}/health/ready", timeout=5, trust_env=False).is_success
         except httpx2.TransportError:
@@ -107,19 +109,43 @@ class House:
     """An edge and some readers, each a process, with nothing in common but PostgreSQL, Redis, a folder of documents and a secret."""
 
     def __init__(self, folder: Path, postgres_url: str, redis_url: str, *, readers: int) -> None:
-        secrets = "known to all of them only, and long enough"
-        common = {"CONVERTO_DATABASE_URL": postgres_url, "CONVERTO_EVENTS": redis_url, "CONVERTO_RPC_SECRETS": secrets}
+        common = {
+            "CONVERTO_DATABASE_URL": postgres_url,
+            "CONVERTO_EVENTS": redis_url,
+            "CONVERTO_RPC_SECRETS": "known to all of them only, and long enough",
+            "CONVERTO_WEBHOOKS_ALLOWED_NETWORKS": "127.0.0.0/8",
+        }
         reading = {**common, "CONVERTO_MODULES": "ocr", "CONVERTO_DATA_DIR": str(folder / "documents")}
         self.readers = [Server(folder / f"reader{number}", reading) for number in range(readers)]
         addresses = ",".join(reader.url for reader in self.readers)
         self.edge = Server(folder / "edge", {**common, "CONVERTO_MODULES": ALL_BUT_OCR, "CONVERTO_REMOTE__OCR": addresses})
 
-    def __enter__(self) -> Self:
+    def launch(self) -> None:
+        """Start all, and do not wait for them."""
         for server in (*self.readers, self.edge):
             server.launch()
+
+    def wait(self) -> None:
+        """Return once requests may be sent."""
+        for server in (*self.readers, self.edge):
+            server.wait()
+
+    def described(self) -> str:
+        """Return what another process makes the same of, to look at and not to end."""
+        return json.dumps([server.described() for server in (self.edge, *self.readers)])
+
+    @classmethod
+    def known(cls, described: str) -> Self:
+        """Return a house that another process has started, once requests may be sent."""
+        house = cls.__new__(cls)
+        house.edge, *house.readers = (Server(Path(folder), settings, port=port) for folder, settings, port in json.loads(described))
+        house.wait()
+        return house
+
+    def __enter__(self) -> Self:
+        self.launch()
         try:
-            for server in (*self.readers, self.edge):
-                server.wait()
+            self.wait()
         except BaseException:
             self.__exit__()
             raise
@@ -128,6 +154,12 @@ class House:
     def __exit__(self, *_: object) -> None:
         for server in (self.edge, *self.readers):
             server.kill()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def until(fact: Callable[[], bool], *, log: Callable[[], str]) -> None:
