@@ -29,6 +29,8 @@ MOST_AT_ONCE = 200
 LAPSED_AT_ONCE = 200
 GATHER_S = 0.02
 """So long at most what is asked for waits for others to be written with it, while this process is busy anyway."""
+SETTLE_WITHIN_S = 0.1
+"""So long what is settled waits for a reservation to be written with, for nobody waits for it."""
 TRY_AGAIN_S = 0.5
 LONGEST_LINE = 20_000
 """More calls than that do not wait for a database that is away."""
@@ -57,6 +59,7 @@ class Ledger:
         self._settled: list[Settled] = []
         self._held: dict[object, None] = {}
         self._come = Bell()
+        self._pressing = Bell()
         self._written = Bell()
 
     @property
@@ -88,6 +91,7 @@ class Ledger:
         waiting = _Waiting(hold)
         self._asked.append(waiting)
         self._come.ring()
+        self._pressing.ring()
         refusal = await waiting.answer
         if not isinstance(refusal, Refusal):
             self._held[hold.id] = None
@@ -97,14 +101,17 @@ class Ledger:
         )
 
     def settle(self, settled: Settled) -> None:
-        """Have what a call took written; returns at once, so that whoever went away holds nothing up."""
+        """Have what a call took written soon; returns at once, so that whoever went away holds nothing up."""
         self._settled.append(settled)
         self._held.pop(settled.hold.id, None)
         self._come.ring()
+        if len(self._settled) >= MOST_AT_ONCE // 2:
+            self._pressing.ring()
 
     async def flushed(self) -> None:
         """Wait until all that was settled by now is written."""
         while self._settled:
+            self._pressing.ring()
             await self._written.beyond(self._written.rings, timeout_s=1)
 
     async def look_after(self) -> None:
@@ -120,8 +127,11 @@ class Ledger:
     async def _write_on(self) -> None:
         seen = 0
         while True:
+            pressed = self._pressing.rings
             if not self._asked and not self._settled:
                 await self._come.beyond(seen, timeout_s=60)
+            if not self._asked and len(self._settled) < MOST_AT_ONCE // 2:
+                await self._pressing.beyond(pressed, timeout_s=SETTLE_WITHIN_S)
             await gathered(lambda: max(len(self._asked), len(self._settled)), most=MOST_AT_ONCE, longest_s=GATHER_S)
             seen = self._come.rings
             asked, settled = self._asked[:MOST_AT_ONCE], self._settled[:MOST_AT_ONCE]
@@ -154,7 +164,7 @@ class Ledger:
         wanted = sorted({account for hold in (*holds, *(one.hold for one in settled)) for account in hold.accounts})
         if not wanted:
             return {}
-        async with self._database.writing() as session:
+        async with self._database.writing(brief=True) as session:
             books = Books(session)
             standings = await books.standings(wanted)
             if settled:

@@ -60,6 +60,11 @@ class Counting:
             self._working = asyncio.create_task(self._work_off(), name="billing.counting", context=contextvars.Context())
         return await answer
 
+    async def finished(self) -> None:
+        """Wait until all that was asked for is decided and written."""
+        while self._working is not None and not self._working.done():
+            await asyncio.wait([self._working])
+
     async def expire(self) -> int:
         """Give back what has been held for too long; returns how much of it there was."""
         moment = now()
@@ -95,7 +100,7 @@ class Counting:
         for _ in range(TRIES):
             counters: set[CounterKey] = set()
             try:
-                async with self._database.writing() as session:
+                async with self._database.writing(brief=True) as session:
                     decided, ledger = await self._decide(session, batch, counters, more)
             except CountersMissing:
                 async with self._database.writing() as session:

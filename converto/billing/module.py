@@ -72,6 +72,7 @@ async def build(parts: Parts) -> AsyncIterator[BillingService]:
     settings: BillingSettings = parts.settings
     service = service_of(parts)
     async with AsyncExitStack() as stack:
+        stack.push_async_callback(service.counting.finished)  # the last of all: what ends before it may still count
         expire = now_and_then(service.counting.expire, name="billing.expire", after_s=EXPIRE_AFTER_S, every_s=EXPIRE_EVERY_S)
         await stack.enter_async_context(expire)
         if settings.stripe_secret_key is not None:

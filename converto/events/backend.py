@@ -64,7 +64,7 @@ class Subscriber:
         """Take events into the inbox: from here on they are this subscriber's to handle."""
         wanted = [envelope for envelope in envelopes if envelope.type == self.subscription.event.type and not envelope.outside]
         if wanted:
-            async with self.database.across_tenants.writing() as session:
+            async with self.database.across_tenants.writing(brief=True) as session:
                 await Inbox(session).accept(self.name, wanted)
 
 

@@ -163,10 +163,10 @@ class Consumer:
         if not outcomes:
             if not room:
                 return ()
-            async with self._database.reading() as session:
+            async with self._database.reading(brief=True) as session:
                 if not await Inbox(session).has_due(self._subscriber.name, but_of=but_of):
                     return ()
-        async with self._database.writing() as session:
+        async with self._database.writing(brief=True) as session:
             inbox = Inbox(session)
             lost = await self._settle(inbox, outcomes)
             subscription = self._subscriber.subscription

@@ -38,7 +38,7 @@ class Lookout:
 
     async def look(self) -> None:
         """Ring for what is due now."""
-        async with self._database.reading() as session:
+        async with self._database.reading(brief=True) as session:
             to_send, to_handle = (await session.execute(self._due, {"moment": now()})).one()
         if to_send:
             self._database.published.ring()

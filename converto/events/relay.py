@@ -67,10 +67,10 @@ class Relay:
 
     async def _claim(self) -> Sequence[Envelope]:
         if not self._gone:
-            async with self._database.reading() as session:
+            async with self._database.reading(brief=True) as session:
                 if not await Outbox(session).has_due():
                     return ()
-        async with self._database.writing() as session:
+        async with self._database.writing(brief=True) as session:
             await Outbox(session).sent(self._gone)
             envelopes = await Outbox(session).claim(BATCH, lease_s=LEASE_S)
         self._gone.clear()

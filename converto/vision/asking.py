@@ -185,6 +185,16 @@ def fields_of(said: SaidReceipt) -> dict[str, str]:
     return {name: value for name, value in said.model_dump().items() if value and name in Fields.model_fields}
 
 
+def lacking(fields: Fields) -> tuple[str, ...]:
+    """Return the fields that were not found and that a model can be asked for."""
+    return tuple(name for name in Fields.model_fields if name in SaidReceipt.model_fields and getattr(fields, name) is None)
+
+
+def pages_to_ask(pages: int) -> tuple[int, ...]:
+    """Return the pages of a document that a model is shown, in this order: the first and the last say the most."""
+    return tuple(dict.fromkeys((1, pages, min(2, pages))))
+
+
 def _request(messages: tuple[Message, ...], shape: type[Said], model_preference: str | None) -> ChatRequest:
     return ChatRequest(
         messages=messages,

@@ -20,7 +20,7 @@ from converto.kernel.money import Money
 from converto.kernel.paging import Page, after
 from converto.kernel.paid_work import PaidWork, Use
 from converto.ocr.interface import Failure, Kind, Ocr, Reading, Upload
-from converto.vision.asking import QUESTIONS, SaidReceipt, Told, ask, decoded, fields_of, side_pixels
+from converto.vision.asking import QUESTIONS, SaidReceipt, Told, ask, decoded, fields_of, lacking, pages_to_ask, side_pixels
 from converto.vision.events import AnalysisCompleted, AnalysisFailed, AnalysisStarted
 from converto.vision.eyes import Eyes
 from converto.vision.installed import finds_faces
@@ -115,16 +115,24 @@ class VisionService(Vision):
         return VisionHealth(status=status, faces=has_faces, models=has_models, tasks=tasks, unfinished=unfinished)
 
     async def assist(self, tenant_id: UUID, scan_id: UUID) -> None:
-        """Have a model read the first page of a scan, and the reader fill with it what it did not find itself.
+        """Have a model read a scan page by page, and the reader fill with it what it did not find itself.
 
-        Raises what `Ocr.page_picture`, `Ocr.assist` and `ask` raise.
+        Raises what `Ocr.scan`, `Ocr.page_picture`, `Ocr.assist` and `ask` raise.
         """
         actor = Actor.service(tenant_id, "ocr:read", "ocr:write", "ai:write")
-        page = await self._ocr.page_picture(actor, scan_id, 1)
-        look = await self._eyes.look(page, LookFor(shown_side_pixels=side_pixels(Task.RECEIPT, Detail.HIGH)), company=tenant_id)
-        told = await ask(self._ai, actor, QUESTIONS[Task.RECEIPT], look.shown or "", model_preference=None)
-        if isinstance(told.said, SaidReceipt):
-            await self._ocr.assist(actor, scan_id, said=fields_of(told.said))
+        scan = await self._ocr.scan(actor, scan_id)
+        for page in pages_to_ask(scan.pages or 1):
+            if scan.fields is None or not lacking(scan.fields):
+                return
+            picture = await self._ocr.page_picture(actor, scan_id, page)
+            look = await self._eyes.look(picture, LookFor(shown_side_pixels=side_pixels(Task.RECEIPT, Detail.HIGH)), company=tenant_id)
+            told = await ask(self._ai, actor, QUESTIONS[Task.RECEIPT], look.shown or "", model_preference=None)
+            if not isinstance(told.said, SaidReceipt):
+                continue
+            said = fields_of(told.said)
+            if page > 1:  # a sum carried over to this page is no other reading of the one that is known
+                said = {name: value for name, value in said.items() if name in lacking(scan.fields)}
+            scan = await self._ocr.assist(actor, scan_id, said=said)
 
     async def sweep(self) -> None:
         """Let analyses fail whose process has ended in the middle of them."""

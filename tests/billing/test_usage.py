@@ -7,6 +7,7 @@ from sqlalchemy import update
 
 from converto.billing.entitlements import Override
 from converto.billing.interface import BadMoment, BadSpan, ForeignUsage, KeyReused, LimitReached, Usage, Use
+from converto.billing.ledger import Act, Asked
 from converto.billing.models import CounterRow, UsageRow
 from converto.billing.plans import Feature, Limit
 from converto.billing.repository import Accounts, Usages
@@ -36,6 +37,16 @@ async def test_the_same_key_is_counted_once(starters: House) -> None:
     anna = somebody()
     answers = await asyncio.gather(*(starters.billing.record(anna, used(3, "a")) for _ in range(20)))
     assert {answer.used for answer in answers} == {3}
+
+
+async def test_who_waits_for_the_end_finds_counted_what_nobody_waits_for(starters: House) -> None:
+    anna = somebody()
+    counting, moment = starters.service.counting, now()
+    asking = asyncio.create_task(counting.count(Asked(anna.tenant_id, Act.RECORD, (scan(quantity=3),), moment, moment)))
+    await asyncio.sleep(0)  # it has asked
+    asking.cancel()
+    await counting.finished()
+    assert await starters.used(anna) == (3, 0)
 
 
 async def test_the_same_key_with_another_quantity_is_refused(starters: House) -> None:

@@ -112,15 +112,15 @@ class Away(Database):
         return self  # or a copy would be asked, of which the test sees nothing
 
     @asynccontextmanager
-    async def writing(self, tenant_id: UUID | None = None) -> AsyncIterator[AsyncSession]:
+    async def writing(self, tenant_id: UUID | None = None, *, brief: bool = False) -> AsyncIterator[AsyncSession]:
         self._answer()
-        async with self._there.writing(tenant_id) as session:
+        async with self._there.writing(tenant_id, brief=brief) as session:
             yield session
 
     @asynccontextmanager
-    async def reading(self, tenant_id: UUID | None = None) -> AsyncIterator[AsyncSession]:
+    async def reading(self, tenant_id: UUID | None = None, *, brief: bool = False) -> AsyncIterator[AsyncSession]:
         self._answer()
-        async with self._there.reading(tenant_id) as session:
+        async with self._there.reading(tenant_id, brief=brief) as session:
             yield session
 
     def _answer(self) -> None:
