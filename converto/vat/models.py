@@ -25,6 +25,7 @@ class VoucherRow(Base):
         UniqueConstraint("tenant_id", "reverses", name="voucher_reverses"),
         UniqueConstraint("tenant_id", "event_id", name="voucher_event"),
         Index("voucher_day", "tenant_id", "tax_date", "id"),
+        Index("voucher_status", "tenant_id", "status", "id"),
         Index("voucher_seller", "tenant_id", "seller_id", "total_cents"),
         Index("voucher_original", "tenant_id", "original_sha256"),
     )

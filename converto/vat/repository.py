@@ -1,6 +1,6 @@
 """All SQL of value added tax."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
@@ -56,6 +56,11 @@ class Vouchers:
     async def remove(self, row: VoucherRow) -> None:
         """Remove a draft."""
         await self._session.delete(row)
+
+    async def of(self, tenant_id: UUID, voucher_ids: Collection[UUID]) -> Mapping[UUID, VoucherRow]:
+        """Return vouchers by id."""
+        wanted = select(VoucherRow).where(VoucherRow.tenant_id == tenant_id, VoucherRow.id.in_(voucher_ids))
+        return {row.id: row for row in await self._session.scalars(wanted)}
 
     async def reversal_of(self, tenant_id: UUID, voucher_id: UUID) -> UUID | None:
         """Return the voucher that reverses one."""
@@ -240,15 +245,15 @@ class Entries:
     async def _tenants(self, *places: InstrumentedAttribute[UUID]) -> Sequence[UUID]:
         return sorted({tenant_id for place in places for tenant_id in await self._session.scalars(select(place).distinct())})
 
-    async def links(self, tenant_id: UUID) -> AsyncIterator[tuple[Link, EntryRow]]:
-        """Yield every entry of a tenant, the oldest first."""
+    async def stretches(self, tenant_id: UUID) -> AsyncIterator[Sequence[EntryRow]]:
+        """Yield every entry of a tenant, the oldest first, so many at once; what else was read meanwhile is forgotten with them."""
         number = -1
         while True:
             wanted = select(EntryRow).where(EntryRow.tenant_id == tenant_id, EntryRow.number > number)
             rows = (await self._session.scalars(wanted.order_by(EntryRow.number).limit(READ_AT_ONCE))).all()
-            for row in rows:
-                yield Link(row.number, _said(row), row.hash), row
-                number = row.number
+            if rows:
+                yield rows
+                number = rows[-1].number
             self._session.expunge_all()
             if len(rows) < READ_AT_ONCE:
                 return
@@ -386,6 +391,11 @@ def _standing(tenant_id: UUID) -> list[ColumnElement[bool]]:
 def ends_of(head: ChainHeadRow) -> Ends:
     """Return what a seal is made of."""
     return Ends(head.tenant_id, 1, NOTHING_BEFORE, head.last, head.hash)
+
+
+def link_of(row: EntryRow) -> Link:
+    """Return an entry as its chain has it."""
+    return Link(row.number, _said(row), row.hash)
 
 
 def _said(row: EntryRow) -> Sequence[Any]:
