@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import JSON, BigInteger, Index, LargeBinary, MetaData, String, UniqueConstraint, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from converto.kernel.columns import Moment
+from converto.kernel.columns import Moment, SealedMoment
 
 
 class Base(DeclarativeBase):
@@ -69,7 +69,7 @@ class EntryRow(Base):
     deductible_cents: Mapped[int] = mapped_column(BigInteger)
     content_sha256: Mapped[str] = mapped_column(String(64))
     """Of the voucher, or of the return, as it was then."""
-    at: Mapped[datetime] = mapped_column(Moment)
+    at: Mapped[datetime] = mapped_column(SealedMoment)
     hash: Mapped[bytes] = mapped_column(LargeBinary(32))
     """SHA-256 of the entry and of the hash of the one before it."""
 
