@@ -34,7 +34,7 @@ class Moment(TypeDecorator[datetime]):
 
 
 class SealedMoment(Moment):
-    """A moment that a chain's hash covers: SQLite keeps it as text, and text that says the same otherwise is not read. Raises ValueError."""
+    """A moment that the hash of a chain covers; of the text in SQLite, what says the same otherwise is refused with a ValueError."""
 
     cache_ok = True
 
