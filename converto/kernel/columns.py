@@ -42,4 +42,5 @@ class SealedMoment(Moment):
         """Read no other text than what is written."""
         if dialect.name != "sqlite":
             return super().load_dialect_impl(dialect)
-        return dialect.type_descriptor(sqlite.DATETIME(regexp=AS_WRITTEN))
+        written: TypeEngine[Any] = sqlite.DATETIME(regexp=AS_WRITTEN)  # type: ignore[no-untyped-call]  # the library tells no types of it
+        return dialect.type_descriptor(written)

@@ -6,8 +6,9 @@ from uuid import UUID
 from converto.kernel.database import Database, Transaction
 from converto.kernel.sealed_chain import ChainSeal, Verdict, Walk, verdicts
 from converto.vat.bookkeeping import columns_of, content_sha256
+from converto.vat.linking import ends_of, link_of
 from converto.vat.models import ChainHeadRow, EntryRow, ReturnRow, VoucherRow
-from converto.vat.repository import SEAL, UNREADABLE, Entries, Returns, Vouchers, ends_of, link_of
+from converto.vat.repository import SEAL, UNREADABLE, Entries, Returns, Vouchers
 from converto.vat.returns import Return
 from converto.vat.vouchers import Voucher
 

@@ -11,8 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from converto.kernel.database import take_turns
-from converto.kernel.sealed_chain import NOTHING_BEFORE, ChainSeal, Ends, Link, chained
+from converto.kernel.sealed_chain import NOTHING_BEFORE, ChainSeal, chained
 from converto.vat.boxes import DEDUCTION
+from converto.vat.linking import ends_of, said
 from converto.vat.models import (
     ChainHeadRow,
     CorrectionRow,
@@ -168,7 +169,7 @@ class Entries:
             self._session.add(head)
         for row in rows:
             row.tenant_id, row.number = tenant_id, head.last + 1
-            row.hash = chained(head.hash, _said(row))
+            row.hash = chained(head.hash, said(row))
             head.last, head.hash = row.number, row.hash
             self._session.add(row)
         head.seal = self._seal.of(ends_of(head))
@@ -386,21 +387,3 @@ def _standing(tenant_id: UUID) -> list[ColumnElement[bool]]:
     reversed_ = select(other.reverses).where(other.tenant_id == tenant_id, other.reverses.is_not(None))
     mine = [VoucherRow.tenant_id == tenant_id, VoucherRow.number.is_not(None), VoucherRow.reverses.is_(None)]
     return [*mine, VoucherRow.id.not_in(reversed_)]
-
-
-def ends_of(head: ChainHeadRow) -> Ends:
-    """Return what a seal is made of."""
-    return Ends(head.tenant_id, 1, NOTHING_BEFORE, head.last, head.hash)
-
-
-def link_of(row: EntryRow) -> Link:
-    """Return an entry as its chain has it."""
-    return Link(row.number, _said(row), row.hash)
-
-
-def _said(row: EntryRow) -> Sequence[Any]:
-    return [
-        str(row.tenant_id), row.number, None if row.voucher_id is None else str(row.voucher_id), row.line, row.tax_date.isoformat(),
-        row.treatment, row.base_box, row.tax_box, row.net_cents, row.vat_cents, row.deductible_cents, row.content_sha256,
-        row.at.isoformat(timespec="microseconds"),
-    ]  # fmt: skip
