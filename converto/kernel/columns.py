@@ -4,7 +4,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import DateTime
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+AS_WRITTEN = r"([0-9]{4})-([0-9]{2})-([0-9]{2}) ([0-9]{2}):([0-9]{2}):([0-9]{2})\.([0-9]{6})\Z"
+"""How SQLAlchemy writes a moment into SQLite."""
 
 
 class Moment(TypeDecorator[datetime]):
@@ -26,3 +31,16 @@ class Moment(TypeDecorator[datetime]):
     def process_result_value(self, value: datetime | None, dialect: Any) -> datetime | None:  # noqa: ARG002
         """Say that it is UTC."""
         return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
+
+
+class SealedMoment(Moment):
+    """A moment that the hash of a chain covers; of the text in SQLite, what says the same otherwise is refused with a ValueError."""
+
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Read no other text than what is written."""
+        if dialect.name != "sqlite":
+            return super().load_dialect_impl(dialect)
+        written: TypeEngine[Any] = sqlite.DATETIME(regexp=AS_WRITTEN)  # type: ignore[no-untyped-call]  # the library tells no types of it
+        return dialect.type_descriptor(written)

@@ -1,13 +1,14 @@
 """Goes along every company's chain of entries, and finds what was changed behind its back."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from uuid import UUID
 
 from converto.kernel.database import Database, Transaction
 from converto.kernel.sealed_chain import ChainSeal, Verdict, Walk, verdicts
 from converto.vat.bookkeeping import columns_of, content_sha256
+from converto.vat.linking import ends_of, link_of
 from converto.vat.models import ChainHeadRow, EntryRow, ReturnRow, VoucherRow
-from converto.vat.repository import SEAL, UNREADABLE, Entries, Returns, Vouchers, ends_of
+from converto.vat.repository import SEAL, UNREADABLE, Entries, Returns, Vouchers
 from converto.vat.returns import Return
 from converto.vat.vouchers import Voucher
 
@@ -37,36 +38,42 @@ async def _fault(session: Transaction, head: ChainHeadRow, seal: ChainSeal) -> s
     if not seal.holds(ends, head.seal):
         return "the sealed end was changed, or sealed with another secret"
     walk, looked_at, filed = Walk(ends), set[UUID](), 0
-    async for link, row in Entries(session).links(tenant_id):
-        fault = walk.fault(link) or await _source_fault(session, row, looked_at)
-        if fault is not None:
-            return fault
-        filed += row.voucher_id is None
-    return walk.end() or await _unheard_of(session, tenant_id, vouchers=len(looked_at), returns=filed)
+    returns = {(row.period, row.version): row for row in await Returns(session).everything(tenant_id)}
+    async for rows in Entries(session).stretches(tenant_id):
+        new = {row.voucher_id for row in rows if row.voucher_id is not None} - looked_at
+        vouchers = await Vouchers(session).of(tenant_id, new)
+        for row in rows:
+            fault = walk.fault(link_of(row))
+            if fault is None:
+                fault = _return_fault(row, returns) if row.voucher_id is None else _voucher_fault(row, row.voucher_id, vouchers, looked_at)
+            if fault is not None:
+                return fault
+            filed += row.voucher_id is None
+    return walk.end() or await _unheard_of(session, tenant_id, vouchers=len(looked_at), returns=(len(returns), filed))
 
 
-async def _unheard_of(session: Transaction, tenant_id: UUID, *, vouchers: int, returns: int) -> str | None:
+async def _unheard_of(session: Transaction, tenant_id: UUID, *, vouchers: int, returns: tuple[int, int]) -> str | None:
     """Return what is there that no entry tells of."""
-    booked, filed = await Vouchers(session).count_booked(tenant_id), len(await Returns(session).everything(tenant_id))
+    booked, (filed, told) = await Vouchers(session).count_booked(tenant_id), returns
     if booked != vouchers:
         return f"{booked} vouchers are booked, but {vouchers} have entries"
-    return None if filed == returns else f"{filed} returns are filed, but {returns} have entries"
+    return None if filed == told else f"{filed} returns are filed, but {told} have entries"
 
 
-async def _source_fault(session: Transaction, row: EntryRow, looked_at: set[UUID]) -> str | None:
-    """Return what is wrong with the voucher or the return that an entry is of."""
-    if row.voucher_id is None:
-        period = (row.treatment or "").removeprefix("return ")
-        versions = await Returns(session).versions(row.tenant_id, period)
-        same = [filed for filed in versions if filed.version == row.line]
-        whole = len(same) == 1 and content_sha256(same[0].content) == row.content_sha256 and _return_columns_hold(same[0])
-        return None if whole else f"the return {period} was changed"
-    if row.voucher_id in looked_at:
+def _return_fault(row: EntryRow, returns: Mapping[tuple[str, int], ReturnRow]) -> str | None:
+    period = (row.treatment or "").removeprefix("return ")
+    found = returns.get((period, row.line))
+    whole = found is not None and content_sha256(found.content) == row.content_sha256 and _return_columns_hold(found)
+    return None if whole else f"the return {period} was changed"
+
+
+def _voucher_fault(row: EntryRow, voucher_id: UUID, vouchers: Mapping[UUID, VoucherRow], looked_at: set[UUID]) -> str | None:
+    if voucher_id in looked_at:
         return None
-    looked_at.add(row.voucher_id)
-    voucher = await Vouchers(session).get(row.tenant_id, row.voucher_id)
-    whole = voucher is not None and content_sha256(voucher.content) == row.content_sha256 and _voucher_columns_hold(voucher)
-    return None if whole else f"voucher {row.voucher_id} was changed"
+    looked_at.add(voucher_id)
+    found = vouchers.get(voucher_id)
+    whole = found is not None and content_sha256(found.content) == row.content_sha256 and _voucher_columns_hold(found)
+    return None if whole else f"voucher {voucher_id} was changed"
 
 
 def _voucher_columns_hold(row: VoucherRow) -> bool:

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import JSON, BigInteger, Index, LargeBinary, MetaData, String, UniqueConstraint, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from converto.kernel.columns import Moment
+from converto.kernel.columns import Moment, SealedMoment
 
 
 class Base(DeclarativeBase):
@@ -25,6 +25,7 @@ class VoucherRow(Base):
         UniqueConstraint("tenant_id", "reverses", name="voucher_reverses"),
         UniqueConstraint("tenant_id", "event_id", name="voucher_event"),
         Index("voucher_day", "tenant_id", "tax_date", "id"),
+        Index("voucher_status", "tenant_id", "status", "id"),
         Index("voucher_seller", "tenant_id", "seller_id", "total_cents"),
         Index("voucher_original", "tenant_id", "original_sha256"),
     )
@@ -68,7 +69,7 @@ class EntryRow(Base):
     deductible_cents: Mapped[int] = mapped_column(BigInteger)
     content_sha256: Mapped[str] = mapped_column(String(64))
     """Of the voucher, or of the return, as it was then."""
-    at: Mapped[datetime] = mapped_column(Moment)
+    at: Mapped[datetime] = mapped_column(SealedMoment)
     hash: Mapped[bytes] = mapped_column(LargeBinary(32))
     """SHA-256 of the entry and of the hash of the one before it."""
 

@@ -1,6 +1,6 @@
 """All SQL of value added tax."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
@@ -11,8 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from converto.kernel.database import take_turns
-from converto.kernel.sealed_chain import NOTHING_BEFORE, ChainSeal, Ends, Link, chained
+from converto.kernel.sealed_chain import NOTHING_BEFORE, ChainSeal, chained
 from converto.vat.boxes import DEDUCTION
+from converto.vat.linking import ends_of, said
 from converto.vat.models import (
     ChainHeadRow,
     CorrectionRow,
@@ -56,6 +57,11 @@ class Vouchers:
     async def remove(self, row: VoucherRow) -> None:
         """Remove a draft."""
         await self._session.delete(row)
+
+    async def of(self, tenant_id: UUID, voucher_ids: Collection[UUID]) -> Mapping[UUID, VoucherRow]:
+        """Return vouchers by id."""
+        wanted = select(VoucherRow).where(VoucherRow.tenant_id == tenant_id, VoucherRow.id.in_(voucher_ids))
+        return {row.id: row for row in await self._session.scalars(wanted)}
 
     async def reversal_of(self, tenant_id: UUID, voucher_id: UUID) -> UUID | None:
         """Return the voucher that reverses one."""
@@ -163,7 +169,7 @@ class Entries:
             self._session.add(head)
         for row in rows:
             row.tenant_id, row.number = tenant_id, head.last + 1
-            row.hash = chained(head.hash, _said(row))
+            row.hash = chained(head.hash, said(row))
             head.last, head.hash = row.number, row.hash
             self._session.add(row)
         head.seal = self._seal.of(ends_of(head))
@@ -240,15 +246,15 @@ class Entries:
     async def _tenants(self, *places: InstrumentedAttribute[UUID]) -> Sequence[UUID]:
         return sorted({tenant_id for place in places for tenant_id in await self._session.scalars(select(place).distinct())})
 
-    async def links(self, tenant_id: UUID) -> AsyncIterator[tuple[Link, EntryRow]]:
-        """Yield every entry of a tenant, the oldest first."""
+    async def stretches(self, tenant_id: UUID) -> AsyncIterator[Sequence[EntryRow]]:
+        """Yield every entry of a tenant, the oldest first, so many at once; what else was read meanwhile is forgotten with them."""
         number = -1
         while True:
             wanted = select(EntryRow).where(EntryRow.tenant_id == tenant_id, EntryRow.number > number)
             rows = (await self._session.scalars(wanted.order_by(EntryRow.number).limit(READ_AT_ONCE))).all()
-            for row in rows:
-                yield Link(row.number, _said(row), row.hash), row
-                number = row.number
+            if rows:
+                yield rows
+                number = rows[-1].number
             self._session.expunge_all()
             if len(rows) < READ_AT_ONCE:
                 return
@@ -381,16 +387,3 @@ def _standing(tenant_id: UUID) -> list[ColumnElement[bool]]:
     reversed_ = select(other.reverses).where(other.tenant_id == tenant_id, other.reverses.is_not(None))
     mine = [VoucherRow.tenant_id == tenant_id, VoucherRow.number.is_not(None), VoucherRow.reverses.is_(None)]
     return [*mine, VoucherRow.id.not_in(reversed_)]
-
-
-def ends_of(head: ChainHeadRow) -> Ends:
-    """Return what a seal is made of."""
-    return Ends(head.tenant_id, 1, NOTHING_BEFORE, head.last, head.hash)
-
-
-def _said(row: EntryRow) -> Sequence[Any]:
-    return [
-        str(row.tenant_id), row.number, None if row.voucher_id is None else str(row.voucher_id), row.line, row.tax_date.isoformat(),
-        row.treatment, row.base_box, row.tax_box, row.net_cents, row.vat_cents, row.deductible_cents, row.content_sha256,
-        row.at.isoformat(timespec="microseconds"),
-    ]  # fmt: skip
