@@ -57,8 +57,8 @@ def alembic_config(history: str) -> "Config":
     return config
 
 
-async def upgrade(database: Database, history: str, tables: MetaData) -> None:
-    """Bring one history of a database to its newest revision. Several processes may do so at once: they take turns."""
+async def upgrade(database: Database, history: str, tables: MetaData, *, to: str = "head") -> None:
+    """Bring one history of a database to its newest revision, or an earlier one. Several processes may do so at once: they take turns."""
     if not await behind(database, history):
         return
     if not database.is_sqlite:
@@ -66,10 +66,10 @@ async def upgrade(database: Database, history: str, tables: MetaData) -> None:
             # Two that make one schema at the same moment would collide in the catalogue, IF NOT EXISTS or not.
             await connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
             await connection.execute(CreateSchema(database.module, if_not_exists=True))
-    await database.migrating(partial(_upgrade, module=database.module, history=history, tables=tables))
+    await database.migrating(partial(_upgrade, module=database.module, history=history, tables=tables, to=to))
 
 
-def _upgrade(connection: Connection, *, module: str, history: str, tables: MetaData) -> None:
+def _upgrade(connection: Connection, *, module: str, history: str, tables: MetaData, to: str) -> None:
     from alembic import command  # noqa: PLC0415 - see alembic_config
 
     if connection.dialect.name == "postgresql":
@@ -77,7 +77,7 @@ def _upgrade(connection: Connection, *, module: str, history: str, tables: MetaD
         connection.execute(text(f'SET LOCAL search_path TO "{module}"'))
     config = alembic_config(history)
     config.attributes.update(connection=connection, tables=tables)
-    command.upgrade(config, "head")
+    command.upgrade(config, to)
 
 
 async def behind(database: Database, history: str) -> bool:
