@@ -32,6 +32,8 @@ COUNTED = frozenset(
 """What speaks against a model. A request that is wrong, and somebody who goes away, do not."""
 
 
+SAYS_WHEN = frozenset({Outcome.RATE_LIMITED, Outcome.SERVER_ERROR})
+"""What may come with the time after which to ask again: nobody is asked before, not even once more."""
 OF_PROVIDERS = frozenset({Outcome.OK, Outcome.SERVER_ERROR, Outcome.UNREACHABLE, Outcome.TIMED_OUT})
 """What says something of a whole provider too."""
 
@@ -179,7 +181,7 @@ class Watch:
         calls, failures = self._count(failed=True)
         was_open = self._open_until is not None
         too_many = self._in_a_row >= IN_A_ROW or (calls >= ENOUGH and 2 * failures >= calls)
-        if outcome is Outcome.RATE_LIMITED and retry_after_s is not None:
+        if outcome in SAYS_WHEN and retry_after_s is not None:
             self._open_until = monotonic() + min(retry_after_s, LONGEST_COOLDOWN_S)
         elif was_open or too_many:
             self._openings += 1

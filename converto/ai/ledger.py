@@ -22,7 +22,7 @@ from converto.kernel.clock import new_id, now
 from converto.kernel.database import Database, Transaction
 from converto.kernel.errors import Unavailable
 from converto.kernel.event import Event
-from converto.kernel.pace import gathered
+from converto.kernel.pace import Gathering
 from converto.kernel.upkeep import now_and_then
 
 MOST_AT_ONCE = 200
@@ -58,6 +58,7 @@ class Ledger:
         self._asked: list[_Waiting] = []
         self._settled: list[Settled] = []
         self._held: dict[object, None] = {}
+        self._gathering = Gathering(lambda: max(len(self._asked), len(self._settled)), most=MOST_AT_ONCE, longest_s=GATHER_S)
         self._come = Bell()
         self._pressing = Bell()
         self._written = Bell()
@@ -90,6 +91,7 @@ class Ledger:
             raise Unavailable(module="ai", retry_after_s=1)
         waiting = _Waiting(hold)
         self._asked.append(waiting)
+        self._gathering.note()
         self._come.ring()
         self._pressing.ring()
         refusal = await waiting.answer
@@ -132,7 +134,7 @@ class Ledger:
                 await self._come.beyond(seen, timeout_s=60)
             if not self._asked and len(self._settled) < MOST_AT_ONCE // 2:
                 await self._pressing.beyond(pressed, timeout_s=SETTLE_WITHIN_S)
-            await gathered(lambda: max(len(self._asked), len(self._settled)), most=MOST_AT_ONCE, longest_s=GATHER_S)
+            await self._gathering.round()
             seen = self._come.rings
             asked, settled = self._asked[:MOST_AT_ONCE], self._settled[:MOST_AT_ONCE]
             if not asked and not settled:

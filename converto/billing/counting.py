@@ -21,7 +21,7 @@ from converto.events.outbox import publish
 from converto.kernel.clock import now
 from converto.kernel.database import Database, Transaction
 from converto.kernel.errors import Error, Unavailable
-from converto.kernel.pace import gathered
+from converto.kernel.pace import Gathering
 from converto.kernel.paid_work import LimitReached, Use
 
 AT_ONCE = 300
@@ -49,12 +49,14 @@ class Counting:
         self._figures = figures
         self._at_once = at_once
         self._waiting: list[tuple[Asked, asyncio.Future[list[Counted]]]] = []
+        self._gathering = Gathering(lambda: len(self._waiting), most=at_once, longest_s=GATHER_S)
         self._working: asyncio.Task[None] | None = None
 
     async def count(self, asked: Asked) -> list[Counted]:
         """Count one request, all of it or nothing; what is answered is committed. Raises LimitReached, KeyReused."""
         answer: asyncio.Future[list[Counted]] = asyncio.get_running_loop().create_future()
         self._waiting.append((asked, answer))
+        self._gathering.note()
         if self._working is None or self._working.done():
             # in a context of its own: a batch is nobody's request
             self._working = asyncio.create_task(self._work_off(), name="billing.counting", context=contextvars.Context())
@@ -77,7 +79,7 @@ class Counting:
 
     async def _work_off(self) -> None:
         while self._waiting:
-            await gathered(lambda: len(self._waiting), most=self._at_once, longest_s=GATHER_S)
+            await self._gathering.round()
             batch, self._waiting = self._waiting[: self._at_once], self._waiting[self._at_once :]
             try:
                 decided = await self._batch([asked for asked, _ in batch])

@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from converto.ai.conversation import Strategy
+from converto.ai.conversation import Outcome, Strategy
+from converto.ai.health import Watch
 from converto.kernel.actor import Actor
 from tests.ai.house import House, opened
 
@@ -49,3 +50,11 @@ async def test_a_wrong_request_speaks_against_no_model(house: House, aino: Actor
     for _ in range(5):
         await asyncio.gather(house.ask(aino, model_preference="gpt-4o"), return_exceptions=True)
     assert (await house.ai.health()).models["openai-gpt-4o"].state == "closed"
+
+
+@pytest.mark.parametrize("outcome", [Outcome.RATE_LIMITED, Outcome.SERVER_ERROR])
+def test_who_says_when_to_come_back_is_not_asked_before(outcome: Outcome) -> None:
+    watch = Watch(10.0)
+    watch.begun()
+    watch.ended(outcome, latency_s=0.1, first_token_s=None, tokens=0, retry_after_s=5.0)
+    assert 4 < watch.rests_s <= 5

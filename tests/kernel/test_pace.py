@@ -3,7 +3,7 @@ from time import monotonic, sleep
 
 import pytest
 
-from converto.kernel.pace import LARGE, Pace, gathered
+from converto.kernel.pace import LARGE, MANY, Gathering, Pace, gathered
 
 
 async def took(pace: Pace, *sizes: int) -> float:
@@ -61,3 +61,23 @@ async def test_nobody_is_waited_for_longer_than_that() -> None:
     await gathered(lambda: len(waiting), most=10**9, longest_s=0.05)
     working.cancel()
     assert len(waiting) < 1000
+
+
+@pytest.mark.parametrize(("came", "gathers"), [(MANY - 1, 0), (MANY, 20)])
+async def test_who_comes_now_and_then_waits_for_nobody(came: int, gathers: int) -> None:
+    waiting: list[int] = []
+
+    async def busy() -> None:
+        await asyncio.sleep(0)
+        for number in range(20):
+            sleep(0.002)  # noqa: ASYNC251 - work of the loop's own
+            waiting.append(number)
+            await asyncio.sleep(0)
+
+    gathering = Gathering(lambda: len(waiting), most=100, longest_s=30)
+    for _ in range(came):
+        gathering.note()
+    working = asyncio.create_task(busy())
+    await gathering.round()
+    assert len(waiting) == gathers
+    await working
