@@ -154,7 +154,7 @@ def _programs(stack: ExitStack, folder: Path, models: Program) -> list[Asked]:
     for name, source, interpreter in scripts:
         script = folder / f"{name}.py"
         script.write_text(source.strip() + "\n", encoding="utf-8")
-        command = (interpreter, str(script), "{port}", models.url)
+        command: Sequence[str] = (interpreter, str(script), "{port}", models.url)
         asked.append(Asked(name, stack.enter_context(_program(folder / name, command, ready="/ready")), "/chat", body))
     if python is None:
         print(f"litellm is left out: {LITELLM_PYTHON} names no Python that has litellm[proxy]")
