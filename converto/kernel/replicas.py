@@ -119,10 +119,14 @@ class Replicas:
     def choose(self, *, but: Sequence[Replica] = ()) -> Replica:
         """Return the replica to ask next, one not in `but` where possible. Raises Unavailable when every breaker is open."""
         healthy = [replica for replica in self.all if replica.healthy]
-        if not healthy:
+        fresh = [replica for replica in healthy if replica not in but]
+        if but and not fresh:
+            # who was well has just failed: while replicas are restarted in turn, the one that was left alone may be back already
+            fresh = [replica for replica in self.all if replica not in but]
+        fresh = fresh or healthy
+        if not fresh:
             wait_s = min(replica.reopens_in_s for replica in self.all)
             raise Unavailable(module=self.module, retry_after_s=max(1, round(wait_s)))
-        fresh = [replica for replica in healthy if replica not in but] or healthy
         # one that failed the last time is asked only beside another such one
         return min(self._random.sample(fresh, min(2, len(fresh))), key=lambda replica: (replica.failures > 0, replica.in_flight))
 

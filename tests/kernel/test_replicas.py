@@ -112,3 +112,15 @@ def test_a_quiet_time_earns_no_more_than_the_most() -> None:
     for _ in range(100):
         budget.called()
     assert [budget.spend() for _ in range(4)] == [True, True, True, False]
+
+
+def test_one_that_was_left_alone_is_asked_again_once_the_one_that_was_well_has_failed_too() -> None:
+    replicas = Replicas("echo", ["http://one", "http://two"])
+    back, stopped = replicas.all
+    for _ in range(FAILURES_TO_OPEN):
+        back.failed()
+    assert replicas.choose() is stopped
+    stopped.failed()
+    assert replicas.choose(but=[stopped]) is back
+    back.answered()
+    assert replicas.choose() is back

@@ -1,13 +1,15 @@
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import anyio
 import httpx2
 import pytest
 
-from tests.acceptance.people import Person, register
-from tests.acceptance.processes import House
+from converto.modules import installed
+from tests.acceptance.people import PASSWORD, Person, register
+from tests.acceptance.processes import House, Server
 from tests.ocr.pdfs import pdf_of_text
 
 pytestmark = [pytest.mark.trials, pytest.mark.timeout(900)]
@@ -40,6 +42,67 @@ async def test_nobody_notices_that_readers_are_stopped_and_started_one_after_ano
     print(f"\n{READERS * ROUNDS} readers stopped and started: answers to questions {dict(questions)}, to uploads {dict(uploads)}")
     assert set(questions) == {200}
     assert set(uploads) == {202}
+
+
+EACH = 2
+OTHERS = ",".join(module.name for module in installed() if module.name not in {"gateway", "auth"})
+
+
+@pytest.fixture
+def town(tmp_path: Path, postgres_url: str, redis_url: str) -> Iterator[Mapping[str, Sequence[Server]]]:
+    """Return a gateway, two processes that know who acts, and one of all else, which know one another by their addresses."""
+    common = {
+        "CONVERTO_DATABASE_URL": postgres_url,
+        "CONVERTO_EVENTS": redis_url,
+        "CONVERTO_RPC_SECRETS": "known to all of them only, and long enough",
+        "CONVERTO_AUTH_SECRET_KEY": "another one that all of them know, and long",
+        "CONVERTO_DATA_DIR": str(tmp_path / "data"),
+        "CONVERTO_DATABASE_POOL": "8",
+    }
+    lives = {"gateway": ("gateway", 1), "auth": ("auth", EACH), "others": (OTHERS, 1)}
+    servers = {
+        name: [Server(tmp_path / f"{name}{at}", {**common, "CONVERTO_MODULES": modules}) for at in range(count)]
+        for name, (modules, count) in lives.items()
+    }
+    for name, (modules, _) in lives.items():
+        for module in modules.split(","):
+            addresses = ",".join(server.url for server in servers[name])
+            for server in (one for several in servers.values() for one in several):
+                server.settings[f"CONVERTO_REMOTE__{module.upper()}"] = addresses
+    with ExitStack() as stack:
+        everyone = [server for several in servers.values() for server in several]
+        for server in everyone:
+            stack.callback(server.kill)
+            server.launch()
+        for server in everyone:
+            server.wait()
+        yield servers
+
+
+async def test_nobody_notices_that_those_who_know_who_acts_are_stopped_and_started(town: Mapping[str, Sequence[Server]]) -> None:
+    questions: Counter[int] = Counter()
+    sign_ins: Counter[int] = Counter()
+    url = town["gateway"][0].url
+    async with httpx2.AsyncClient(base_url=url, timeout=60, trust_env=False) as http, anyio.create_task_group() as tasks:
+        person = await register(http)
+        for _ in range(ASKERS):
+            tasks.start_soon(_ask, person, questions)
+        tasks.start_soon(_sign_in, person, sign_ins)
+        for server in town["auth"]:
+            assert await anyio.to_thread.run_sync(server.stop) == 0
+            await anyio.to_thread.run_sync(server.start)
+        tasks.cancel_scope.cancel()
+
+    print(f"\n{EACH} of auth stopped and started: answers to questions {dict(questions)}, to sign-ins {dict(sign_ins)}")
+    assert set(questions) == {200}
+    assert set(sign_ins) == {200}
+
+
+async def _sign_in(person: Person, answers: Counter[int]) -> None:
+    while True:
+        given = {"email": person.email, "password": PASSWORD}
+        answers[(await person.http.post("/auth/login", json=given)).status_code] += 1
+        await anyio.sleep(1)
 
 
 async def _ask(person: Person, answers: Counter[int]) -> None:

@@ -21,10 +21,14 @@ from tests.ai.house import environment, serving
 from tests.architecture.source import ROOT
 from tests.project.log_template import faults
 
+MISSING = [program for program in ("prometheus", "promtool", "amtool") if shutil.which(program) is None]
 pytestmark = [
     pytest.mark.trials,
     pytest.mark.timeout(900),
-    pytest.mark.skipif(shutil.which("promtool") is None, reason="Debian's prometheus and prometheus-alertmanager are not installed"),
+    pytest.mark.skipif(
+        bool(MISSING),
+        reason=f"no {', '.join(MISSING)} here: apt-get install prometheus prometheus-alertmanager",
+    ),
 ]
 
 DEPLOY = ROOT / "deploy"
