@@ -152,7 +152,7 @@ def _noted(scan: Scan, slip: CardSlip | None, rates: Rates) -> Iterator[Noted]:
 def _as_read(scan: Scan) -> Iterator[Noted]:
     """Yield what the reader noticed that matters to who pays."""
     for finding in scan.findings:
-        if finding.code in _TOLD_OTHERWISE:
+        if finding.code in _TOLD_OTHERWISE and finding.severity != "info":  # where the page was hardly read, it says nothing else
             yield Noted("barcode_mismatch", None, (("field", finding.field or ""), ("detail", finding.detail)))
         elif finding.code == "seller_id_several":
             yield Noted("seller_id_several", None, (("ids", ", ".join(_BUSINESS_ID.findall(finding.detail))),))

@@ -95,7 +95,7 @@ class Server:
         at, column, before = cell
         try:
             given = value.decode() if isinstance(before, str) and isinstance(value, bytes) else value
-            written = f"UPDATE vat.{table} SET {column} = $1 WHERE ctid = $2::tid RETURNING ctid::text"  # noqa: S608
+            written = f"UPDATE vat.{table} SET {column} = $1 WHERE ctid = $2::text::tid RETURNING ctid::text"  # noqa: S608
             self._places[table, at] = await self._connection.fetchval(written, given, self._places[table, at])
         except (UnicodeDecodeError, asyncpg.DataError, asyncpg.IntegrityConstraintViolationError):
             return False
@@ -141,6 +141,7 @@ async def _flip(house: House, aino: Actor, tables: Tables) -> None:
     print(f"\nflipped bits: {counts}; {refused} more that the database takes from nobody; not found: {len(missed)} {missed[:5]}")
     print(f"{time.monotonic() - begun_s:.0f} s")
     assert missed == []
+    assert refused < sum(counts.values())
 
 
 async def _kept(house: House, aino: Actor) -> None:

@@ -28,6 +28,9 @@ _NAMES = {Source.E_INVOICE: "e-invoice", Source.BARCODE: "bank barcode", Source.
 _MISMATCH = {Source.E_INVOICE: "e_invoice_mismatch", Source.BARCODE: "barcode_mismatch", Source.QR: "qr_mismatch"}
 # Names and addresses are written in many ways, and how it was paid is told by no document in one word.
 _NEVER_COMPARED = ("vendor", "address", "payment_method")
+# So much of a number's end tells that it is the same: pages leave off what stands before it.
+_TELLING = 6
+_MONTHS = 12
 _WHAT_WAS_READ = frozenset({"credit_note", "vat_table_missing", "sum_mismatch", "vat_off_tolerance", "vat_misread", "card_slip_only"})
 _OF_ONE_VALUE = frozenset(
     {"unsure", "total_missing", "total_derived", "date_missing", "future_date", "card_date_mismatch", "due_before_date"}
@@ -46,7 +49,7 @@ def with_answer_keys(read: Extracted, keys: AnswerKeys, pages: Sequence[Page], *
         read = extract(pages, kind=keys.kind(kind), today=today)
     chosen: dict[str, Told] = {}
     disputes: list[Finding] = []
-    loose = keys.invoice is not None and keys.invoice.is_credit_note
+    loose = keys.invoice is not None and (keys.invoice.is_credit_note or (keys.invoice.total or 0) < 0)
     for entry in (_in_currency(entry, read.fields) for entry in told(keys)):
         winner = chosen.setdefault(entry.field, entry)
         if winner is not entry and not _agree(winner, entry.value, loose=loose) and not _is_payable(entry, keys.invoice):
@@ -110,8 +113,16 @@ def _agree(entry: Told, other: Any, *, loose: bool) -> bool:
     if isinstance(value, Money) and isinstance(other, Money):
         return abs(value.amount) == abs(other.amount) if loose else value.amount == other.amount
     if isinstance(value, str) and isinstance(other, str):
-        return _plain(value) == _plain(other)
+        ends = entry.field == "receipt_number" and len(_plain(other)) >= _TELLING and _plain(value).endswith(_plain(other))
+        return ends or _plain(value) == _plain(other)
+    if isinstance(value, datetime.date) and isinstance(other, datetime.date):
+        return other in (value, _turned(value))
     return bool(value == other)
+
+
+def _turned(day: datetime.date) -> datetime.date:
+    """Return a day as one reads it who takes its month for the day: 3/11 is written in both orders."""
+    return day if day.day > _MONTHS else day.replace(month=day.day, day=day.month)
 
 
 def _is_payable(entry: Told, invoice: EInvoice | None) -> bool:
