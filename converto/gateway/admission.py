@@ -185,6 +185,8 @@ class Lane:
         self._work.at_once -= 1
         self._moved_at = self._clock()
         self._call()
+        if not self.at_once:
+            self._full_from = self._full_until = -math.inf  # nobody is at work: what filled it is over, however short ago that was
 
     def learn(self, found: Found, seconds: float, *, quiet: bool) -> None:
         """Take note of how long a request took that was answered; `quiet` says that hardly any other was at work."""

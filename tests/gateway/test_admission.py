@@ -191,3 +191,35 @@ async def _twice(traffic: Traffic) -> None:
     finally:
         first.cancel()
         await asyncio.gather(first, return_exceptions=True)
+
+
+async def test_a_few_at_once_again_and_again_are_no_overload() -> None:
+    traffic = Traffic(Bounds(least=1, start=4, most=64, line_s=60, line=64, patience_s=0.1))
+    for _ in range(5):
+        while traffic.lane.enter():
+            pass
+        fifth = asyncio.create_task(traffic.lane.wait())
+        await asyncio.sleep(0)
+        traffic.clock.now += 0.02
+        for _ in range(5):
+            traffic.lane.leave()
+        await fifth
+        traffic.clock.now += 0.05
+
+
+async def test_who_is_never_without_work_is_overloaded() -> None:
+    traffic = Traffic(Bounds(least=1, start=4, most=64, line_s=60, line=64, patience_s=0.1))
+    while traffic.lane.enter():
+        pass
+    waiting = []
+    for _ in range(2):
+        assert not traffic.lane.is_full
+        waiting.append(asyncio.create_task(traffic.lane.wait()))
+        await asyncio.sleep(0)
+        traffic.clock.now += 0.06
+        traffic.lane.leave()
+    with pytest.raises(Busy):
+        await traffic.lane.wait()
+    for one in waiting:
+        one.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)

@@ -1,5 +1,6 @@
 """The public events behind HTTP, deployed in two ways: all in one, and the events on a machine of their own."""
 
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -109,6 +110,8 @@ async def apart(folder: Path) -> AsyncIterator[House]:
         ask("drop", url.rpartition("/")[2])
 
 
+WELCOME_S = 300.0
+"""How long a person is shared: their access token ends after a quarter of an hour."""
 DEPLOYMENTS = {"together": together, "apart": apart}
 
 
@@ -118,7 +121,7 @@ class Houses:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._open: dict[str, House] = {}
-        self._shared: dict[str, Person] = {}
+        self._shared: dict[str, tuple[Person, float]] = {}
         self.closing = AsyncExitStack()
 
     async def of(self, name: str) -> House:
@@ -130,9 +133,11 @@ class Houses:
     async def somebody(self, house: House) -> Person:
         """Return the person of an installation whom tests share that leave nothing behind."""
         name = next(name for name, one in self._open.items() if one is house)
-        if name not in self._shared:
-            self._shared[name] = await register(house.http)
-        return self._shared[name]
+        person, until = self._shared.get(name, (None, 0.0))
+        if person is None or time.monotonic() > until:
+            person = await register(house.http)
+            self._shared[name] = person, time.monotonic() + WELCOME_S
+        return person
 
 
 @pytest.fixture(scope="session")
