@@ -42,6 +42,8 @@ REST_S = 2.0
 """A class that was at rest for so long begins anew: nothing is known any more of how busy we are."""
 BREATHER_S = 1.0
 """A class that was not full for so long may be full for a while again."""
+PAUSE_S = 0.04
+"""So may one where nobody was at work for so long: a few at once, twice within a second, are no overload."""
 
 
 class Busy(Unavailable):
@@ -155,7 +157,9 @@ class Lane:
         if self.at_once >= self.cap or self._line:
             return False
         if not self.at_once:
-            self._moved_at = self._clock()
+            rested_from, self._moved_at = self._moved_at, self._clock()
+            if self._moved_at - rested_from > PAUSE_S:
+                self._full_from = self._full_until = -math.inf
             if self._moved_at - self._window_from > REST_S:
                 self._begin(cap=max(self.cap, float(self._bounds.start)))
         self._take()
@@ -185,8 +189,6 @@ class Lane:
         self._work.at_once -= 1
         self._moved_at = self._clock()
         self._call()
-        if not self.at_once:
-            self._full_from = self._full_until = -math.inf  # nobody is at work: what filled it is over, however short ago that was
 
     def learn(self, found: Found, seconds: float, *, quiet: bool) -> None:
         """Take note of how long a request took that was answered; `quiet` says that hardly any other was at work."""
