@@ -42,8 +42,8 @@ REST_S = 2.0
 """A class that was at rest for so long begins anew: nothing is known any more of how busy we are."""
 BREATHER_S = 1.0
 """A class that was not full for so long may be full for a while again."""
-PAUSE_S = 0.04
-"""So may one where nobody was at work for so long: a few at once, twice within a second, are no overload."""
+MANY = 2 * LEAST_LINE
+"""So many have to have found no place before nobody waits any more: a few at once, twice within a second, are no overload."""
 
 
 class Busy(Unavailable):
@@ -117,6 +117,7 @@ class Lane:
         self._peak = 0
         self._was_full = False
         self._full_from = self._full_until = -math.inf
+        self._found_full = 0
         self._window_from = clock()
 
     @property
@@ -133,7 +134,8 @@ class Lane:
         self._run_short()
         if self.at_once + self._expected < self.cap:
             return False
-        return len(self._line) + over >= self._longest_line or self._full_until - self._full_from > self._bounds.patience_s
+        is_over = self._found_full > MANY and self._full_until - self._full_from > self._bounds.patience_s
+        return is_over or len(self._line) + over >= self._longest_line
 
     @property
     def _longest_line(self) -> float:
@@ -157,9 +159,7 @@ class Lane:
         if self.at_once >= self.cap or self._line:
             return False
         if not self.at_once:
-            rested_from, self._moved_at = self._moved_at, self._clock()
-            if self._moved_at - rested_from > PAUSE_S:
-                self._full_from = self._full_until = -math.inf
+            self._moved_at = self._clock()
             if self._moved_at - self._window_from > REST_S:
                 self._begin(cap=max(self.cap, float(self._bounds.start)))
         self._take()
@@ -221,8 +221,9 @@ class Lane:
     def _run_short(self) -> None:
         moment = self._clock()
         if moment - self._full_until > BREATHER_S:
-            self._full_from = moment
+            self._full_from, self._found_full = moment, 0
         self._full_until = moment
+        self._found_full += 1
         self._was_full = True
         self._work.short_until = moment + WINDOW_S
         if moment - self._moved_at > STANDSTILL_S and self.at_once >= self.cap:
