@@ -3,7 +3,7 @@ import contextlib
 
 import pytest
 
-from converto.gateway.admission import BOUNDS, Admission, Bounds, Busy, Lane, Work
+from converto.gateway.admission import BOUNDS, MANY, Admission, Bounds, Busy, Lane, Work
 from converto.gateway.routes import Found
 from converto.kernel.access import Access
 from converto.kernel.access import Admission as Class
@@ -212,10 +212,10 @@ async def test_where_many_find_no_place_for_long_nobody_waits_any_more() -> None
     while traffic.lane.enter():
         pass
     waiting = []
-    for _ in range(20):
+    for _ in range(MANY):
         waiting.append(asyncio.create_task(traffic.lane.wait()))
         await asyncio.sleep(0)
-        traffic.clock.now += 0.006
+        traffic.clock.now += 0.007
         traffic.lane.leave()
     assert all(not one.done() or one.exception() is None for one in waiting)
     with pytest.raises(Busy):
