@@ -43,7 +43,7 @@ REST_S = 2.0
 BREATHER_S = 1.0
 """A class that was not full for so long may be full for a while again."""
 MANY = 2 * LEAST_LINE
-"""So many have to have found no place before nobody waits any more: a few at once, twice within a second, are no overload."""
+"""So many looks, by turnstile and line, have to have found no place before nobody waits any more: a few at once are no overload."""
 
 
 class Busy(Unavailable):

@@ -74,15 +74,21 @@ async def test_a_brief_transaction_that_fails_is_undone(database: Database) -> N
     assert await number_in(database) == 0
 
 
-async def test_who_waits_for_another_process_holds_nobody_up(database: Database, data_dir: Path) -> None:
+def locked(data_dir: Path) -> sqlite3.Connection:
+    """Return what another process holds the database by."""
     other = sqlite3.connect(data_dir / "one.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
+    return other
 
-    async def write() -> None:
-        async with database.writing(brief=True) as session:
-            await session.execute(update(COUNTER).values(number=1))
 
-    writing = asyncio.create_task(write())
+async def write(database: Database, number: int) -> None:
+    async with database.writing(brief=True) as session:
+        await session.execute(update(COUNTER).values(number=number))
+
+
+async def test_who_waits_for_another_process_holds_nobody_up(database: Database, data_dir: Path) -> None:
+    other = locked(data_dir)
+    writing = asyncio.create_task(write(database, 1))
     done, _ = await asyncio.wait([writing], timeout=BUSY_MS / 1000)
     assert not done
     other.execute("COMMIT")
@@ -92,14 +98,8 @@ async def test_who_waits_for_another_process_holds_nobody_up(database: Database,
 
 
 async def test_a_writer_that_is_cancelled_while_it_waits_leaves_no_transaction_open(database: Database, data_dir: Path) -> None:
-    other = sqlite3.connect(data_dir / "one.db", isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-
-    async def write() -> None:
-        async with database.writing(brief=True) as session:
-            await session.execute(update(COUNTER).values(number=9))
-
-    writing = asyncio.create_task(write())
+    other = locked(data_dir)
+    writing = asyncio.create_task(write(database, 9))
     await asyncio.wait([writing], timeout=BUSY_MS / 1000)
     writing.cancel()
     other.execute("COMMIT")

@@ -16,7 +16,7 @@ from converto.kernel.actor import Actor
 from converto.kernel.errors import Error
 from tests.billing.bank import DECLINED, VISA, Shop, shop_open
 from tests.billing.house import somebody
-from tests.trials import direct_bank, direct_file
+from tests.trials import direct_bank
 
 HISTORIES = int(os.environ.get("CONVERTO_TRIAL_HISTORIES", "1000"))
 DAYS = 36 * 31
@@ -38,7 +38,6 @@ async def test_the_books_agree_to_the_cent(tmp_path: Path, half: str) -> None:
     counts: Counter[str] = Counter()
     async with shop_open(tmp_path) as shop:
         direct = direct_bank.connect(shop)
-        await direct_file.connect(shop.house.database.engine)
         begun_s = time.process_time()
         for number in range(HISTORIES // 2):
             _forget(shop)
