@@ -7,6 +7,7 @@ cursor, to execute, for the rows, and to close.
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from typing import Any, NamedTuple, TypeVar
 
 import aiosqlite
@@ -163,16 +164,12 @@ def _begun(raw: sqlite3.Connection, statement: str) -> bool:
 
 
 def _executed(raw: sqlite3.Connection, operation: str, parameters: Any) -> _Answer:
-    cursor = raw.execute(operation, () if parameters is None else parameters)
-    description = cursor.description
-    rows = cursor.fetchall() if description else ()
-    answer = _Answer(rows, description, cursor.rowcount, cursor.lastrowid)
-    cursor.close()
-    return answer
+    # closed also where a row cannot be read: an open cursor would hold the connection to what the file was then
+    with closing(raw.execute(operation, () if parameters is None else parameters)) as cursor:
+        rows = cursor.fetchall() if cursor.description else ()
+        return _Answer(rows, cursor.description, cursor.rowcount, cursor.lastrowid)
 
 
 def _executed_many(raw: sqlite3.Connection, operation: str, parameters: Any) -> _Answer:
-    cursor = raw.executemany(operation, parameters)
-    answer = _Answer((), cursor.description, cursor.rowcount, cursor.lastrowid)
-    cursor.close()
-    return answer
+    with closing(raw.executemany(operation, parameters)) as cursor:
+        return _Answer((), cursor.description, cursor.rowcount, cursor.lastrowid)

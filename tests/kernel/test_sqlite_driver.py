@@ -2,6 +2,7 @@ import asyncio
 import sqlite3
 import threading
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,21 @@ async def test_a_brief_transaction_that_fails_is_undone(database: Database) -> N
     with pytest.raises(IntegrityError):
         await fail()
     assert await number_in(database) == 0
+
+
+@pytest.mark.parametrize("brief", [True, False])
+async def test_a_row_that_cannot_be_read_does_not_keep_its_connection_in_the_past(
+    database: Database, data_dir: Path, *, brief: bool
+) -> None:
+    async with database.reading(brief=brief) as session:
+        with pytest.raises(OperationalError, match="decode") as unreadable:
+            await session.scalar(text("SELECT CAST(X'FF' AS TEXT) FROM counter"))
+    with closing(sqlite3.connect(data_dir / "one.db", isolation_level=None)) as other:
+        other.execute("UPDATE counter SET number = 5")
+    async with database.writing(brief=brief) as session:
+        await session.execute(update(COUNTER).values(number=COUNTER.c.number + 1))
+    assert await number_in(database) == 6
+    assert unreadable.value is not None  # the error lived on, and all that it refers to
 
 
 def locked(data_dir: Path) -> sqlite3.Connection:

@@ -18,7 +18,6 @@ from converto.kernel.actor import Actor
 from converto.kernel.config import Environment, Settings
 from converto.vat.chain import verify
 from tests.servers import Postgres
-from tests.trials import direct_file
 from tests.vat.house import House, opened, somebody, voucher
 
 pytestmark = [pytest.mark.trials, pytest.mark.timeout(3000)]
@@ -106,7 +105,6 @@ async def test_every_flipped_bit_is_found_in_sqlite(tmp_path: Path) -> None:
     aino = somebody()
     async with opened(tmp_path) as house:
         await _kept(house, aino)
-        await direct_file.connect(house.database.engine)
         with sqlite3.connect(tmp_path / "vat.db", isolation_level=None) as connection:
             await _flip(house, aino, File(connection))
 
