@@ -23,12 +23,16 @@ async def publish(session: AsyncSession, event: Event, *, priority: int = 0) -> 
     after_commit(session, database.published.ring)
 
 
-async def publish_all(session: AsyncSession, events: Sequence[Event]) -> None:
-    """Tell several facts with one statement, in their order."""
+async def publish_all(session: AsyncSession, events: Sequence[Event], *, at_once: bool = True) -> None:
+    """Tell several facts with one statement, in their order.
+
+    What nobody waits for need not go out at once: it is sent with whatever else is due at the next look, within half a second.
+    """
     if events:
         await session.execute(_TELL, [row_of(Envelope.around(event)) for event in events])
-        database: Database = session.info["database"]
-        after_commit(session, database.published.ring)
+        if at_once:
+            database: Database = session.info["database"]
+            after_commit(session, database.published.ring)
 
 
 def row_of(envelope: Envelope) -> dict[str, Any]:
