@@ -30,7 +30,7 @@ LAPSED_AT_ONCE = 200
 GATHER_S = 0.02
 """So long at most what is asked for waits for others to be written with it, while this process is busy anyway."""
 SETTLE_WITHIN_S = 0.1
-"""So long what is settled waits for a reservation to be written with, for nobody waits for it."""
+"""So long what is settled waits to be written with more of it, for nobody waits for it: reservations go before."""
 TRY_AGAIN_S = 0.5
 LONGEST_LINE = 20_000
 """More calls than that do not wait for a database that is away."""
@@ -57,6 +57,7 @@ class Ledger:
         self._holder = new_id()
         self._asked: list[_Waiting] = []
         self._settled: list[Settled] = []
+        self._settled_since = 0.0
         self._held: dict[object, None] = {}
         self._gathering = Gathering(lambda: max(len(self._asked), len(self._settled)), most=MOST_AT_ONCE, longest_s=GATHER_S)
         self._come = Bell()
@@ -104,6 +105,8 @@ class Ledger:
 
     def settle(self, settled: Settled) -> None:
         """Have what a call took written soon; returns at once, so that whoever went away holds nothing up."""
+        if not self._settled:
+            self._settled_since = asyncio.get_running_loop().time()
         self._settled.append(settled)
         self._held.pop(settled.hold.id, None)
         self._come.ring()
@@ -136,22 +139,33 @@ class Ledger:
                 await self._pressing.beyond(pressed, timeout_s=SETTLE_WITHIN_S)
             await self._gathering.round()
             seen = self._come.rings
-            asked, settled = self._asked[:MOST_AT_ONCE], self._settled[:MOST_AT_ONCE]
-            if not asked and not settled:
-                continue
             try:
-                refusals = await self._post([waiting.hold for waiting in asked if not waiting.answer.done()], settled)
+                await self._round(self._asked[:MOST_AT_ONCE])
             except Exception:
                 task = asyncio.current_task()
                 if task is not None and task.cancelling():
                     return
                 log.exception("ai.ledger_failed", waiting=len(self._asked), settled=len(self._settled))
                 await asyncio.sleep(TRY_AGAIN_S)
-                continue
-            del self._asked[: len(asked)]
+
+    async def _round(self, asked: Sequence[_Waiting]) -> None:
+        """Answer reservations, and write what is settled where it has waited for long enough or frees what one of them needs."""
+        waited_s = asyncio.get_running_loop().time() - self._settled_since
+        is_due = not asked or waited_s >= SETTLE_WITHIN_S or len(self._settled) >= MOST_AT_ONCE // 2
+        holds = [waiting.hold for waiting in asked if not waiting.answer.done()]
+        refusals = await self._written_with(holds, self._settled[:MOST_AT_ONCE] if is_due else ())
+        refused = [hold for hold in holds if isinstance(refusals[hold.id], Refusal)]
+        if refused and self._settled and not is_due:
+            refusals |= await self._written_with(refused, self._settled[:MOST_AT_ONCE])
+        del self._asked[: len(asked)]
+        self._tell(asked, refusals)
+
+    async def _written_with(self, holds: Sequence[Hold], settled: Sequence[Settled]) -> dict[object, Refusal | bool]:
+        refusals = await self._post(holds, settled)
+        if settled:
             del self._settled[: len(settled)]
-            self._tell(asked, refusals)
             self._written.ring()
+        return refusals
 
     def _tell(self, asked: Sequence[_Waiting], refusals: dict[object, Refusal | bool]) -> None:
         for waiting in asked:

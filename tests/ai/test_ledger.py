@@ -57,6 +57,14 @@ async def test_of_many_at_once_exactly_as_many_are_admitted_as_the_budget_holds(
     assert (await kept.spending(aino)).reserved_nano == 0
 
 
+async def test_a_call_that_is_over_makes_room_for_the_next_at_once(kept: House) -> None:
+    one = await worst(kept, somebody())
+    aino = somebody()
+    await kept.ai.set_budget(aino, BudgetChange(hard=dollars(one + one // 2)))
+    for _ in range(3):  # what the one before it took is in no database yet
+        await kept.ai.chat(aino, question(model_preference=MODEL, max_tokens=50))
+
+
 async def test_what_a_process_had_reserved_that_died_is_free_again_and_in_the_ledger_as_lost(kept: House, aino: Actor) -> None:
     kept.fake.latency_s = 3600
     asking = asyncio.create_task(kept.ask(aino, model_preference=MODEL))
