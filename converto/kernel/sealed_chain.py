@@ -1,6 +1,7 @@
 """Chains of entries: each holds the hash of the one before, and the ends of the chain are sealed."""
 
 import hmac
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -8,11 +9,15 @@ from typing import Any, Final
 from uuid import UUID
 
 import orjson
+from sqlalchemy.exc import DBAPIError
 
 from converto.kernel.database import Database, Transaction
 
 NOTHING_BEFORE: Final = bytes(32)
 """The hash before the first entry."""
+NO_COMPANY: Final = UUID(int=0)
+_UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, DBAPIError)
+"""What a value raises that a database kept, and nobody of ours wrote."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,23 +52,50 @@ class Verdict:
     """The first thing that is wrong, or None."""
 
 
+Look = Callable[[Transaction, UUID], Awaitable[Verdict]]
+
+
 async def verdicts(
     database: Database,
-    companies: Iterable[UUID],
+    companies: Callable[[Transaction], Awaitable[Iterable[UUID]]],
     *,
-    look: Callable[[Transaction, UUID], Awaitable[Verdict]],
+    look: Look,
     hold: Callable[[Transaction, UUID], Awaitable[object]],
 ) -> AsyncIterator[Verdict]:
-    """Yield a verdict on each company's chain; `hold` keeps others from adding to one until the transaction ends."""
+    """Yield a verdict on each company's chain; `hold` keeps others from adding to one until the transaction ends.
+
+    What cannot be read any more was changed, and is a fault. Errors of a database that does not answer are none, and are raised.
+    """
     everywhere = database.across_tenants
-    for tenant_id in companies:
+    try:
         async with everywhere.reading() as session:
-            verdict = await look(session, tenant_id)
+            found = await companies(session)
+    except _UNREADABLE as error:
+        yield _unreadable(NO_COMPANY, error)
+        return
+    for tenant_id in found:
+        async with everywhere.reading() as session:
+            verdict = await _looked(session, tenant_id, look)
         if verdict.fault is not None:  # somebody may have added an entry while we looked: once more, while nobody can
             async with everywhere.writing() as session:
                 await hold(session, tenant_id)
-                verdict = await look(session, tenant_id)
+                verdict = await _looked(session, tenant_id, look)
         yield verdict
+
+
+async def _looked(session: Transaction, tenant_id: UUID, look: Look) -> Verdict:
+    try:
+        return await look(session, tenant_id)
+    except _UNREADABLE as error:
+        return _unreadable(tenant_id, error)
+
+
+def _unreadable(tenant_id: UUID, error: Exception) -> Verdict:
+    # SQLite itself gives each error of its own a number; its driver gives none where a text is no text
+    if isinstance(error, DBAPIError) and (not isinstance(error.orig, sqlite3.Error) or hasattr(error.orig, "sqlite_errorcode")):
+        raise error
+    what = "the id of a company" if tenant_id == NO_COMPANY else "something"
+    return Verdict(tenant_id, 0, "", f"{what} cannot be read any more, so it was changed: {type(error).__name__}")
 
 
 class ChainSeal:

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from sqlalchemy import delete, insert, select, text, update
@@ -14,7 +15,7 @@ from converto.vat.chain import verify
 from converto.vat.interface import AlreadyReversed, CannotBook, LockedPeriod, NotADraft, NotBooked, UnknownVoucher
 from converto.vat.models import EntryRow, ReturnRow, VoucherRow
 from converto.vat.vouchers import VoucherFilter, VoucherStatus
-from tests.vat.house import House, somebody, voucher
+from tests.vat.house import House, opened, somebody, voucher
 
 PURCHASE = {"treatment": "domestic_purchase", "rate": "25.5", "net": "31.13", "vat": "7.93"}
 
@@ -197,6 +198,33 @@ async def test_an_end_that_was_cut_off_is_found(house: House, aino: Actor) -> No
     await house.vat.add_voucher(aino, voucher(PURCHASE, PURCHASE))
     await behind_our_back(house, "DELETE FROM entry WHERE number = 2", aino)
     assert [one.fault async for one in verify(house.database, only=aino.tenant_id)] == ["entry 2 is missing, and all after it"]
+
+
+async def test_a_chain_that_was_removed_with_its_end_is_missed(house: House) -> None:
+    companies = {"voucher": somebody(), "filed_return": somebody(), "nothing": somebody()}
+    for what, aino in companies.items():
+        if what != "filed_return":
+            await house.vat.add_voucher(aino, voucher(PURCHASE), draft=what == "nothing")
+        if what != "nothing":
+            await house.vat.file(aino, "2026-01")
+        for table in ("entry", "chain_head", *({"filed_return", "voucher"} - {what} if what != "nothing" else ())):
+            await behind_our_back(house, f"DELETE FROM {table}", aino)
+    found = {what: [one.fault async for one in verify(house.database, only=aino.tenant_id)] for what, aino in companies.items()}
+    missing = ["the whole chain is missing, or its sealed end"]
+    assert found == {"voucher": missing, "filed_return": missing, "nothing": []}
+    everywhere = {one.tenant_id: one.fault async for one in verify(house.database)}
+    assert [everywhere.get(aino.tenant_id) for aino in companies.values()] == [*missing, *missing, None]
+
+
+async def test_the_id_of_a_company_that_cannot_be_read_any_more_is_found(tmp_path: Path) -> None:
+    aino = somebody()
+    async with opened(tmp_path) as house:
+        await house.vat.add_voucher(aino, voucher(PURCHASE))
+        await behind_our_back(house, "UPDATE chain_head SET tenant_id = 'nobody'", aino)
+        faults = [one.fault async for one in verify(house.database)]
+        of_her = [one.fault async for one in verify(house.database, only=aino.tenant_id)]
+    assert faults == ["the id of a company cannot be read any more, so it was changed: ValueError"]
+    assert of_her == ["the whole chain is missing, or its sealed end"]
 
 
 async def behind_our_back(house: House, statement: str, who: Actor) -> None:
