@@ -252,7 +252,9 @@ UNREADABLE = {
 
 
 @pytest.mark.parametrize("deed", UNREADABLE)
-async def test_what_cannot_be_read_any_more_is_found_in_a_file_and_the_next_log_is_looked_at_all_the_same(tmp_path: Path, deed: str) -> None:
+async def test_what_cannot_be_read_any_more_is_found_in_a_file_and_the_next_log_is_looked_at_all_the_same(
+    tmp_path: Path, deed: str
+) -> None:
     column, value, error = UNREADABLE[deed]
     async with opened(tmp_path, None) as office:
         owner, bystander = await written(office), await written(office, 1)
