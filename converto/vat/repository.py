@@ -242,7 +242,7 @@ class Entries:
         """Return every tenant that has booked something, or said when its liability begins."""
         return await self._tenants(select(ChainHeadRow.tenant_id), select(RegimeRow.tenant_id))
 
-    async def _tenants(self, *wanted: Select[tuple[UUID]]) -> Sequence[UUID]:
+    async def _tenants(self, *wanted: Select[UUID]) -> Sequence[UUID]:
         return sorted({tenant_id for one in wanted for tenant_id in await self._session.scalars(one.distinct())})
 
     async def stretches(self, tenant_id: UUID) -> AsyncIterator[Sequence[EntryRow]]:
