@@ -4,7 +4,7 @@ import datetime
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from functools import cache
 from typing import Any, Final
 
@@ -16,6 +16,8 @@ from converto.vat.vouchers import FindingText, Line, NewVoucher, Voucher, Vouche
 
 CENT: Final = Decimal("0.01")
 HALF_CENT: Final = Decimal("0.005")
+FIVE_CENTS: Final = Decimal("0.05")
+"""What is paid in cash in Finland is rounded to these (Act 890/2000)."""
 NAMED_ABOVE: Final = Decimal(400)
 """An invoice of more than this names its buyer (AVL 209 f)."""
 NEAR: Final = datetime.timedelta(days=1)
@@ -130,10 +132,15 @@ def _of_rates(given: NewVoucher, lines: Sequence[Line], rates: Rates) -> Iterato
 def _of_sums(given: NewVoucher, lines: Sequence[Line]) -> Iterator[Noted]:
     together = sum((line.gross for line in lines), Decimal(0))
     total = None if given.total is None else given.total * (given.currency_rate or 1)
-    if total is not None and abs(total - together) > CENT * len(lines) + HALF_CENT:
+    if total is not None and abs(total - together) > CENT * len(lines) + HALF_CENT and not _is_rounded(total, together):
         yield Noted("sum_mismatch", None, (("lines", f"{together:f}"), ("total", f"{total:f}")))
     if given.currency != "EUR" and given.currency_rate is None:
         yield Noted("foreign_currency_no_rate", None, (("currency", given.currency),))
+
+
+def _is_rounded(paid: Decimal, total: Decimal) -> bool:
+    """Tell whether one amount is the other as it is paid in coins: to the next five cents."""
+    return paid == (total / FIVE_CENTS).quantize(Decimal(1), ROUND_HALF_UP) * FIVE_CENTS
 
 
 def _of_parties(given: NewVoucher, lines: Sequence[Line]) -> Iterator[Noted]:

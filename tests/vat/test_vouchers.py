@@ -108,6 +108,12 @@ async def test_an_error_forbids_to_book_and_says_why_in_three_languages(house: H
     assert all(text.message and text.fix for text in (found.fi, found.sv, found.en))
 
 
+@pytest.mark.parametrize(("total", "is_wrong"), [("39.05", False), ("39.06", False), ("39.10", True), ("39.04", True), ("39.08", True)])
+async def test_what_was_paid_in_coins_is_rounded_and_no_other_sum(house: House, aino: Actor, total: str, *, is_wrong: bool) -> None:
+    draft = await house.vat.add_voucher(aino, voucher(PURCHASE, total=total), draft=True)
+    assert ("sum_mismatch" in {one.code for one in draft.findings}) is is_wrong
+
+
 async def test_the_same_document_twice_is_noticed(house: House, aino: Actor) -> None:
     sha = "ab" * 32
     await house.vat.add_voucher(aino, voucher(PURCHASE, original_sha256=sha))
