@@ -1,7 +1,6 @@
 """Chains of entries: each holds the hash of the one before, and the ends of the chain are sealed."""
 
 import hmac
-import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -9,15 +8,12 @@ from typing import Any, Final
 from uuid import UUID
 
 import orjson
-from sqlalchemy.exc import DBAPIError
 
-from converto.kernel.database import Database, Transaction
+from converto.kernel.database import UNREADABLE, Database, Transaction, is_of_a_value
 
 NOTHING_BEFORE: Final = bytes(32)
 """The hash before the first entry."""
 NO_COMPANY: Final = UUID(int=0)
-_UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, DBAPIError)
-"""What a value raises that a database kept, and nobody of ours wrote."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +66,7 @@ async def verdicts(
     try:
         async with everywhere.reading() as session:
             found = await companies(session)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         yield _unreadable(NO_COMPANY, error)
         return
     for tenant_id in found:
@@ -86,13 +82,12 @@ async def verdicts(
 async def _looked(session: Transaction, tenant_id: UUID, look: Look) -> Verdict:
     try:
         return await look(session, tenant_id)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         return _unreadable(tenant_id, error)
 
 
 def _unreadable(tenant_id: UUID, error: Exception) -> Verdict:
-    # SQLite itself gives each error of its own a number; its driver gives none where a text is no text
-    if isinstance(error, DBAPIError) and (not isinstance(error.orig, sqlite3.Error) or hasattr(error.orig, "sqlite_errorcode")):
+    if not is_of_a_value(error):
         raise error
     what = "the id of a company" if tenant_id == NO_COMPANY else "something"
     return Verdict(tenant_id, 0, "", f"{what} cannot be read any more, so it was changed: {type(error).__name__}")
