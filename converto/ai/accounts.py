@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -56,7 +57,7 @@ class Hold(msgspec.Struct, frozen=True):
     @property
     def accounts(self) -> Sequence[Account]:
         """The accounts that it is kept back on."""
-        return accounts(self.tenant_id, self.user_id, self.api_key_id, period=self.at.strftime("%Y-%m"))
+        return accounts(self.tenant_id, self.user_id, self.api_key_id, period=month_of(self.at))
 
 
 class Settled(msgspec.Struct, frozen=True):
@@ -99,6 +100,7 @@ class Settled(msgspec.Struct, frozen=True):
         }
 
 
+@lru_cache(maxsize=10_000)  # a call asks for them four times
 def accounts(tenant_id: UUID, user_id: UUID | None, api_key_id: UUID | None, *, period: str) -> Sequence[Account]:
     """Return the accounts that somebody's spending is on: the company's, and the key's or else the member's."""
     found = [Account(tenant_id, "tenant", period)]
@@ -106,7 +108,12 @@ def accounts(tenant_id: UUID, user_id: UUID | None, api_key_id: UUID | None, *, 
         found.append(Account(tenant_id, f"key:{api_key_id}", period))
     if user_id is not None:
         found.append(Account(tenant_id, f"member:{user_id}", period))
-    return found
+    return tuple(found)
+
+
+def month_of(moment: datetime) -> str:
+    """Return the calendar month, UTC, that a call is paid out of: `2026-11`."""
+    return f"{moment.year}-{moment.month:02}"
 
 
 def day_of(moment: datetime) -> date:

@@ -176,7 +176,8 @@ class Ledger:
             if admitted:
                 await books.hold(admitted, holder=self._holder, until=now() + self._lease)
             if settled:
-                await publish_all(session, [*map(self._finished, _told(settled)), *map(self._reached, notices(standings))])
+                await publish_all(session, [self._finished(one) for one in _told(settled)], at_once=False)  # it goes to billing
+                await publish_all(session, [self._reached(notice) for notice in notices(standings)])
             if settled or admitted:
                 await books.write(standings)
         return refusals

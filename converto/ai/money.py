@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from converto.ai.accounts import Standing
+from converto.ai.accounts import Standing, month_of
 from converto.ai.catalogue import Exchange, usd
 from converto.ai.interface import Budget, BudgetChange, LoggedCall, UsageLine, UsageReport
 from converto.ai.models import CallRow
@@ -39,7 +39,7 @@ class Spending:
 
     async def budgets(self, tenant_id: UUID) -> tuple[Budget, ...]:
         """Return the company's budget, and those of members and keys that have one."""
-        period = now().strftime("%Y-%m")
+        period = month_of(now())
         async with self._database.reading() as session:
             limits, spending = await Budgeting(session).of(tenant_id), await Budgeting(session).spending(tenant_id, period)
         subjects = ["tenant", *sorted(limits.keys() - {"tenant"})]
@@ -47,7 +47,7 @@ class Spending:
 
     async def set_budget(self, tenant_id: UUID, change: BudgetChange) -> Budget:
         """Say what may be spent in a month. Raises UnknownCurrency."""
-        period = now().strftime("%Y-%m")
+        period = month_of(now())
         soft, hard = self.nano(change.soft), self.nano(change.hard)
         async with self._database.writing() as session:
             await Budgeting(session).set(tenant_id, change.subject, soft=soft, hard=hard, period=period)

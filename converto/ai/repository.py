@@ -2,14 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import and_, bindparam, case, delete, func, insert, null, select, tuple_, update
+from sqlalchemy import Table, and_, bindparam, case, delete, func, insert, null, select, tuple_, update
 
 from converto.ai.accounts import Account, Hold, Standing
 from converto.ai.models import (
+    Base,
     BudgetRow,
     CallRow,
     ContentRow,
@@ -22,15 +23,32 @@ from converto.ai.models import (
 )
 from converto.kernel.database import Transaction, changed, insert_into
 
+
+def _table(row: type[Base]) -> Table:
+    return cast("Table", row.__table__)
+
+
+_SPENDING, _BUDGET, _RESERVATION, _CALL = (_table(row) for row in (SpendingRow, BudgetRow, ReservationRow, CallRow))
+_ACCOUNT = (_SPENDING.c.tenant_id, _SPENDING.c.subject, _SPENDING.c.period)
+# made once: to put a statement together takes longer than to have it worked off
+_STANDINGS = (
+    select(*_ACCOUNT, _SPENDING.c.spent_nano, _SPENDING.c.reserved_nano, _SPENDING.c.told, _BUDGET.c.soft_nano, _BUDGET.c.hard_nano)
+    .outerjoin_from(_SPENDING, _BUDGET, and_(_BUDGET.c.tenant_id == _SPENDING.c.tenant_id, _BUDGET.c.subject == _SPENDING.c.subject))
+    .where(tuple_(*_ACCOUNT).in_(bindparam("accounts", expanding=True)))
+    .order_by(*_ACCOUNT)  # so that two processes never wait for one another
+    .with_for_update(of=_SPENDING)
+)
 _UPDATE_SPENDING = (
-    update(SpendingRow)
-    .where(
-        SpendingRow.tenant_id == bindparam("a_tenant_id"),
-        SpendingRow.subject == bindparam("a_subject"),
-        SpendingRow.period == bindparam("a_period"),
-    )
+    update(_SPENDING)
+    .where(*(column == bindparam(f"a_{column.name}") for column in _ACCOUNT))
     .values(spent_nano=bindparam("a_spent"), reserved_nano=bindparam("a_reserved"), told=bindparam("a_told"))
 )
+_RELEASE = (
+    delete(_RESERVATION)
+    .where(tuple_(_RESERVATION.c.tenant_id, _RESERVATION.c.id).in_(bindparam("keys", expanding=True)))
+    .returning(_RESERVATION.c.id, _RESERVATION.c.amount_nano)
+)
+_HOLD, _ENTER = insert(_RESERVATION), insert(_CALL)
 DIMENSIONS = {"day": CallRow.day, "model": CallRow.model, "member": CallRow.user_id, "api_key": CallRow.api_key_id}
 
 
@@ -66,16 +84,9 @@ class Books:
         return found
 
     async def _read(self, wanted: Sequence[Account]) -> dict[Account, Standing]:
-        budget = and_(BudgetRow.tenant_id == SpendingRow.tenant_id, BudgetRow.subject == SpendingRow.subject)
-        columns = (SpendingRow.tenant_id, SpendingRow.subject, SpendingRow.period)
-        query = (
-            select(*columns, SpendingRow.spent_nano, SpendingRow.reserved_nano, SpendingRow.told, BudgetRow.soft_nano, BudgetRow.hard_nano)
-            .outerjoin(BudgetRow, budget)
-            .where(tuple_(*columns).in_([(account.tenant_id, account.subject, account.period) for account in wanted]))
-            .order_by(*columns)  # so that two processes never wait for one another
-            .with_for_update(of=SpendingRow)
-        )
-        return {Account(*row[:3]): Standing(*row[3:]) for row in await self._session.execute(query)}
+        accounts = [(account.tenant_id, account.subject, account.period) for account in wanted]
+        connection = await self._session.connection()
+        return {Account(*row[:3]): Standing(*row[3:]) for row in await connection.execute(_STANDINGS, {"accounts": accounts})}
 
     async def write(self, standings: Mapping[Account, Standing]) -> None:
         """Keep how accounts stand now."""
@@ -106,15 +117,12 @@ class Books:
             }
             for hold in holds
         ]
-        await (await self._session.connection()).execute(insert(ReservationRow), rows)
+        await (await self._session.connection()).execute(_HOLD, rows)
 
     async def release(self, holds: Sequence[Hold]) -> dict[UUID, int]:
         """Take reservations away; returns what each had kept back, and nothing of those that were gone."""
         keys = [(hold.tenant_id, hold.id) for hold in holds]
-        gone = delete(ReservationRow).where(tuple_(ReservationRow.tenant_id, ReservationRow.id).in_(keys))
-        rows = await self._session.execute(
-            gone.returning(ReservationRow.id, ReservationRow.amount_nano), execution_options={"synchronize_session": False}
-        )
+        rows = await (await self._session.connection()).execute(_RELEASE, {"keys": keys})
         return {row.id: row.amount_nano for row in rows}
 
     async def forget_lost(self, holds: Sequence[Hold]) -> dict[UUID, int]:
@@ -127,7 +135,7 @@ class Books:
 
     async def enter(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Write entries of the ledger."""
-        await (await self._session.connection()).execute(insert(CallRow), list(rows))
+        await (await self._session.connection()).execute(_ENTER, list(rows))
 
     async def alive(self, holder: UUID, until: datetime) -> None:
         """Say that a process lives, and what it has reserved is still to be reserved."""

@@ -2,6 +2,7 @@
 
 from calendar import monthrange
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 CALENDAR: Final = datetime(2000, 1, 1, tzinfo=UTC)
@@ -15,6 +16,7 @@ class Period(NamedTuple):
     end: datetime
 
 
+@lru_cache(maxsize=10_000)  # every event that is counted asks for both ends of its period
 def months_after(anchor: datetime, months: int) -> datetime:
     """Return the same day and time so many months later; where a month has no such day, its last: 31 January, 28 February, 31 March."""
     index = anchor.year * 12 + anchor.month - 1 + months

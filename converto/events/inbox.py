@@ -3,18 +3,36 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
+from functools import cache, partial
 from typing import Any
 from uuid import UUID, uuid4
 
 from pydantic import ValidationError
-from sqlalchemy import ColumnElement, and_, delete, exists, or_, select, true, tuple_, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Integer,
+    Select,
+    Uuid,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    or_,
+    select,
+    true,
+    tuple_,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from converto.events.tables import inbox
 from converto.events.turns import Turns
 from converto.kernel.clock import now
-from converto.kernel.database import Database, after_commit, changed, insert_into, once, take_turns
+from converto.kernel.columns import Moment
+from converto.kernel.database import Database, after_commit, changed, once, take_turns
 from converto.kernel.event import Envelope
 
 CANCELLED = "cancelled"
@@ -74,17 +92,13 @@ class Inbox:
             }
             for envelope in envelopes
         ]
-        # a handled event that comes again is remembered for as long again: whoever sent it may send it once more until then
-        kept = insert_into(self._session, inbox).on_conflict_do_update(
-            index_elements=inbox.primary_key.columns, set_={"handled_at": moment}, where=inbox.c.handled_at.is_not(None)
-        )
-        await self._session.execute(kept, rows)
+        await self._session.execute(_KEEP_IN_SQLITE if self._database.is_sqlite else _KEEP_IN_POSTGRESQL, rows)
         after_commit(self._session, partial(self._database.received.ring, subscriber))
 
     async def has_due(self, subscriber: str, *, but_of: UUID | None = None) -> bool:
         """Return whether something may be claimed now, but for order, of whatever tenant or of any but one."""
-        due = select(inbox.c.event_id).where(free_for(now(), subscriber), _not_of(but_of)).limit(1)
-        return await self._session.scalar(due) is not None
+        given = {"subscribers": (subscriber,), "moment": now(), "but_of": but_of}
+        return await self._session.scalar(_due(is_but_of=but_of is not None), given) is not None
 
     async def claim(
         self,
@@ -103,19 +117,12 @@ class Inbox:
         of the tenant `but_of` are left where they are.
         """
         moment, lease = now(), uuid4()
-        wanted = select(inbox.c.event_id).where(free_for(now(), subscriber), _not_of(but_of))
         if ordered:
             await take_turns(self._session, f"inbox:{subscriber}")
-            wanted = wanted.where(~_earlier_of_its_subject())
-        wanted = wanted.order_by(inbox.c.turn, inbox.c.priority.desc(), inbox.c.event_id).limit(limit).with_for_update(skip_locked=True)
-        chosen = once(wanted)
-        claimed = (
-            update(inbox)
-            .where(inbox.c.subscriber == subscriber, inbox.c.event_id.in_(select(chosen.c.event_id)))
-            .values(attempts=inbox.c.attempts + 1, leased_until=moment + timedelta(seconds=lease_s), lease=lease)
-            .returning(inbox.c.turn, inbox.c.priority, inbox.c.event_id, inbox.c.envelope, inbox.c.attempts, inbox.c.failures)
-        )
-        rows = sorted(await self._session.execute(claimed), key=lambda row: (row.turn, -row.priority, row.event_id))
+        given = {"subscriber_is": subscriber, "subscribers": (subscriber,), "moment": moment, "but_of": but_of, "most": limit}
+        given |= {"until": moment + timedelta(seconds=lease_s), "new_lease": lease}
+        claimed = await self._session.execute(_claiming(ordered=ordered, is_but_of=but_of is not None), given)
+        rows = sorted(claimed, key=lambda row: (row.turn, -row.priority, row.event_id))
         deliveries = []
         for row in rows:
             held = Held(subscriber, row.event_id, lease)
@@ -138,25 +145,24 @@ class Inbox:
 
     async def renew(self, held: Iterable[Held], *, lease_s: float) -> set[Held]:
         """Hold on to events that are still being handled; returns those that are lost, to another or because they were cancelled."""
-        return await self._settle(held, leased_until=now() + timedelta(seconds=lease_s))
+        return await self._settle(held, _RENEWED, until=now() + timedelta(seconds=lease_s))
 
     async def handled(self, *held: Held) -> set[Held]:
         """Mark events as handled; returns those whose lease was lost, which stay as they are."""
-        return await self._settle(held, **_FREED, due_at=None, handled_at=now(), last_error=None)
+        return await self._settle(held, _HANDLED, moment=now())
 
     async def retry(self, held: Held, error: str, *, delay_s: float) -> bool:
         """Have an event handled again later, for it has failed; False when the lease was lost."""
-        due_at = now() + timedelta(seconds=delay_s)
-        return not await self._settle([held], **_FREED, due_at=due_at, failures=inbox.c.failures + 1, last_error=error)
+        return not await self._settle([held], _FAILED, moment=now() + timedelta(seconds=delay_s), error=error)
 
     async def bury(self, held: Held, error: str) -> bool:
         """Give up on an event: it lies with the dead ones until somebody retries or purges it; False when the lease was lost."""
-        return not await self._settle([held], **_FREED, due_at=None, failures=inbox.c.failures + 1, dead_at=now(), last_error=error)
+        return not await self._settle([held], _BURIED, moment=now(), error=error)
 
     async def release(self, *held: Held) -> set[Held]:
         """Hand events back unhandled, because this process stops: this was no attempt. Returns those whose lease was lost."""
         after_commit(self._session, self._database.received.ring)
-        return await self._settle(held, **_FREED, due_at=now(), attempts=inbox.c.attempts - 1)
+        return await self._settle(held, _RELEASED, moment=now())
 
     async def cancel(self, subscriber: str, subject: str) -> int:
         """End what waits and what is being handled about a subject: the handler is cancelled, wherever it runs. Returns how many."""
@@ -169,25 +175,18 @@ class Inbox:
         old = select(inbox.c.subscriber, inbox.c.event_id).where(inbox.c.handled_at < handled_before).limit(limit)
         return await changed(self._session, delete(inbox).where(tuple_(inbox.c.subscriber, inbox.c.event_id).in_(old)))
 
-    async def _settle(self, held: Iterable[Held], **values: Any) -> set[Held]:
+    async def _settle(self, held: Iterable[Held], statement: ReturningUpdate[Any], **given: Any) -> set[Held]:
         """Change the rows under these leases; returns those whose lease is not there any more."""
         left = set(held)
         for subscriber in {one.subscriber for one in left}:
-            keys = [(one.event_id, one.lease) for one in left if one.subscriber == subscriber]
-            row_key, leases = tuple_(inbox.c.event_id, inbox.c.lease), dict(keys)
-            # the ids once more: PostgreSQL finds rows by an index for them, and for the pairs only by trying one after another
-            these = (inbox.c.subscriber == subscriber, inbox.c.event_id.in_(leases), row_key.in_(keys))
-            # the lease as it was: RETURNING gives a row as it is after the change
-            changed = update(inbox).where(*these).values(**values).returning(inbox.c.event_id)
-            for event_id in await self._session.scalars(changed):
+            leases = {one.event_id: one.lease for one in left if one.subscriber == subscriber}
+            about = {"subscriber_is": subscriber, "ids": list(leases), "leases": list(leases.items())}
+            for event_id in await self._session.scalars(statement, {**given, **about}):
                 left.discard(Held(subscriber, event_id, leases[event_id]))
         return left
 
 
-_FREED: dict[str, Any] = {"leased_until": None, "lease": None}
-
-
-def free_for(moment: datetime, *subscribers: str) -> ColumnElement[bool]:
+def free_for(moment: ColumnElement[datetime], subscribers: Sequence[str] | BindParameter[str]) -> ColumnElement[bool]:
     """Return whether an event of one of these subscribers may be claimed, but for order."""
     return and_(
         inbox.c.subscriber.in_(subscribers),
@@ -196,9 +195,9 @@ def free_for(moment: datetime, *subscribers: str) -> ColumnElement[bool]:
     )
 
 
-def _not_of(tenant_id: UUID | None) -> ColumnElement[bool]:
+def _not_of(tenant_id: ColumnElement[UUID]) -> ColumnElement[bool]:
     # as two ranges, each of which an index finds: an inequality would go through all that this tenant has waiting
-    return true() if tenant_id is None else or_(inbox.c.tenant_id < tenant_id, inbox.c.tenant_id > tenant_id)
+    return or_(inbox.c.tenant_id < tenant_id, inbox.c.tenant_id > tenant_id)
 
 
 def _earlier_of_its_subject() -> ColumnElement[bool]:
@@ -209,3 +208,56 @@ def _earlier_of_its_subject() -> ColumnElement[bool]:
         earlier.c.event_id < inbox.c.event_id,
         earlier.c.due_at.is_not(None),
     )
+
+
+# Statements are made once: to put one together takes longer than to have it worked off.
+
+_MOMENT: Any = bindparam("moment", type_=Moment)
+_UNTIL: Any = bindparam("until", type_=Moment)
+_FREED: dict[str, Any] = {"leased_until": None, "lease": None}
+
+
+def _keeping(insert: Any) -> Any:
+    # a handled event that comes again is remembered for as long again: whoever sent it may send it once more until then
+    kept = insert(inbox)
+    again = {"handled_at": kept.excluded.received_at}
+    return kept.on_conflict_do_update(index_elements=inbox.primary_key.columns, set_=again, where=inbox.c.handled_at.is_not(None))
+
+
+_KEEP_IN_SQLITE, _KEEP_IN_POSTGRESQL = _keeping(sqlite.insert), _keeping(postgresql.insert)
+
+
+@cache
+def _due(*, is_but_of: bool) -> Select[Any]:
+    others = _not_of(bindparam("but_of", type_=Uuid)) if is_but_of else true()
+    return select(inbox.c.event_id).where(free_for(_MOMENT, bindparam("subscribers", expanding=True)), others).limit(1)
+
+
+@cache
+def _claiming(*, ordered: bool, is_but_of: bool) -> ReturningUpdate[Any]:
+    wanted = _due(is_but_of=is_but_of)
+    if ordered:
+        wanted = wanted.where(~_earlier_of_its_subject())
+    line = (inbox.c.turn, inbox.c.priority.desc(), inbox.c.event_id)
+    chosen = once(wanted.order_by(*line).limit(bindparam("most", type_=Integer)).with_for_update(skip_locked=True))
+    return (
+        update(inbox)
+        .where(inbox.c.subscriber == bindparam("subscriber_is"), inbox.c.event_id.in_(select(chosen.c.event_id)))
+        .values(attempts=inbox.c.attempts + 1, leased_until=_UNTIL, lease=bindparam("new_lease", type_=Uuid))
+        .returning(inbox.c.turn, inbox.c.priority, inbox.c.event_id, inbox.c.envelope, inbox.c.attempts, inbox.c.failures)
+    )
+
+
+def _settling(**values: Any) -> ReturningUpdate[Any]:
+    # the ids once more: PostgreSQL finds rows by an index for them, and for the pairs only by trying one after another
+    ids = inbox.c.event_id.in_(bindparam("ids", expanding=True))
+    pairs = tuple_(inbox.c.event_id, inbox.c.lease).in_(bindparam("leases", expanding=True))
+    changed = update(inbox).where(inbox.c.subscriber == bindparam("subscriber_is"), ids, pairs)
+    return changed.values(**values).returning(inbox.c.event_id)  # the lease as it was: RETURNING gives a row as it is after the change
+
+
+_RENEWED = _settling(leased_until=_UNTIL)
+_HANDLED = _settling(**_FREED, due_at=None, handled_at=_MOMENT, last_error=None)
+_FAILED = _settling(**_FREED, due_at=_MOMENT, failures=inbox.c.failures + 1, last_error=bindparam("error"))
+_BURIED = _settling(**_FREED, due_at=None, failures=inbox.c.failures + 1, dead_at=_MOMENT, last_error=bindparam("error"))
+_RELEASED = _settling(**_FREED, due_at=_MOMENT, attempts=inbox.c.attempts - 1)

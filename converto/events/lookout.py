@@ -25,7 +25,7 @@ class Lookout:
         self._database = database.across_tenants
         moment: Any = bindparam("moment", type_=Moment)
         # made once: to put it together takes longer than to ask it
-        self._due = select(exists().where(free(moment)), exists().where(free_for(moment, *subscribers)))
+        self._due = select(exists().where(free(moment)), exists().where(free_for(moment, subscribers)))
 
     async def run(self) -> None:
         """Go on until cancelled."""

@@ -6,28 +6,33 @@ from typing import Any
 from uuid import UUID
 
 from pydantic import ValidationError
-from sqlalchemy import ColumnElement, and_, delete, exists, insert, or_, select, update
+from sqlalchemy import ColumnElement, Integer, and_, bindparam, delete, exists, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from converto.events.tables import outbox
 from converto.kernel.clock import now
+from converto.kernel.columns import Moment
 from converto.kernel.database import Database, after_commit, changed, once, take_turns
 from converto.kernel.event import Envelope, Event
 
 
 async def publish(session: AsyncSession, event: Event, *, priority: int = 0) -> None:
     """Tell a fact: it goes out if this transaction commits, and only then. A higher priority overtakes what its tenant has waiting."""
-    await session.execute(insert(outbox).values(row_of(Envelope.around(event, priority=priority))))
+    await session.execute(_TELL, row_of(Envelope.around(event, priority=priority)))
     database: Database = session.info["database"]
     after_commit(session, database.published.ring)
 
 
-async def publish_all(session: AsyncSession, events: Sequence[Event]) -> None:
-    """Tell several facts with one statement, in their order."""
+async def publish_all(session: AsyncSession, events: Sequence[Event], *, at_once: bool = True) -> None:
+    """Tell several facts with one statement, in their order.
+
+    What nobody waits for need not go out at once: it is sent with whatever else is due at the next look, within half a second.
+    """
     if events:
-        await session.execute(insert(outbox), [row_of(Envelope.around(event)) for event in events])
-        database: Database = session.info["database"]
-        after_commit(session, database.published.ring)
+        await session.execute(_TELL, [row_of(Envelope.around(event)) for event in events])
+        if at_once:
+            database: Database = session.info["database"]
+            after_commit(session, database.published.ring)
 
 
 def row_of(envelope: Envelope) -> dict[str, Any]:
@@ -53,26 +58,14 @@ class Outbox:
 
     async def has_due(self) -> bool:
         """Return whether something may be claimed now."""
-        return await self._session.scalar(select(outbox.c.event_id).where(free(now())).limit(1)) is not None
+        return await self._session.scalar(_DUE, {"moment": now()}) is not None
 
     async def claim(self, limit: int, *, lease_s: float) -> Sequence[Envelope]:
         """Lease up to `limit` due events to the caller, oldest first, and none while an earlier one about its subject is held up."""
         moment = now()
         await take_turns(self._session, "outbox")  # so that two who claim see each other's leases
-        wanted = (
-            select(outbox.c.event_id)
-            .where(free(moment), or_(outbox.c.subject.is_(None), ~_earlier_held_up(moment)))
-            .order_by(outbox.c.event_id)
-            .limit(limit)
-        )
-        chosen = once(wanted)
-        claimed = (
-            update(outbox)
-            .where(outbox.c.event_id.in_(select(chosen.c.event_id)))
-            .values(leased_until=moment + timedelta(seconds=lease_s))
-            .returning(outbox.c.event_id, outbox.c.envelope)
-        )
-        rows = sorted(await self._session.execute(claimed), key=lambda row: row.event_id)
+        given = {"moment": moment, "until": moment + timedelta(seconds=lease_s), "most": limit}
+        rows = sorted(await self._session.execute(_CLAIM, given), key=lambda row: row.event_id)
         envelopes = []
         for row in rows:
             try:
@@ -84,8 +77,7 @@ class Outbox:
     async def sent(self, event_ids: Sequence[UUID]) -> None:
         """Mark events that have gone out; they are kept, so that they can be sent again."""
         if event_ids:
-            gone = update(outbox).where(outbox.c.event_id.in_(event_ids)).values(sent_at=now(), leased_until=None)
-            await self._session.execute(gone)
+            await self._session.execute(_SENT, {"ids": list(event_ids), "moment": now()})
 
     async def put_back(self, event_ids: Sequence[UUID], *, delay_s: float) -> None:
         """Give up the lease: nothing could be sent, which is no fault of these events."""
@@ -125,7 +117,7 @@ class Outbox:
         return await changed(self._session, delete(outbox).where(outbox.c.event_id.in_(old)))
 
 
-def free(moment: datetime) -> ColumnElement[bool]:
+def free(moment: ColumnElement[datetime]) -> ColumnElement[bool]:
     """Return whether an event may be claimed by a relay, but for order."""
     return and_(
         outbox.c.sent_at.is_(None),
@@ -135,7 +127,7 @@ def free(moment: datetime) -> ColumnElement[bool]:
     )
 
 
-def _earlier_held_up(moment: datetime) -> ColumnElement[bool]:
+def _earlier_held_up(moment: ColumnElement[datetime]) -> ColumnElement[bool]:
     """Whether an event about the same subject that was told before is being sent by another, or waits after a failure."""
     earlier = outbox.alias("earlier")
     return exists().where(
@@ -145,3 +137,18 @@ def _earlier_held_up(moment: datetime) -> ColumnElement[bool]:
         earlier.c.dead_at.is_(None),
         or_(earlier.c.due_at > moment, earlier.c.leased_until >= moment),
     )
+
+
+# made once: to put a statement together takes longer than to have it worked off
+_MOMENT: Any = bindparam("moment", type_=Moment)
+_TELL = insert(outbox)
+_DUE = select(outbox.c.event_id).where(free(_MOMENT)).limit(1)
+_NEXT = _DUE.where(or_(outbox.c.subject.is_(None), ~_earlier_held_up(_MOMENT))).order_by(outbox.c.event_id)
+_CHOSEN = once(_NEXT.limit(bindparam("most", type_=Integer)))
+_CLAIM = (
+    update(outbox)
+    .where(outbox.c.event_id.in_(select(_CHOSEN.c.event_id)))
+    .values(leased_until=bindparam("until", type_=Moment))
+    .returning(outbox.c.event_id, outbox.c.envelope)
+)
+_SENT = update(outbox).where(outbox.c.event_id.in_(bindparam("ids", expanding=True))).values(sent_at=_MOMENT, leased_until=None)

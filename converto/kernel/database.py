@@ -183,10 +183,16 @@ class Database:
         tenant_id = tenant_id or current().tenant_id
         with within(in_transaction=True):
             role = "" if self._wall is None else await self._wall.role()
-            async with sessions() as session, session.begin():
+            session = sessions()
+            try:
                 if self._wall is not None:
                     await row_security.enter(await session.connection(), role, tenant_id, across_tenants=self._is_across)
                 yield session
+                await session.commit()
+            except BaseException:
+                await session.__aexit__(None, None, None)  # to its end, also where we are cancelled
+                raise
+            session.sync_session.close()  # it holds no connection any more: nothing is waited for
 
 
 def is_of_a_value(error: Exception) -> bool:

@@ -47,19 +47,18 @@ def the(interface: type[Asked]) -> Callable[[Request], Awaitable[Asked]]:
     return give
 
 
-# It refuses nobody: it is there for the reference, which says by it what a route asks for.
-_bearer = HTTPBearer(auto_error=False, description="The `access_token` of a sign-in.")
+class _WhoeverAsks(HTTPBearer):
+    """Says in the reference what a route asks for, and gives it whom the gateway found: one dependency for both, at every request."""
+
+    async def __call__(self, request: Request) -> Actor:  # type: ignore[override]  # who is signed in, not what they signed in with
+        """Return who asks. Raises Unauthenticated when nobody is signed in."""
+        actor: Actor | None = request.scope.get("converto.actor")
+        if actor is None:
+            raise request.scope.get("converto.refusal") or Unauthenticated()
+        return actor
 
 
-async def _actor(request: Request, _: Annotated[object, Depends(_bearer)]) -> Actor:
-    """Return who asks. Raises Unauthenticated when nobody is signed in."""
-    actor: Actor | None = request.scope.get("converto.actor")
-    if actor is None:
-        raise request.scope.get("converto.refusal") or Unauthenticated()
-    return actor
-
-
-CurrentActor = Annotated[Actor, Depends(_actor)]
+CurrentActor = Annotated[Actor, Depends(_WhoeverAsks(scheme_name="HTTPBearer", description="The `access_token` of a sign-in."))]
 
 
 async def _drain(request: Request) -> Drain:
