@@ -1,6 +1,7 @@
 """`converto vat ...`: rates, what is to be known of a document, returns and exports, on this machine."""
 
 import asyncio
+import codecs
 import sys
 from collections.abc import Sequence
 from datetime import date
@@ -21,10 +22,11 @@ from converto.ocr.settings import OcrSettings
 from converto.vat.booking import booked_line
 from converto.vat.boxes import installed_form
 from converto.vat.calendar import period as period_of
-from converto.vat.drafting import drafted, with_known_rates
+from converto.vat.drafting import Drafted, drafted, with_known_rates
+from converto.vat.e_invoices import voucher_of
 from converto.vat.export import LedgerFormat, ReturnFormat
 from converto.vat.findings import Known, findings
-from converto.vat.rates import installed_rates
+from converto.vat.rates import Rates, installed_rates
 from converto.vat.returns import Return
 from converto.vat.today import today
 
@@ -43,12 +45,11 @@ def rates(on: date | None) -> int:
 
 def check(path: Path) -> int:
     """Read a document and print the lines of its voucher with what is to be known of it; returns 1 where something forbids to book it."""
+    known = installed_rates()
     try:
-        (scan,) = asyncio.run(read_documents([path]))
+        found = _drafted(path, known)
     except Error as refusal:
         return _refused(refusal)
-    known = installed_rates()
-    found = drafted(scan, known)
     if found is None:
         print("This is no receipt or invoice: nothing is paid by it.")
         return REFUSED
@@ -63,6 +64,14 @@ def check(path: Path) -> int:
     for finding in noted:
         print(f"{finding.severity}: {finding.en.message} {finding.en.fix} ({finding.law})")
     return REFUSED if any(finding.severity == "error" for finding in noted) else 0
+
+
+def _drafted(path: Path, known: Rates) -> Drafted | None:
+    content = path.read_bytes()
+    if path.suffix.lower() == ".xml" or content.removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"<"):
+        return voucher_of(content, known)
+    (scan,) = asyncio.run(read_documents([path]))
+    return drafted(scan, known)
 
 
 async def read_documents(paths: Sequence[Path]) -> Sequence[Scan]:

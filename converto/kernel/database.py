@@ -2,6 +2,7 @@
 
 import asyncio
 import copy
+import sqlite3
 import zlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -12,6 +13,7 @@ from uuid import UUID
 import orjson
 from sqlalchemy import CTE, Connection, Engine, NullPool, Select, UpdateBase, create_engine, event, func, select
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import Session
 
@@ -25,6 +27,8 @@ Transaction = AsyncSession
 
 # the timeout comes first: turning a new file to WAL may have to wait for another process that does the same
 SQLITE_PRAGMAS = (f"busy_timeout={BUSY_TIMEOUT_MS}", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON")
+UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, DBAPIError)
+"""What a value raises that a database kept, and nobody of ours wrote; `is_of_a_value` says whether it is of a value."""
 _BEGIN = "converto_begin"
 _BRIEF = "converto_brief"
 
@@ -189,6 +193,12 @@ class Database:
                 await session.__aexit__(None, None, None)  # to its end, also where we are cancelled
                 raise
             session.sync_session.close()  # it holds no connection any more: nothing is waited for
+
+
+def is_of_a_value(error: Exception) -> bool:
+    """Tell whether an error is of a value that cannot be read, and not of a database that does not answer."""
+    # SQLite gives each error of its own a number; its driver gives none where a text is no text
+    return not isinstance(error, DBAPIError) or (isinstance(error.orig, sqlite3.Error) and not hasattr(error.orig, "sqlite_errorcode"))
 
 
 def after_commit(session: AsyncSession, then: Callable[[], None]) -> None:

@@ -9,10 +9,11 @@ from uuid import UUID
 
 import orjson
 
-from converto.kernel.database import Database, Transaction
+from converto.kernel.database import UNREADABLE, Database, Transaction, is_of_a_value
 
 NOTHING_BEFORE: Final = bytes(32)
 """The hash before the first entry."""
+NO_COMPANY: Final = UUID(int=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,23 +48,49 @@ class Verdict:
     """The first thing that is wrong, or None."""
 
 
+Look = Callable[[Transaction, UUID], Awaitable[Verdict]]
+
+
 async def verdicts(
     database: Database,
-    companies: Iterable[UUID],
+    companies: Callable[[Transaction], Awaitable[Iterable[UUID]]],
     *,
-    look: Callable[[Transaction, UUID], Awaitable[Verdict]],
+    look: Look,
     hold: Callable[[Transaction, UUID], Awaitable[object]],
 ) -> AsyncIterator[Verdict]:
-    """Yield a verdict on each company's chain; `hold` keeps others from adding to one until the transaction ends."""
+    """Yield a verdict on each company's chain; `hold` keeps others from adding to one until the transaction ends.
+
+    What cannot be read any more was changed, and is a fault. Errors of a database that does not answer are none, and are raised.
+    """
     everywhere = database.across_tenants
-    for tenant_id in companies:
+    try:
         async with everywhere.reading() as session:
-            verdict = await look(session, tenant_id)
+            found = await companies(session)
+    except UNREADABLE as error:
+        yield _unreadable(NO_COMPANY, error)
+        return
+    for tenant_id in found:
+        async with everywhere.reading() as session:
+            verdict = await _looked(session, tenant_id, look)
         if verdict.fault is not None:  # somebody may have added an entry while we looked: once more, while nobody can
             async with everywhere.writing() as session:
                 await hold(session, tenant_id)
-                verdict = await look(session, tenant_id)
+                verdict = await _looked(session, tenant_id, look)
         yield verdict
+
+
+async def _looked(session: Transaction, tenant_id: UUID, look: Look) -> Verdict:
+    try:
+        return await look(session, tenant_id)
+    except UNREADABLE as error:
+        return _unreadable(tenant_id, error)
+
+
+def _unreadable(tenant_id: UUID, error: Exception) -> Verdict:
+    if not is_of_a_value(error):
+        raise error
+    what = "the id of a company" if tenant_id == NO_COMPANY else "something"
+    return Verdict(tenant_id, 0, "", f"{what} cannot be read any more, so it was changed: {type(error).__name__}")
 
 
 class ChainSeal:

@@ -146,6 +146,10 @@ class VatLine(Value):
     page: int = Bounded(default=1, ge=1)
     box: Box | None = None
     source: Source = Source.OCR
+    type_code: str = "VAT"
+    """VAT, or the name of another tax that an e-invoice states."""
+    category: str | None = None
+    """UNTDID 5305, as an e-invoice states it: S is taxed, AE leaves the tax to the buyer, K is sold into another member state."""
 
 
 class LineItem(Value):

@@ -5,17 +5,16 @@ from decimal import Decimal
 from hashlib import sha256
 from uuid import UUID
 
-from converto.kernel.e_invoices.e_invoice import EInvoice, Tax
+from converto.kernel.e_invoices.e_invoice import VAT, EInvoice
 from converto.kernel.e_invoices.reading import read_e_invoice
 from converto.kernel.e_invoices.xml_tree import UnreadableXml
 from converto.kernel.errors import Invalid
 from converto.vat.boxes import Treatment
-from converto.vat.drafting import Drafted
+from converto.vat.drafting import HOME, Drafted, treatment_of
 from converto.vat.findings import Noted
 from converto.vat.rates import Rates
 from converto.vat.vouchers import Basis, NewLine, NewVoucher
 
-REVERSED, WITHIN_EU = "AE", "K"
 ZERO = Decimal(0)
 
 
@@ -40,7 +39,7 @@ def voucher_of(content: bytes, rates: Rates) -> Drafted:
     if found is None or found.date is None or found.total is None:
         raise NotAnEInvoice(reason="its kind, its day or its total is not known")
     sign = -1 if found.is_credit_note and found.total > 0 else 1
-    country = (found.seller.vat_id or "FI")[:2]
+    country = (found.seller.vat_id or HOME)[:2]
     voucher = NewVoucher(
         supplier=_cut(found.seller.name),
         seller_id=_cut(found.seller.business_id or found.seller.vat_id),
@@ -54,15 +53,22 @@ def voucher_of(content: bytes, rates: Rates) -> Drafted:
         original_sha256=sha256(content).hexdigest(),
         lines=tuple(_lines(found, rates, sign=sign, country=country)),
     )
-    is_foreign = country != "FI" and any(tax.tax for tax in found.taxes)
-    return Drafted(voucher, (Noted("foreign_vat", None, (("country", country),)),) if is_foreign else ())
+    return Drafted(voucher, tuple(_noted(found, country)))
+
+
+def _noted(found: EInvoice, country: str) -> Iterator[Noted]:
+    stated = [tax for tax in found.taxes if tax.tax]
+    if country != HOME and any(tax.type_code == VAT for tax in stated):
+        yield Noted("foreign_vat", None, (("country", country),))
+    for other in sorted({tax.type_code for tax in stated} - {VAT}):
+        yield Noted("not_vat", None, (("tax", other),))
 
 
 def _lines(found: EInvoice, rates: Rates, *, sign: int, country: str) -> Iterator[NewLine]:
     rows = [tax for tax in found.taxes if tax.net is not None]
     for tax in rows:
         net, vat = (tax.net or ZERO) * sign, (tax.tax or ZERO) * sign
-        treatment = _treatment(tax, country)
+        treatment = treatment_of(tax.rate, tax.category, country=country, is_vat=tax.type_code == VAT)
         if treatment is Treatment.DOMESTIC_PURCHASE:
             yield NewLine(
                 treatment=treatment, rate=tax.rate, net=_plain(net), vat=_plain(vat), items=_items(found, tax.rate), basis=Basis.E_INVOICE
@@ -78,17 +84,6 @@ def _lines(found: EInvoice, rates: Rates, *, sign: int, country: str) -> Iterato
 
 def _items(found: EInvoice, rate: Decimal) -> int | None:
     return sum(item.rate == rate for item in found.items) or None
-
-
-def _treatment(tax: Tax, country: str) -> Treatment:
-    """Return how a row is treated; tax of another country is a cost, and is not deducted here."""
-    if tax.rate:
-        return Treatment.DOMESTIC_PURCHASE if country == "FI" else Treatment.EXEMPT_PURCHASE
-    if tax.category == WITHIN_EU and country != "FI":
-        return Treatment.EU_GOODS_PURCHASE
-    if tax.category == REVERSED:
-        return Treatment.CONSTRUCTION_PURCHASE_RC if country == "FI" else Treatment.EU_SERVICE_PURCHASE
-    return Treatment.EXEMPT_PURCHASE
 
 
 def _plain(amount: Decimal) -> Decimal:

@@ -4,7 +4,7 @@ import datetime
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from functools import cache
 from typing import Any, Final
 
@@ -16,10 +16,14 @@ from converto.vat.vouchers import FindingText, Line, NewVoucher, Voucher, Vouche
 
 CENT: Final = Decimal("0.01")
 HALF_CENT: Final = Decimal("0.005")
+FIVE_CENTS: Final = Decimal("0.05")
+"""What is paid in cash in Finland is rounded to these (Act 890/2000)."""
 NAMED_ABOVE: Final = Decimal(400)
 """An invoice of more than this names its buyer (AVL 209 f)."""
 NEAR: Final = datetime.timedelta(days=1)
-_OF_DOCUMENT: Final = frozenset({"card_slip_only", "vat_table_missing", "synthetic_suspect", "duplicate_exact", "duplicate_near"})
+_OF_DOCUMENT: Final = frozenset(
+    {"card_slip_only", "vat_table_missing", "synthetic_suspect", "duplicate_exact", "duplicate_near", "not_vat"}
+)
 """What a document tells whatever a person makes of it."""
 BARRED: Final = frozenset({"representation", "passenger_car", "private_use", "housing", "commuting"})
 """Categories whose tax may not be deducted (AVL 114)."""
@@ -78,7 +82,7 @@ def _still_holds(one: VoucherFinding, before: Voucher, given: NewVoucher, *, lin
             return 0 <= at < len(lines) and _figures(before.lines[at]) == _figures(lines[at])
         case "card_date_mismatch":
             return given.document_date.isoformat() != one.details.get("card")
-        case "seller_id_several":
+        case "seller_id_several" | "foreign_vat":
             return given.seller_id == before.seller_id
         case "barcode_mismatch" if one.details.get("field") == "total":
             return sum((line.gross for line in lines), Decimal(0)) == before.total
@@ -128,10 +132,15 @@ def _of_rates(given: NewVoucher, lines: Sequence[Line], rates: Rates) -> Iterato
 def _of_sums(given: NewVoucher, lines: Sequence[Line]) -> Iterator[Noted]:
     together = sum((line.gross for line in lines), Decimal(0))
     total = None if given.total is None else given.total * (given.currency_rate or 1)
-    if total is not None and abs(total - together) > CENT * len(lines) + HALF_CENT:
+    if total is not None and abs(total - together) > CENT * len(lines) + HALF_CENT and not _is_rounded(total, together):
         yield Noted("sum_mismatch", None, (("lines", f"{together:f}"), ("total", f"{total:f}")))
     if given.currency != "EUR" and given.currency_rate is None:
         yield Noted("foreign_currency_no_rate", None, (("currency", given.currency),))
+
+
+def _is_rounded(paid: Decimal, total: Decimal) -> bool:
+    """Tell whether one amount is the other as it is paid in coins: to the next five cents."""
+    return paid == (total / FIVE_CENTS).quantize(Decimal(1), ROUND_HALF_UP) * FIVE_CENTS
 
 
 def _of_parties(given: NewVoucher, lines: Sequence[Line]) -> Iterator[Noted]:
@@ -144,8 +153,10 @@ def _of_parties(given: NewVoucher, lines: Sequence[Line]) -> Iterator[Noted]:
     for at, line in enumerate(lines, start=1):
         if line.treatment in _REVERSE and not line.buyer_vat_id:
             yield Noted("reverse_charge_text_missing", at)
-    if given.reference_number and not is_reference(re.sub(r"\s", "", given.reference_number).upper()):
-        yield Noted("reference_invalid", None, (("reference", given.reference_number),))
+    reference = re.sub(r"\s", "", given.reference_number or "").upper()
+    has_check = reference.startswith("RF") or (reference.isdecimal() and foreign_country(given.seller_id) is None)
+    if has_check and not is_reference(reference):
+        yield Noted("reference_invalid", None, (("reference", reference),))
     if any(has_personal_id(text) for text in (given.description or "", given.buyer or "", *(line.description or "" for line in lines))):
         yield Noted("personal_id_present")
 
@@ -170,11 +181,17 @@ def _of_seller(seller_id: str | None) -> Iterator[Noted]:
     if not seller_id:
         yield Noted("seller_id_missing")
         return
-    country = seller_id.strip()[:2].upper()
-    if country.isalpha() and country != "FI" and checked(Identifier.VAT_ID, seller_id).valid:
+    country = foreign_country(seller_id)
+    if country is not None and checked(Identifier.VAT_ID, seller_id).valid:
         yield Noted("foreign_vat", None, (("country", country),))
     elif not checked(Identifier.BUSINESS_ID, seller_id).valid:
         yield Noted("seller_id_invalid", None, (("seller_id", seller_id),))
+
+
+def foreign_country(seller_id: str | None) -> str | None:
+    """Return the country that a VAT number begins with, where that is not Finland."""
+    country = (seller_id or "").strip()[:2].upper()
+    return country if country.isalpha() and country != "FI" else None
 
 
 def _of_days(given: NewVoucher, known: Known) -> Iterator[Noted]:

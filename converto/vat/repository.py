@@ -6,9 +6,8 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, case, delete, false, func, or_, select, tuple_
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import InstrumentedAttribute, aliased
+from sqlalchemy.orm import aliased
 
 from converto.kernel.database import take_turns
 from converto.kernel.sealed_chain import NOTHING_BEFORE, ChainSeal, chained
@@ -30,8 +29,6 @@ from converto.vat.vouchers import VoucherFilter
 
 SEAL = "vat.seal"
 """Under which a transaction brings what seals chains."""
-UNREADABLE = (ValueError, TypeError, LookupError, DBAPIError)
-"""What a value raises that a database kept, and nobody of ours wrote."""
 READ_AT_ONCE = 500
 MOST_LEARNT = 50
 
@@ -235,16 +232,18 @@ class Entries:
         head = await self.head(tenant_id)
         return 0 if head is None else head.last
 
-    async def companies(self) -> Sequence[UUID]:
-        """Return every tenant that has a chain, or entries."""
-        return await self._tenants(ChainHeadRow.tenant_id, EntryRow.tenant_id)
+    async def companies(self, only: UUID | None = None) -> Sequence[UUID]:
+        """Return every tenant that has a chain, or what a chain tells of; or the one that is asked for, where it has."""
+        tables = (ChainHeadRow.tenant_id, EntryRow.tenant_id, ReturnRow.tenant_id)
+        wanted = [*(select(place) for place in tables), select(VoucherRow.tenant_id).where(VoucherRow.number.is_not(None))]
+        return await self._tenants(*(one if only is None else one.where(one.selected_columns[0] == only) for one in wanted))
 
     async def liable(self) -> Sequence[UUID]:
         """Return every tenant that has booked something, or said when its liability begins."""
-        return await self._tenants(ChainHeadRow.tenant_id, RegimeRow.tenant_id)
+        return await self._tenants(select(ChainHeadRow.tenant_id), select(RegimeRow.tenant_id))
 
-    async def _tenants(self, *places: InstrumentedAttribute[UUID]) -> Sequence[UUID]:
-        return sorted({tenant_id for place in places for tenant_id in await self._session.scalars(select(place).distinct())})
+    async def _tenants(self, *wanted: Select[UUID]) -> Sequence[UUID]:
+        return sorted({tenant_id for one in wanted for tenant_id in await self._session.scalars(one.distinct())})
 
     async def stretches(self, tenant_id: UUID) -> AsyncIterator[Sequence[EntryRow]]:
         """Yield every entry of a tenant, the oldest first, so many at once; what else was read meanwhile is forgotten with them."""

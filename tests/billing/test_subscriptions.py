@@ -10,6 +10,7 @@ from converto.billing.events import UsageRecorded
 from converto.billing.fake_stripe.records import Refused
 from converto.billing.interface import AlreadySubscribed, BadRefund, Change, NewSubscription, NoSubscription, SamePlan, Usage
 from converto.billing.payments import PaymentRefused, PaymentsAway
+from converto.billing.stripe_client import PAGE
 from converto.billing.tax import BadVatId
 from converto.billing.webhook_signature import BadSignature, signed
 from converto.kernel.clock import now
@@ -260,6 +261,15 @@ async def test_a_missed_webhook_is_made_up_for_by_reconciliation(shop: Shop) -> 
     drift = dict(await shop.house.service.reconcile_all())
     assert drift[anna.tenant_id].changed == 3  # the subscription, an invoice, a charge
     assert (await shop.house.service.looked_at(anna.tenant_id)).changed == 0
+
+
+async def test_what_does_not_fit_one_page_of_the_payment_service_is_taken_in_as_well(shop: Shop) -> None:
+    anna, records = somebody(), shop.bank.fake.records
+    await shop.subscribed(anna)
+    (charge,) = [one for one in records.all("charge") if one["customer"] == records.all("customer")[0]["id"]]
+    for _ in range(2 * PAGE):
+        records.add("charge", **{name: value for name, value in charge.items() if name not in ("id", "object", "created", "livemode")})
+    assert (await shop.house.service.looked_at(anna.tenant_id)).changed == 2 * PAGE
 
 
 async def test_while_the_payment_service_is_away_what_was_known_holds_and_nothing_is_charged_twice(shop: Shop) -> None:

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Column, Integer, MetaData, Table, event, func, insert, select, text, update
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from converto.kernel.database import Database, Databases
+from converto.kernel.database import Database, Databases, is_of_a_value
 
 TABLES = MetaData()
 COUNTER = Table("counter", TABLES, Column("id", Integer, primary_key=True), Column("number", Integer, nullable=False))
@@ -140,3 +140,13 @@ async def test_a_statement_that_is_wrong_says_so(database: Database) -> None:
     with pytest.raises(OperationalError, match="no such table"):
         async with database.reading(brief=True) as session:
             await session.execute(text("SELECT * FROM nowhere"))
+
+
+async def test_a_value_that_cannot_be_read_is_told_from_a_database_that_does_not_answer(database: Database) -> None:
+    errors = list[Exception]()
+    for question in ("SELECT CAST(X'FF' AS TEXT) FROM counter", "SELECT number FROM nothing"):
+        async with database.reading() as session:
+            with pytest.raises(OperationalError) as raised:
+                await session.scalar(text(question))
+        errors.append(raised.value)
+    assert [is_of_a_value(error) for error in (*errors, ValueError())] == [True, False, True]

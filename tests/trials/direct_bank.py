@@ -56,5 +56,5 @@ class Direct(stripe.HTTPClient):  # type: ignore[misc]  # the library tells no t
 def connect(shop: Shop) -> Direct:
     """Have a shop's payments go to its fake directly."""
     direct, payments = Direct(shop.bank.fake), shop.house.service._sold._payments
-    payments.__dict__["_api"] = stripe.StripeClient(KEY, base_addresses={"api": shop.bank.url}, http_client=direct).v1
+    payments.__dict__["_client"] = stripe.StripeClient(KEY, base_addresses={"api": shop.bank.url}, http_client=direct)
     return direct

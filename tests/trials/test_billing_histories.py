@@ -40,7 +40,7 @@ async def test_the_books_agree_to_the_cent(tmp_path: Path, half: str) -> None:
         direct = direct_bank.connect(shop)
         begun_s = time.process_time()
         for number in range(HISTORIES // 2):
-            _forget(shop)
+            forget(shop)
             direct.answered.clear()
             try:
                 await _history(shop, random.Random(seed + number), counts)  # noqa: S311
@@ -53,7 +53,7 @@ async def test_the_books_agree_to_the_cent(tmp_path: Path, half: str) -> None:
     assert counts["of 36 months"] == HISTORIES // 2
 
 
-def _forget(shop: Shop) -> None:
+def forget(shop: Shop) -> None:
     """Let the fake begin anew: it looks through everything that it knows, of whomever that is."""
     records, payments = shop.bank.fake.records, shop.house.service._sold._payments
     records.objects.clear()

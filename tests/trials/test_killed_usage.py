@@ -135,9 +135,7 @@ def _asked(trial: Trial, folder: Path, tenant: UUID, *, sent: list[str], kills_d
             plan = Plan(folder=trial.settings.data_dir, url=trial.url, tenant=tenant, keys=files[0], answers=files[1])
             running[number] = (trial.start(plan), files[1])
         if attempt == 0:
-            for pid, file in running.values():
-                _kill_once_begun(pid, file, trial.chance.randrange(200, 2_500))
-                trial.killed += 1
+            trial.killed += _killed({pid: (file, trial.chance.randrange(200, 2_500)) for pid, file in running.values()})
         if attempt == 1 and kills_database:
             time.sleep(0.5)
             _kill_database(trial)
@@ -164,11 +162,22 @@ def _without(keys: list[str], answered: list[str]) -> list[str]:
     return left
 
 
-def _kill_once_begun(pid: int, file: Path, answers: int) -> None:
-    """Kill a process once it has answered so much, in the middle of its work."""
-    while file.stat().st_size < answers * len("counted k1234\n") and Path(f"/proc/{pid}").exists():
+def _killed(running: dict[int, tuple[Path, int]]) -> int:
+    """Kill each process once it has answered so much, in the middle of its work; returns how many had not ended before that."""
+    killed = 0
+    while running:
         time.sleep(0.002)
-    os.kill(pid, signal.SIGKILL)
+        for pid, (file, answers) in list(running.items()):
+            is_far = file.stat().st_size >= answers * len("counted k1234\n")
+            try:
+                os.kill(pid, signal.SIGKILL if is_far else 0)
+            except ProcessLookupError:
+                del running[pid]
+            else:
+                if is_far:
+                    killed += 1
+                    del running[pid]
+    return killed
 
 
 def _wait(pid: int) -> None:

@@ -8,11 +8,11 @@ from uuid import uuid4
 import pytest
 
 from converto.kernel.actor import Actor
-from converto.ocr.interface import Finding, Kind, Scan
+from converto.ocr.interface import Finding, Kind, LineItem, Scan
 from converto.vat.booking import booked_line
 from converto.vat.boxes import Treatment, installed_form
 from converto.vat.drafting import Drafted, drafted, with_known_rates
-from converto.vat.findings import told
+from converto.vat.findings import Known, findings, told
 from converto.vat.rates import installed_rates
 from converto.vat.vouchers import NewVoucher, VoucherSource
 from tests.vat.house import House
@@ -197,3 +197,72 @@ async def test_the_same_document_scanned_twice_is_noticed_and_one_like_it_too(ho
         {"duplicate_exact"},
         {"duplicate_near"},
     ]
+
+
+STATED: dict[str, Any] = {"net": "100.00", "confidence": 0.99, "source": "e-invoice"}
+
+
+@pytest.mark.parametrize(
+    ("seller", "row", "treatment", "amounts"),
+    [
+        ("FI20774740", {"rate": "25.5", "vat": "25.50", "category": "S"}, Treatment.DOMESTIC_PURCHASE, ("25.5", "100.00", "25.50", None)),
+        ("FI20774740", {"rate": "0", "vat": "0.00", "category": "AE"}, Treatment.CONSTRUCTION_PURCHASE_RC, ("25.5", "100.00", None, None)),
+        ("DE136695976", {"rate": "0", "vat": "0.00", "category": "AE"}, Treatment.EU_SERVICE_PURCHASE, ("25.5", "100.00", None, None)),
+        ("DE136695976", {"rate": "0", "vat": "0.00", "category": "K"}, Treatment.EU_GOODS_PURCHASE, ("25.5", "100.00", None, None)),
+        ("DE136695976", {"rate": "0", "vat": "0.00", "category": "E"}, Treatment.EXEMPT_PURCHASE, ("0", "100.00", None, None)),
+        ("DE136695976", {"rate": "19", "vat": "19.00", "category": "S"}, Treatment.EXEMPT_PURCHASE, ("0", None, None, "119.00")),
+        ("EL094019245", {"rate": "13.5", "vat": "13.50", "category": "S"}, Treatment.EXEMPT_PURCHASE, ("0", None, None, "113.50")),
+        ("FI20774740", {"rate": "25.5", "vat": "25.50", "type_code": "IPT"}, Treatment.EXEMPT_PURCHASE, ("0", None, None, "125.50")),
+    ],
+)
+def test_an_e_invoice_within_a_pdf_is_treated_by_its_category_and_its_seller(
+    seller: str, row: dict[str, str], treatment: Treatment, amounts: tuple[str | None, ...]
+) -> None:
+    found = sketched(scan({**STATED, **row}, date="2026-01-02", vat_id=seller, kind="invoice"))
+    assert found is not None
+    (line,) = found.voucher.lines
+    assert line.treatment is treatment
+    assert (line.rate, line.net, line.vat, line.gross) == tuple(None if one is None else Decimal(one) for one in amounts)
+    abroad = seller[:2] != "FI" and "type_code" not in row and row["rate"] != "0"
+    assert [one.code for one in found.noted] == (["foreign_vat"] if abroad else ["not_vat"] if "type_code" in row else [])
+
+
+def test_a_rate_of_another_country_is_said_to_be_foreign() -> None:
+    row = {**ROW, "rate": "19", "net": "100.00", "vat": "19.00", "gross": "119.00"}
+    found = sketched(scan(row, row, date="2026-01-02", vat_id="DE136695976"))
+    assert found is not None
+    known = with_known_rates(found, RATES)
+    assert [one.code for one in known.noted] == ["foreign_vat"]
+    assert {line.treatment for line in known.voucher.lines} == {Treatment.EXEMPT_PURCHASE}
+
+
+def test_the_things_whose_rate_is_not_printed_count_for_each_rate() -> None:
+    things = [{"description": "Kerma", "total": "1.00", "confidence": 0.9, **more} for more in ({}, {}, {"vat_rate": "13.5"})]
+    found = sketched(scan(ROW, date="2026-01-02").model_copy(update={"line_items": tuple(LineItem.model_validate(one) for one in things)}))
+    assert found is not None
+    assert [line.items for line in found.voucher.lines] == [2]
+
+
+@pytest.mark.parametrize(
+    ("reference", "seller", "is_wrong"),
+    [
+        ("12345", "2077474-0", True),
+        ("RF00 1232", "2077474-0", True),
+        ("RF00 1232", "DE136695976", True),
+        ("1232", "2077474-0", False),
+        ("RE-20171118/506", "2077474-0", False),
+        ("12345", "DE136695976", False),
+    ],
+)
+def test_only_what_has_a_check_digit_can_have_a_wrong_one(reference: str, seller: str, *, is_wrong: bool) -> None:
+    given = NewVoucher.model_validate(
+        {
+            "document_date": "2026-01-02",
+            "reference_number": reference,
+            "seller_id": seller,
+            "lines": [{"treatment": "exempt_purchase", "net": "1"}],
+        }
+    )
+    booked = [booked_line(given.lines[0], 1, rates=RATES, form=installed_form(), on=given.tax_date)]
+    codes = {one.code for one in findings(given, booked, RATES, known=Known(today=given.document_date))}
+    assert ("reference_invalid" in codes) is is_wrong

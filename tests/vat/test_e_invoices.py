@@ -47,13 +47,14 @@ def test_a_credit_note_takes_back(sign: str) -> None:
         ({"vat_id": "DE136695976", "tax": "0", "rate": "0", "total": "100.00", "category": "AE"}, Treatment.EU_SERVICE_PURCHASE, "25.5"),
         ({"tax": "0", "rate": "0", "total": "100.00", "category": "E"}, Treatment.EXEMPT_PURCHASE, "0"),
         ({"vat_id": "DE136695976", "tax": "19.00", "rate": "19", "total": "119.00"}, Treatment.EXEMPT_PURCHASE, "0"),
+        ({"scheme": "IPT"}, Treatment.EXEMPT_PURCHASE, "0"),
     ],
 )
 def test_an_ubl_invoice_is_treated_by_its_category_and_its_seller(given: dict[str, str], treatment: Treatment, rate: str) -> None:
     made = voucher_of(ubl(**given), installed_rates())
     (line,) = made.voucher.lines
     assert (line.treatment, line.rate, made.voucher.supplier) == (treatment, Decimal(rate), "Seller Ltd")
-    assert [one.code for one in made.noted] == (["foreign_vat"] if given.get("rate") == "19" else [])
+    assert [one.code for one in made.noted] == (["foreign_vat"] if given.get("rate") == "19" else ["not_vat"] if "scheme" in given else [])
 
 
 def test_an_ubl_credit_note_takes_back() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from sqlalchemy import delete, insert, select, text, update
@@ -14,7 +15,7 @@ from converto.vat.chain import verify
 from converto.vat.interface import AlreadyReversed, CannotBook, LockedPeriod, NotADraft, NotBooked, UnknownVoucher
 from converto.vat.models import EntryRow, ReturnRow, VoucherRow
 from converto.vat.vouchers import VoucherFilter, VoucherStatus
-from tests.vat.house import House, somebody, voucher
+from tests.vat.house import House, opened, somebody, voucher
 
 PURCHASE = {"treatment": "domestic_purchase", "rate": "25.5", "net": "31.13", "vat": "7.93"}
 
@@ -107,6 +108,12 @@ async def test_an_error_forbids_to_book_and_says_why_in_three_languages(house: H
     assert all(text.message and text.fix for text in (found.fi, found.sv, found.en))
 
 
+@pytest.mark.parametrize(("total", "is_wrong"), [("39.05", False), ("39.06", False), ("39.10", True), ("39.04", True), ("39.08", True)])
+async def test_what_was_paid_in_coins_is_rounded_and_no_other_sum(house: House, aino: Actor, total: str, *, is_wrong: bool) -> None:
+    draft = await house.vat.add_voucher(aino, voucher(PURCHASE, total=total), draft=True)
+    assert ("sum_mismatch" in {one.code for one in draft.findings}) is is_wrong
+
+
 async def test_the_same_document_twice_is_noticed(house: House, aino: Actor) -> None:
     sha = "ab" * 32
     await house.vat.add_voucher(aino, voucher(PURCHASE, original_sha256=sha))
@@ -197,6 +204,33 @@ async def test_an_end_that_was_cut_off_is_found(house: House, aino: Actor) -> No
     await house.vat.add_voucher(aino, voucher(PURCHASE, PURCHASE))
     await behind_our_back(house, "DELETE FROM entry WHERE number = 2", aino)
     assert [one.fault async for one in verify(house.database, only=aino.tenant_id)] == ["entry 2 is missing, and all after it"]
+
+
+async def test_a_chain_that_was_removed_with_its_end_is_missed(house: House) -> None:
+    companies = {"voucher": somebody(), "filed_return": somebody(), "nothing": somebody()}
+    for what, aino in companies.items():
+        if what != "filed_return":
+            await house.vat.add_voucher(aino, voucher(PURCHASE), draft=what == "nothing")
+        if what != "nothing":
+            await house.vat.file(aino, "2026-01")
+        for table in ("entry", "chain_head", *({"filed_return", "voucher"} - {what} if what != "nothing" else ())):
+            await behind_our_back(house, f"DELETE FROM {table}", aino)  # noqa: S608 - of this file
+    found = {what: [one.fault async for one in verify(house.database, only=aino.tenant_id)] for what, aino in companies.items()}
+    missing = ["the whole chain is missing, or its sealed end"]
+    assert found == {"voucher": missing, "filed_return": missing, "nothing": []}
+    everywhere = {one.tenant_id: one.fault async for one in verify(house.database)}
+    assert [everywhere.get(aino.tenant_id) for aino in companies.values()] == [*missing, *missing, None]
+
+
+async def test_the_id_of_a_company_that_cannot_be_read_any_more_is_found(tmp_path: Path) -> None:
+    aino = somebody()
+    async with opened(tmp_path) as house:
+        await house.vat.add_voucher(aino, voucher(PURCHASE))
+        await behind_our_back(house, "UPDATE chain_head SET tenant_id = 'nobody'", aino)
+        faults = [one.fault async for one in verify(house.database)]
+        of_her = [one.fault async for one in verify(house.database, only=aino.tenant_id)]
+    assert faults == ["the id of a company cannot be read any more, so it was changed: ValueError"]
+    assert of_her == ["the whole chain is missing, or its sealed end"]
 
 
 async def behind_our_back(house: House, statement: str, who: Actor) -> None:

@@ -1,6 +1,6 @@
 """Goes along every company's audit log, and finds what was changed behind its back."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from uuid import UUID
 
 from converto.auth.audit.models import AuditHeadRow
@@ -11,8 +11,10 @@ from converto.kernel.sealed_chain import ChainSeal, Verdict, Walk, verdicts
 
 async def verify(database: Database, *, only: UUID | None = None) -> AsyncIterator[Verdict]:
     """Yield a verdict on each company, or on one."""
-    async with database.across_tenants.reading() as session:
-        companies = [only] if only is not None else await Audit(session).companies()
+
+    async def companies(session: Transaction) -> Sequence[UUID]:
+        return [only] if only is not None else await Audit(session).companies()
+
     async for verdict in verdicts(database, companies, look=_verdict, hold=lambda session, tenant_id: Audit(session).hold(tenant_id)):
         yield verdict
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from converto.kernel.e_invoices.e_invoice import EInvoice, Seller, Tax, business_id_in
+from converto.kernel.e_invoices.e_invoice import VAT, EInvoice, Seller, Tax, business_id_in
 from converto.kernel.e_invoices.figures import day, number_at
 from converto.kernel.e_invoices.xml_tree import Element
 
@@ -58,4 +58,5 @@ def _taxes(root: Element) -> Iterator[Tax]:
         if rate is None and not tax:  # an exempt row may leave the percentage out
             rate = number_at(row, "TaxAmount")
         if rate is not None:
-            yield Tax(rate.normalize(), net, tax, category=category)
+            kind = (row.said("TaxCategory", "TaxScheme", "ID") or VAT).upper()
+            yield Tax(rate.normalize(), net, tax, kind, category)

@@ -15,6 +15,7 @@ from converto.ocr.document import Fields, Finding, Found, Kind, LineItem, Source
 from converto.ocr.understanding.alternatives import joined
 from converto.ocr.understanding.confidence import document_confidence
 from converto.ocr.understanding.currency import UNKNOWN_CURRENCY
+from converto.ocr.understanding.dates import find_dates
 from converto.ocr.understanding.extraction import Extracted, extract
 from converto.ocr.words import Page
 
@@ -54,8 +55,9 @@ def with_answer_keys(read: Extracted, keys: AnswerKeys, pages: Sequence[Page], *
         winner = chosen.setdefault(entry.field, entry)
         if winner is not entry and not _agree(winner, entry.value, loose=loose) and not _is_payable(entry, keys.invoice):
             disputes.append(_dispute(winner, entry.value, f"the {_NAMES[entry.source]}", sure=True))
-    disputes += [finding for entry in chosen.values() if (finding := _page_disputes(entry, read.fields, loose=loose)) is not None]
-    fields = read.fields.model_copy(update={entry.field: _found(entry, read.fields, loose=loose) for entry in chosen.values()})
+    seen = _without_another_day(read.fields, chosen.get("date"), pages)
+    disputes += [finding for entry in chosen.values() if (finding := _page_disputes(entry, seen, loose=loose)) is not None]
+    fields = read.fields.model_copy(update={entry.field: _found(entry, seen, loose=loose) for entry in chosen.values()})
     taxes, items = (keys.invoice.taxes, keys.invoice.items) if keys.invoice is not None else ((), ())
     kept = _kept(read.findings, read.fields, fields, rows_told=bool(taxes))
     return replace(
@@ -75,6 +77,13 @@ def _in_currency(entry: Told, fields: Fields) -> Told:
         return entry
     unit = fields.currency.value if fields.currency else fields.total.value.currency if fields.total else UNKNOWN_CURRENCY
     return replace(entry, value=entry.value.model_copy(update={"currency": unit}))
+
+
+def _without_another_day(fields: Fields, day: Told | None, pages: Sequence[Page]) -> Fields:
+    """Return what was read without the day that was taken for the document's, where the page bears the one that is told as well."""
+    if day is None or not any(found.value == day.value for page in pages for line in page.lines for found in find_dates(line.text)):
+        return fields
+    return fields if fields.date is None or fields.date.value == day.value else fields.model_copy(update={"date": None})
 
 
 def _found(entry: Told, fields: Fields, *, loose: bool) -> Found[Any]:
@@ -155,7 +164,8 @@ def _vat_line(tax: Tax, read: Sequence[VatLine]) -> VatLine:
     row = next((row for row in read if row.rate == tax.rate and (_same(row.vat, tax.tax) or _same(row.net, tax.net))), None)
     gross = row.gross if row is not None and _same(row.net, tax.net) and _same(row.vat, tax.tax) else None
     place: Mapping[str, Any] = {"page": row.page, "box": row.box} if row is not None else {}
-    return VatLine(rate=tax.rate, net=tax.net, vat=tax.tax, gross=gross, confidence=SURE, source=Source.E_INVOICE, **place)
+    kind: Mapping[str, Any] = {"type_code": tax.type_code, "category": tax.category}
+    return VatLine(rate=tax.rate, net=tax.net, vat=tax.tax, gross=gross, confidence=SURE, source=Source.E_INVOICE, **kind, **place)
 
 
 def _line_item(item: Item, read: Sequence[LineItem]) -> LineItem:

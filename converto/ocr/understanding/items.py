@@ -76,7 +76,8 @@ def _numbers(text: str, end: int, total: Decimal, rates: Collection[Decimal]) ->
     used: list[re.Match[str]] = []
     quantity = price = rate = None
     for match, value in found:
-        if match["percent"] or (value in rates and "." in match["number"].translate(_POINT) and match is found[-1][0]):
+        is_written = match["percent"] or ("." in match["number"].translate(_POINT) and match is found[-1][0])
+        if is_written and (value in rates or (not rates and match["percent"])):  # cream of 10 % is no rate of 10 %
             rate = value.quantize(Decimal(1)) if value == value.to_integral_value() else value.normalize()
             used.append(match)
     for at, (first, count) in reversed(list(enumerate(found))):

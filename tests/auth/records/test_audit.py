@@ -1,10 +1,11 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from pathlib import Path
 from uuid import UUID
 
 import pytest
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, insert, select, text, update
 
 from converto.auth.audit.models import AuditHeadRow, AuditRow
 from converto.auth.audit.repository import Audit
@@ -18,6 +19,7 @@ from converto.kernel.database import Transaction
 from converto.kernel.errors import Forbidden
 from converto.kernel.paging import BadCursor
 from converto.kernel.sealed_chain import Verdict, chained
+from tests.auth.conftest import opened
 from tests.auth.staff import Office, everywhere, founded, joined
 
 ENTRIES = 6
@@ -198,6 +200,12 @@ async def take_anothers_end(session: Transaction, tenant_id: UUID) -> None:
     await session.execute(update(AuditHeadRow).where(AuditHeadRow.tenant_id == tenant_id).values(**values))
 
 
+def make_unreadable(column: str, value: str) -> Tampering:
+    """Put into a column of entry 3 what nobody of ours would have written, in SQLite, which asks no questions."""
+    statement = text(f"UPDATE audit_entries SET {column} = {value} WHERE tenant_id = :tenant AND number = 3")  # noqa: S608 - of this file
+    return lambda session, tenant_id: session.execute(statement, {"tenant": tenant_id.hex})
+
+
 CHANGED = "entry 3 was changed, or is not where it was"
 SEALED = "the sealed end was changed, or sealed with another secret"
 DEEDS: dict[str, tuple[Tampering, str]] = {
@@ -233,6 +241,29 @@ async def test_what_is_done_to_the_rows_is_found_and_the_first_bad_entry_is_name
 
     assert (await verdict_on(office, owner.tenant_id)).fault == fault
     assert (await verdict_on(office, bystander.tenant_id)).fault is None
+
+
+UNREADABLE = {
+    "a text that is none": ("action", "CAST(X'FF' AS TEXT)", "OperationalError"),
+    "a time that is none": ("at", "'yesterday'", "ValueError"),
+    "an id that is none": ("user_id", "'me'", "ValueError"),
+    "facts that are none": ("facts", "'{'", "JSONDecodeError"),
+}
+
+
+@pytest.mark.parametrize("deed", UNREADABLE)
+async def test_what_cannot_be_read_any_more_is_found_in_a_file_and_the_next_log_is_looked_at_all_the_same(
+    tmp_path: Path, deed: str
+) -> None:
+    column, value, error = UNREADABLE[deed]
+    async with opened(tmp_path, None) as office:
+        owner, bystander = await written(office), await written(office, 1)
+        async with everywhere(office).writing() as session:
+            await make_unreadable(column, value)(session, owner.tenant_id)
+
+        found = {verdict.tenant_id: verdict.fault async for verdict in verify(office.database)}
+
+    assert found == {owner.tenant_id: f"something cannot be read any more, so it was changed: {error}", bystander.tenant_id: None}
 
 
 async def test_old_entries_go_when_their_time_is_over_and_the_rest_stays_whole(office: Office) -> None:

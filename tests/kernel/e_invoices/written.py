@@ -40,7 +40,8 @@ UBL = """<?xml version="1.0" encoding="UTF-8"?>
   <cac:PayeeFinancialAccount><cbc:ID>FI2112345600000785</cbc:ID></cac:PayeeFinancialAccount></cac:PaymentMeans>
  <cac:TaxTotal><cbc:TaxAmount currencyID="EUR">{tax}</cbc:TaxAmount><cac:TaxSubtotal>
   <cbc:TaxableAmount currencyID="EUR">100.00</cbc:TaxableAmount><cbc:TaxAmount currencyID="EUR">{tax}</cbc:TaxAmount>
-  <cac:TaxCategory><cbc:ID>{category}</cbc:ID><cbc:Percent>{rate}</cbc:Percent></cac:TaxCategory></cac:TaxSubtotal></cac:TaxTotal>
+  <cac:TaxCategory><cbc:ID>{category}</cbc:ID><cbc:Percent>{rate}</cbc:Percent>
+   <cac:TaxScheme><cbc:ID>{scheme}</cbc:ID></cac:TaxScheme></cac:TaxCategory></cac:TaxSubtotal></cac:TaxTotal>
  <cac:LegalMonetaryTotal><cbc:TaxExclusiveAmount currencyID="EUR">100.00</cbc:TaxExclusiveAmount>
   <cbc:TaxInclusiveAmount currencyID="EUR">{total}</cbc:TaxInclusiveAmount><cbc:PayableAmount currencyID="EUR">{total}</cbc:PayableAmount>
  </cac:LegalMonetaryTotal></{root}>"""
@@ -52,7 +53,14 @@ def finvoice(version: str = "3.0", *, kind: str = "INV01", sign: str = "", envel
 
 
 def ubl(
-    root: str = "Invoice", *, vat_id: str = "FI23456780", rate: str = "25.5", tax: str = "25.50", total: str = "125.50", category: str = "S"
+    root: str = "Invoice",
+    *,
+    vat_id: str = "FI23456780",
+    rate: str = "25.5",
+    tax: str = "25.50",
+    total: str = "125.50",
+    category: str = "S",
+    scheme: str = "VAT",
 ) -> bytes:
     """Return an invoice in UBL."""
-    return UBL.format(root=root, vat_id=vat_id, rate=rate, tax=tax, total=total, category=category).encode()
+    return UBL.format(root=root, vat_id=vat_id, rate=rate, tax=tax, total=total, category=category, scheme=scheme).encode()

@@ -179,6 +179,17 @@ def test_what_the_page_writes_another_way_is_no_mismatch(invoice: bytes, printed
     assert field not in {finding.field for finding in found.findings if finding.code == "e_invoice_mismatch"}
 
 
+def test_of_several_days_on_the_page_the_e_invoice_knows_which_is_its_own() -> None:
+    lines = tuple(line.replace("14.11.2026", "12.11.2026") for line in INVOICE)
+
+    told = {
+        bears: {finding.field for finding in reading(pdf_with({"factur-x.xml": newer()}, page)).findings if "mismatch" in finding.code}
+        for bears, page in ((False, lines), (True, (*lines, "Tampere, 14. marraskuuta 2026")))
+    }
+
+    assert ("date" in told[False], "date" in told[True]) == (True, False)
+
+
 @pytest.mark.parametrize(
     ("said", "code"),
     [

@@ -107,6 +107,12 @@ def test_items_bear_quantity_and_price_from_the_line_below() -> None:
     ]
 
 
+def test_the_fat_of_cream_is_no_rate_of_tax() -> None:
+    lines = [line.replace("KEVYTMAITO", "KERMAVIILI 10%") for line in GROCERY]
+
+    assert [(item.description, item.vat_rate) for item in read(lines).line_items][1] == ("KERMAVIILI 10%", None)
+
+
 def test_a_sound_receipt_has_no_findings() -> None:
     assert read(GROCERY).findings == ()
 
