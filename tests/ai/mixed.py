@@ -10,6 +10,7 @@ from importlib.resources import files
 from typing import Any
 
 from converto.ai.models import CallRow
+from converto.ai.refusals import AllBusy
 from converto.commands.fake_models import CACHED, Bill
 from converto.kernel.actor import Actor
 from converto.kernel.errors import Error
@@ -20,6 +21,8 @@ LEFT_AT = "gpt-5-nano"
 """The model whose answers nobody hears to their end: how much of them the provider had sent by then is chance."""
 FAULTS = ("", "", "", "", "", "", "", "429", "503", "cut", "no-usage")
 AT_ONCE = 64
+RETRY_S = 0.01
+"""So long a provider that refuses wants to be left alone."""
 
 
 @dataclass(frozen=True)
@@ -42,22 +45,31 @@ async def mixed(house: House, actor: Actor, count: int, *, seed: int = 7) -> Boo
     chance = random.Random(seed)  # noqa: S311 - the same each time
     for provider in ("openai", "anthropic", "gemini"):
         house.fake.faults[provider] = deque(chance.choice(FAULTS) for _ in range(count))
-    house.fake.retry_after_s = 0.01
+    house.fake.retry_after_s = RETRY_S
     turns = asyncio.Semaphore(AT_ONCE)
     wants = [(chance.random(), chance.random(), chance.choice(MODELS), number) for number in range(count)]
 
     async def one(way: float, cached: float, model: str, number: int) -> None:
         text = f"{CACHED if cached < 0.3 else ''} kysymys {number} " + "x" * (number % 300)
-        async with turns:
-            with suppress(Error):
-                if way < 0.05:
-                    await _left(house, actor, text)
-                elif way < 0.5:
-                    await house.streamed(actor, text, model_preference=model, allow_fallback=True)
-                else:
-                    await house.ask(actor, text, model_preference=model, allow_fallback=True)
+        if way < 0.05:
+            await _left(house, actor, text)
+        elif way < 0.5:
+            await house.streamed(actor, text, model_preference=model, allow_fallback=True)
+        else:
+            await house.ask(actor, text, model_preference=model, allow_fallback=True)
 
-    await asyncio.gather(*[one(*want) for want in wants])
+    async def until_asked(*want: Any) -> None:
+        async with turns:
+            while True:
+                with suppress(Error):
+                    try:
+                        return await one(*want)
+                    except AllBusy:  # nobody was asked, so this was no call yet
+                        await asyncio.sleep(RETRY_S)
+                        continue
+                return None
+
+    await asyncio.gather(*[until_asked(*want) for want in wants])
     rows = [row for row in await house.calls() if row.tenant_id == actor.tenant_id]
     return _compared(house, rows)
 
