@@ -4,10 +4,12 @@ import asyncio
 import contextlib
 import ctypes
 import gc
+import math
 import multiprocessing
 import signal
 import socket
 import sys
+import time
 from collections.abc import Sequence
 
 import structlog
@@ -109,7 +111,8 @@ async def _serve(settings: Settings, listener: socket.socket, modules: Sequence[
         gc.enable()
         host, port = listener.getsockname()[:2]
         log.info("program.serves", url=f"http://{f'[{host}]' if ':' in host else host}:{port}", modules=list(app.state.runtime.hosted))
-        await _Server(config, app.state.runtime.drain).serve(sockets=[listener, *(listener.dup() for _ in range(ACCEPTS - 1))])
+        server = _Server(config, app.state.runtime.drain, delay_s=settings.stop_delay_s)
+        await server.serve(sockets=[listener, *(listener.dup() for _ in range(ACCEPTS - 1))])
     log.info("program.stopped")
 
 
@@ -125,11 +128,26 @@ def _let_modules_tell(settings: Settings, runtime: Runtime) -> None:
 
 
 class _Server(uvicorn.Server):
-    """Lets go of those who wait before it waits for those who work: an open event stream would hold it up for the whole grace time."""
+    """Serves on for a while once it is told to stop, so that others hear of it first.
 
-    def __init__(self, config: uvicorn.Config, drain: Drain) -> None:
+    Then it lets go of those who wait before it waits for those who work: an open event stream would hold it up for the whole grace time.
+    """
+
+    def __init__(self, config: uvicorn.Config, drain: Drain, *, delay_s: float) -> None:
         super().__init__(config)
         self._drain = drain
+        self._delay_s = delay_s
+        self._stops_at = math.inf
+
+    async def on_tick(self, counter: int) -> bool:
+        """Tell, ten times a second, whether it is time to go."""
+        if not await super().on_tick(counter):
+            return False
+        if not self._drain.is_announced:
+            self._drain.announce()
+            self._stops_at = time.monotonic() + self._delay_s
+            log.info("program.stopping", delay_s=self._delay_s)
+        return self.force_exit or time.monotonic() >= self._stops_at
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Take no more connections, and end those that there are."""
