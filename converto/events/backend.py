@@ -1,5 +1,6 @@
 """What carries events from an outbox to whoever hears them: two methods, in process or over Redis Streams."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -8,10 +9,13 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from converto.events.inbox import Inbox
+from converto.events.spans import heard
+from converto.kernel.context import new_trace_parent
 from converto.kernel.database import Database
 from converto.kernel.errors import Unavailable
 from converto.kernel.event import Envelope, Follower, Subscription, module_of
 from converto.kernel.interface import Interface
+from converto.kernel.tracing import is_told, tell, what_failed
 
 
 class Receiver(Protocol):
@@ -86,8 +90,24 @@ class Following:
     async def accept(self, envelopes: Sequence[Envelope]) -> None:
         """Have the follower take the events, less what modules tell nobody but themselves."""
         told = [envelope for envelope in envelopes if not envelope.internal]
-        if told:
+        if not told:
+            return
+        start_ns = time.time_ns()
+        try:
             await self.follower.take(told, self.service)
+        except BaseException as error:
+            self._tell(told, start_ns, failure=what_failed(error))
+            raise
+        self._tell(told, start_ns)
+
+    def _tell(self, taken: Sequence[Envelope], start_ns: int, *, failure: str | None = None) -> None:
+        """Tell of a batch in the trace of each event that was in it."""
+        if not is_told():
+            return
+        more = {"messaging.batch.message_count": len(taken)}
+        for envelope in taken:
+            own = new_trace_parent(envelope.trace_parent)
+            tell(heard(envelope, self.name, trace_parent=own, start_ns=start_ns, more=more, failure=failure))
 
 
 CANNOT_NOW = (Unavailable, OperationalError, InterfaceError, PoolTimeout, OSError)

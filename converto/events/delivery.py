@@ -13,12 +13,12 @@ import structlog
 from converto.events.backend import Subscriber
 from converto.events.inbox import Delivery, Held, Inbox
 from converto.events.pauses import POLL_S, ROUNDS_A_SECOND, ROUNDS_AT_ONCE, pause_s
+from converto.events.spans import heard
 from converto.kernel.clock import now
 from converto.kernel.context import Context, new_trace_parent, within
 from converto.kernel.errors import Internal
 from converto.kernel.metrics import EventFigures
 from converto.kernel.pace import Pace
-from converto.kernel.spans import Kind, Span
 from converto.kernel.tracing import is_told, tell
 
 log = structlog.get_logger()
@@ -220,7 +220,9 @@ class Consumer:
                 _end_if_cancelled()
                 outcome = await self._failed(delivery, error)
         if is_told():
-            tell(_span(delivery, told_in, start_ns, outcome=outcome))
+            failure = None if outcome is None else outcome.reason.partition(":")[0]
+            more = {"converto.failures": delivery.failures}
+            tell(heard(envelope, subscription.name, trace_parent=told_in.trace_parent, start_ns=start_ns, more=more, failure=failure))
         seconds = time.perf_counter() - start
         self._figures.seconds.labels(subscription.name).observe(seconds)
         self._seconds = max(1e-4, self._seconds + 0.2 * (seconds - self._seconds))
@@ -312,21 +314,6 @@ class Consumer:
                 await inbox.release(*left)
             self._settled(outcomes, lost)
         self._running.clear()
-
-
-def _span(delivery: Delivery, told_in: Context, start_ns: int, *, outcome: Outcome) -> Span:
-    envelope, subscriber = delivery.envelope, delivery.held.subscriber
-    attributes: dict[str, str | int] = {
-        "messaging.system": "converto",
-        "messaging.operation.name": "process",
-        "messaging.destination.name": envelope.type,
-        "messaging.destination.subscription.name": subscriber,
-        "messaging.message.id": str(envelope.id),
-        "converto.organization_id": str(envelope.tenant_id),
-        "converto.failures": delivery.failures,
-    }
-    failure = None if outcome is None else outcome.reason.partition(":")[0]
-    return Span(subscriber, Kind.CONSUMER, told_in.trace_parent, envelope.trace_parent, start_ns, time.time_ns(), attributes, failure)
 
 
 def _end_if_cancelled() -> None:

@@ -39,6 +39,7 @@ class Door(HttpToolsProtocol):
         super().__init__(*given, **named)
         edge: Edge = self.config.app.state.edge  # type: ignore[union-attr]  # it is given as an application
         self._turnstile = edge.turnstile
+        self._drain = edge.runtime.drain
         self._is_between = True
         self._clock_set_at = 0.0
 
@@ -58,9 +59,13 @@ class Door(HttpToolsProtocol):
         super().on_message_complete()
 
     def on_headers_complete(self) -> None:
-        """Turn a request away, or begin to serve it."""
-        if not self._turns_away():
-            super().on_headers_complete()
+        """Turn a request away, or begin to serve it: as the last of its connection, where this process is about to end."""
+        if self._turns_away():
+            return
+        super().on_headers_complete()
+        if self._drain.is_announced:
+            # its sender goes elsewhere with the next one; if we closed the connection later, it could just be sending that
+            self.cycle.keep_alive = False
 
     def _turns_away_whole(self, data: bytes) -> bool:
         """Refuse what is one whole plain request, on a connection where nothing else is under way."""

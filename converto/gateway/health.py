@@ -103,6 +103,8 @@ async def reasons_against(runtime: Runtime, *, traffic_is_alive: bool) -> list[s
     reasons = [] if runtime.interfaces else ["it has not started"]
     if not traffic_is_alive:
         reasons.append("a loop that moves events has stopped")
+    if runtime.drain.is_announced:
+        reasons.append("it is about to end")
     # the modules of one PostgreSQL share its pool: one look is enough
     pools = {id(host.database.engine.pool): host for host in runtime.hosted.values() if host.module.tables is not None}
     answered = await asyncio.gather(*(_is_reachable(host.database) for host in pools.values()))

@@ -120,6 +120,9 @@ class Settings(FromOutside):
     """json (one line a fact), text (for eyes), or auto: text on a terminal, json elsewhere."""
     public_url: str = Field(default="http://127.0.0.1:8000", pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$", max_length=300)
     """Where people reach this installation: links in letters begin with it, whatever name a request was sent to."""
+    stop_delay_s: float = Field(default=0, ge=0, le=300)
+    """The seconds for which a process that is told to stop serves on, while `/health/ready` says no: as long as what shares requests out
+    among gateways needs to see that, so that none is sent to a process that is gone."""
     mail_url: SecretStr | None = None
     """What takes letters: smtp://user:password@host:587 (STARTTLS), smtps://..., smtp+plain://host, or folder:/a/path; unless set, they lie
     as .eml files in the data folder."""

@@ -15,6 +15,12 @@ class Drain:
 
     def __init__(self) -> None:
         self._bell = Bell()
+        self.is_announced = False
+        """Whether this process wants no more requests, though it serves those that come: who sends them has yet to learn of it."""
+
+    def announce(self) -> None:
+        """Say that the end is near, before it begins."""
+        self.is_announced = True
 
     @property
     def has_begun(self) -> bool:
@@ -23,6 +29,7 @@ class Drain:
 
     def begin(self) -> None:
         """Let go of everyone who waits."""
+        self.is_announced = True
         self._bell.ring()
 
     async def or_done(self, waiting: Awaitable[T]) -> T | None:

@@ -48,6 +48,15 @@ class Trade:
         return self.program.split(".")[-2]
 
 
+_ALONE = {
+    "OMP_THREAD_LIMIT": "1",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "ORT_DISABLE_TELEMETRY": "1",  # ONNX Runtime would tell its makers, over the internet, that and how it is used
+}
+"""What libraries are told by the environment of a process that works: it has one core, and talks with nobody but who started it."""
+
+
 class Worker:
     """One process that works, at one document at a time."""
 
@@ -61,7 +70,7 @@ class Worker:
     @classmethod
     async def start(cls, trade: Trade, folder: Path, *, max_memory_bytes: int) -> Self:
         """Start a process in a group of its own, so that its Tesseract can be ended with it."""
-        environment = {**os.environ, "TMPDIR": str(folder), "OMP_THREAD_LIMIT": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+        environment = {**os.environ, **_ALONE, "TMPDIR": str(folder)}
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",

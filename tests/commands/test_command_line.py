@@ -149,6 +149,25 @@ def test_serve_answers_until_it_is_told_to_stop_and_ends_well(data_dir: Path, st
     assert ended_with == 0
 
 
+def test_who_is_told_to_stop_serves_on_for_the_delay_and_says_that_it_is_not_ready_and_told_twice_ends_at_once(data_dir: Path) -> None:
+    environment = {**os.environ, "CONVERTO_DATA_DIR": str(data_dir), "CONVERTO_LOG_FORMAT": "json", "CONVERTO_STOP_DELAY_S": "300"}
+    command = [sys.executable, "-m", "converto", "serve", "--port", "0"]
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as server:
+        with httpx2.Client(base_url=until_ready(server), timeout=10) as http:
+            before = http.get("/health/ready")
+            server.send_signal(signal.SIGTERM)
+            while (ready := http.get("/health/ready")).is_success:
+                assert server.poll() is None
+            asked = http.get("/ocr/scans")
+        server.send_signal(signal.SIGINT)
+        ended_with = server.wait(timeout=15)
+
+    assert "connection" not in before.headers
+    assert (ready.status_code, ready.json()["reasons"]) == (503, ["it is about to end"])
+    assert (asked.status_code, asked.headers["connection"]) == (401, "close")
+    assert ended_with == 0
+
+
 def test_scan_with_an_engine_that_there_is_not_is_wrong_usage(data_dir: Path) -> None:
     done = converto("scan", "--engine", "crystal-ball", str(RECEIPT), data_dir=data_dir)
 

@@ -44,6 +44,13 @@ def docker(*arguments: str) -> str:
     return done.stdout
 
 
+def docker_log(container: str, *, since: str) -> Sequence[str]:
+    """Return the lines that a container has logged from a moment on. Raises CalledProcessError."""
+    return subprocess.run(
+        ["docker", "logs", "--since", since, container], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=True
+    ).stdout.splitlines()
+
+
 class Stack:
     """What one set of compose files starts, under a name and with secrets of its own."""
 

@@ -17,7 +17,6 @@ from tests.deploy.engine import MICROSERVICES, ROOT, Stack, docker, inspected
 
 RECEIPT = ROOT / "samples" / "documents" / "01-grocery.png"
 READERS = 3
-UP_WITHIN_S = 60
 SCANS = 9
 
 

@@ -24,6 +24,22 @@ async def test_who_waits_is_let_go_when_the_process_ends() -> None:
     assert drain.has_begun
 
 
+async def test_before_the_end_begins_it_is_announced_and_nobody_is_let_go() -> None:
+    drain = Drain()
+    drain.announce()
+
+    assert drain.is_announced
+    assert await drain.or_done(answer()) == "done"
+    assert not drain.has_begun
+
+
+async def test_an_end_that_begins_is_announced() -> None:
+    drain = Drain()
+    drain.begin()
+
+    assert drain.is_announced
+
+
 async def test_nobody_begins_to_wait_in_a_process_that_ends() -> None:
     drain = Drain()
     drain.begin()

@@ -95,6 +95,14 @@ async def test_a_document_is_read() -> None:
     assert "HELLO READER" in reading.text
 
 
+async def test_a_worker_tells_nobody_outside_how_it_is_used() -> None:
+    async with pool() as workers:
+        await workers.ask(HELLO, JOB)
+        told = Path(f"/proc/{workers.pids[0]}/environ").read_bytes().split(b"\0")
+
+    assert b"ORT_DISABLE_TELEMETRY=1" in told
+
+
 async def test_a_refusal_comes_back_as_the_same_error_and_the_worker_goes_on() -> None:
     async with pool() as workers:
         with pytest.raises(DamagedFile, match="JPEG"):

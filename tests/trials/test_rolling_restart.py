@@ -1,6 +1,6 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import anyio
@@ -11,6 +11,7 @@ from converto.modules import installed
 from tests.acceptance.people import PASSWORD, Person, register
 from tests.acceptance.processes import House, Server
 from tests.ocr.pdfs import pdf_of_text
+from tests.trials.balancer import LOOK_EVERY_S, Balancer
 
 pytestmark = [pytest.mark.trials, pytest.mark.timeout(900)]
 
@@ -46,23 +47,27 @@ async def test_nobody_notices_that_readers_are_stopped_and_started_one_after_ano
 
 EACH = 2
 OTHERS = ",".join(module.name for module in installed() if module.name not in {"gateway", "auth"})
+Town = Mapping[str, Sequence[Server]]
 
 
-@pytest.fixture
-def town(tmp_path: Path, postgres_url: str, redis_url: str) -> Iterator[Mapping[str, Sequence[Server]]]:
-    """Return a gateway, two processes that know who acts, and one of all else, which know one another by their addresses."""
+@contextmanager
+def _town(folder: Path, postgres_url: str, redis_url: str, lives: Mapping[str, tuple[str, int]]) -> Iterator[Town]:
+    """Have processes that know one another by their addresses: by a name, what lives in them and how many there are."""
     common = {
         "CONVERTO_DATABASE_URL": postgres_url,
         "CONVERTO_EVENTS": redis_url,
         "CONVERTO_RPC_SECRETS": "known to all of them only, and long enough",
         "CONVERTO_AUTH_SECRET_KEY": "another one that all of them know, and long",
-        "CONVERTO_DATA_DIR": str(tmp_path / "data"),
+        "CONVERTO_DATA_DIR": str(folder / "data"),
         "CONVERTO_DATABASE_POOL": "8",
     }
-    lives = {"gateway": ("gateway", 1), "auth": ("auth", EACH), "others": (OTHERS, 1)}
+    delay_s = str(4 * LOOK_EVERY_S)
     servers = {
-        name: [Server(tmp_path / f"{name}{at}", {**common, "CONVERTO_MODULES": modules}) for at in range(count)]
-        for name, (modules, count) in lives.items()
+        name: [
+            Server(folder / f"{name}{at}", {**common, "CONVERTO_MODULES": modules, "CONVERTO_STOP_DELAY_S": delay_s})
+            for at in range(number)
+        ]
+        for name, (modules, number) in lives.items()
     }
     for name, (modules, _) in lives.items():
         for module in modules.split(","):
@@ -79,7 +84,43 @@ def town(tmp_path: Path, postgres_url: str, redis_url: str) -> Iterator[Mapping[
         yield servers
 
 
-async def test_nobody_notices_that_those_who_know_who_acts_are_stopped_and_started(town: Mapping[str, Sequence[Server]]) -> None:
+@pytest.fixture
+def town(tmp_path: Path, postgres_url: str, redis_url: str) -> Iterator[Town]:
+    """Return a gateway, two processes that know who acts, and one of all else."""
+    with _town(tmp_path, postgres_url, redis_url, {"gateway": ("gateway", 1), "auth": ("auth", EACH), "others": (OTHERS, 1)}) as servers:
+        yield servers
+
+
+@pytest.fixture
+def city(tmp_path: Path, postgres_url: str, redis_url: str) -> Iterator[Town]:
+    """Return two gateways, and one process of all else."""
+    with _town(tmp_path, postgres_url, redis_url, {"gateway": ("gateway", EACH), "others": (f"auth,{OTHERS}", 1)}) as servers:
+        yield servers
+
+
+async def test_nobody_notices_that_gateways_behind_a_balancer_are_stopped_and_started(city: Town) -> None:
+    questions: Counter[int] = Counter()
+    uploads: Counter[int] = Counter()
+    gateways = city["gateway"]
+    addresses = [gateway.url.removeprefix("http://") for gateway in gateways]
+    async with Balancer(addresses) as balancer, httpx2.AsyncClient(base_url=balancer.url, timeout=60, trust_env=False) as http:
+        person = await register(http)
+        async with anyio.create_task_group() as tasks:
+            for _ in range(ASKERS):
+                tasks.start_soon(_ask, person, questions)
+            tasks.start_soon(_send, person, uploads)
+            for gateway in gateways:
+                assert await anyio.to_thread.run_sync(gateway.stop) == 0
+                await anyio.to_thread.run_sync(gateway.start)
+                await balancer.until_ready(gateway.url.removeprefix("http://"))
+            tasks.cancel_scope.cancel()
+
+    print(f"\n{EACH} gateways stopped and started: answers to questions {dict(questions)}, to uploads {dict(uploads)}")
+    assert set(questions) == {200}
+    assert set(uploads) == {202}
+
+
+async def test_nobody_notices_that_those_who_know_who_acts_are_stopped_and_started(town: Town) -> None:
     questions: Counter[int] = Counter()
     sign_ins: Counter[int] = Counter()
     url = town["gateway"][0].url

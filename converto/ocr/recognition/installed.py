@@ -1,5 +1,6 @@
 """What is installed here to read pictures with, told without loading any of it."""
 
+import os
 import re
 import subprocess
 from collections.abc import Sequence
@@ -7,13 +8,16 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
 from importlib.util import find_spec
+from pathlib import Path
 
 from converto.ocr.refusals import ReaderMissing, UnknownLanguage
 
 COMMAND = "tesseract"
+TESSDATA = "TESSDATA_PREFIX"
+"""Tesseract's own variable: the folder with its languages."""
 _ACCURATE_NEEDS = ("rapidocr", "onnxruntime", "numpy", "cv2")
 _LANGUAGE = re.compile(r"[a-z]{3}(?:_[a-z]+)?", re.IGNORECASE)
-_LISTED = re.compile(r'languages in "(?P<folder>[^"]+)".*\n(?P<languages>(?:.+\n?)*)')
+_FOLDER = re.compile(r'languages in "(?P<folder>[^"]+)"')
 _VERSION = re.compile(r"tesseract v?(?P<version>\d\S*)")
 _LONGEST_ANSWER_S = 30.0
 
@@ -21,23 +25,33 @@ _LONGEST_ANSWER_S = 30.0
 @cache
 def languages() -> tuple[str, ...]:
     """Return the languages that Tesseract can read here. Raises ReaderMissing."""
-    found = _LISTED.search(_told("--list-langs"))
-    if found is None:
+    found = sorted(file.stem for file in Path(tessdata()).glob("*.traineddata") if file.stem != "osd")
+    if not found:
         raise ReaderMissing
-    return tuple(sorted(language for language in found["languages"].split() if language != "osd"))
+    return tuple(found)
 
 
 @cache
 def tessdata() -> str:
-    """Return the folder with Tesseract's languages; empty where it cannot be told. Raises ReaderMissing."""
-    found = _LISTED.search(_told("--list-langs"))
-    return found["folder"] if found is not None else ""
+    """Return the folder with Tesseract's languages. Raises ReaderMissing."""
+    given = os.environ.get(TESSDATA)
+    if given:
+        return given
+    found = _FOLDER.search(_told("--list-langs"))
+    if found is None:
+        raise ReaderMissing
+    return found["folder"]
 
 
 @cache
 def version() -> str:
-    """Return the version of Tesseract's command. Raises ReaderMissing."""
-    found = _VERSION.search(_told("--version"))
+    """Return the version of Tesseract's command, or of what brings Tesseract along where there is no command. Raises ReaderMissing."""
+    try:
+        found = _VERSION.search(_told("--version"))
+    except ReaderMissing:
+        if has_tesserocr() and os.environ.get(TESSDATA):
+            return tesserocr_version()
+        raise
     if found is None:
         raise ReaderMissing
     return found["version"]

@@ -47,7 +47,7 @@ def table_by_command(picture: Picture, *, languages: Sequence[str], timeout_s: f
 
 def is_in_process() -> bool:
     """Tell whether pages are read within this process."""
-    return installed.has_tesserocr() and bool(installed.tessdata())
+    return installed.has_tesserocr()
 
 
 def reading_version() -> str:
@@ -58,11 +58,20 @@ def reading_version() -> str:
 def quarter_turns(picture: Picture, *, timeout_s: float) -> int:
     """Return by how many degrees, clockwise, a page must be turned to stand upright: 0, 90, 180 or 270; 0 when it cannot be told."""
     try:
-        with _running():
-            told = pytesseract.image_to_osd(str(picture.path), config="--psm 0", timeout=timeout_s, output_type=pytesseract.Output.DICT)
+        if is_in_process():
+            turn, sure = tesseract_library.turn(picture, tessdata=installed.tessdata())
+        else:
+            turn, sure = turn_by_command(picture, timeout_s=timeout_s)
     except ReaderFailed:
         return 0
-    return int(told.get("rotate", 0)) if float(told.get("orientation_conf", 0.0)) >= _SURE_TURN else 0
+    return turn if sure >= _SURE_TURN else 0
+
+
+def turn_by_command(picture: Picture, *, timeout_s: float) -> tuple[int, float]:
+    """Return what `tesseract_library.turn` does, as Tesseract's command says. Raises ReaderFailed, ReaderMissing."""
+    with _running():
+        told = pytesseract.image_to_osd(str(picture.path), config="--psm 0", timeout=timeout_s, output_type=pytesseract.Output.DICT)
+    return int(told.get("rotate", 0)), float(told.get("orientation_conf", 0.0))
 
 
 @contextmanager

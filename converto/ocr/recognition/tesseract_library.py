@@ -34,6 +34,20 @@ def table(picture: Picture, *, languages: Sequence[str], tessdata: str, segmenta
     return found
 
 
+def turn(picture: Picture, *, tessdata: str) -> tuple[int, float]:
+    """Return by how many degrees, clockwise, a page is to be turned, and how sure that is: from 1 on it is. Raises ReaderFailed."""
+    import tesserocr  # noqa: PLC0415 - the same
+
+    try:
+        # its model is of 10 MB, and few pages ask for it: it is not kept
+        with tesserocr.PyTessBaseAPI(path=tessdata, lang="osd", psm=tesserocr.PSM.OSD_ONLY) as looker:
+            looker.SetImageFile(str(picture.path))
+            told = looker.DetectOrientationScript()
+    except (RuntimeError, ValueError, OSError, SyntaxError) as error:
+        raise ReaderFailed(reason=type(error).__name__) from error
+    return (-told["orient_deg"] % 360, told["orient_conf"]) if told else (0, 0.0)
+
+
 @lru_cache(_KEPT_MODELS)
 def _reader(languages: str, tessdata: str, segmentation: int) -> Any:
     import tesserocr  # noqa: PLC0415 - the same
