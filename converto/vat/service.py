@@ -27,6 +27,7 @@ from converto.vat.ruling import Ruling
 from converto.vat.supplier_rules import LearntRule, NewSupplierRule, SupplierRule
 from converto.vat.today import today
 from converto.vat.validation import Identifier, Verdict, checked
+from converto.vat.vies import Vies
 from converto.vat.vouchers import NewVoucher, Voucher, VoucherFilter, VoucherSource
 
 READ, WRITE = "vat:read", "vat:write"
@@ -35,7 +36,10 @@ READ, WRITE = "vat:read", "vat:write"
 class VatService(Vat):
     """Knows the rules, and keeps the vouchers and the returns."""
 
-    def __init__(self, database: Database, blobs: BlobStore, ocr: Ocr, *, rates_of: RatesOf = installed_rates) -> None:
+    def __init__(
+        self, database: Database, blobs: BlobStore, ocr: Ocr, *, rates_of: RatesOf = installed_rates, vies: Vies | None = None
+    ) -> None:
+        self._vies = vies
         self.blobs = blobs
         self.ocr = ocr
         self._rates_of = rates_of
@@ -71,7 +75,11 @@ class VatService(Vat):
     async def validate(self, actor: Actor, kind: Identifier, *, value: str) -> Verdict:
         """See `Vat.validate`."""
         actor.require(READ)
-        return checked(kind, value)
+        verdict = checked(kind, value)
+        if self._vies is None or kind is not Identifier.VAT_ID or verdict.normalised is None:
+            return verdict
+        told = await self._vies.told(verdict.normalised)
+        return verdict.model_copy(update={"details": {**verdict.details, **told}})
 
     async def add_voucher(self, actor: Actor, given: NewVoucher, *, draft: bool = False) -> Voucher:
         """See `Vat.add_voucher`."""

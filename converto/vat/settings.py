@@ -1,7 +1,10 @@
 """The settings of value added tax."""
 
-from pydantic import AliasChoices, Field, SecretStr
-from pydantic_settings import SettingsConfigDict
+from ipaddress import IPv4Network, IPv6Network
+from typing import Annotated, Any
+
+from pydantic import AliasChoices, Field, SecretStr, field_validator
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from converto.kernel.config import ModuleSettings
 
@@ -15,3 +18,14 @@ class VatSettings(ModuleSettings):
         default=None, validation_alias=AliasChoices("CONVERTO_VAT_SECRET_KEY", "CONVERTO_AUTH_SECRET_KEY", "JWT_SECRET_KEY")
     )
     """Seals the chains of entries, the same in every process; production insists on 32 characters or more, elsewhere one is made."""
+    vies_url: Annotated[str, Field(pattern=r"^(https?://\S+)?$")] = ""
+    """The EU's register of VAT numbers, `https://ec.europa.eu/taxation_customs/vies/rest-api`: it tells /vat/validate whose one is."""
+    vies_allowed_networks: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
+    """Networks where the register may be although they are not public: `10.0.0.0/8`. With one, it may also be asked without TLS."""
+    vies_timeout_s: float = Field(default=5, gt=0, le=20)
+    """Seconds that an answer of the register is waited for; what it does not say is said to be unknown."""
+
+    @field_validator("vies_allowed_networks", mode="before")
+    @classmethod
+    def _with_commas(cls, given: Any) -> Any:
+        return tuple(part.strip() for part in given.split(",") if part.strip()) if isinstance(given, str) else given
