@@ -126,7 +126,8 @@ async def _flip(house: House, aino: Actor, tables: Tables) -> None:
     missed, counts, refused = [], dict.fromkeys(TABLES, 0), 0
     for table in TABLES:
         flips = [(cell, changed) for cell in await tables.cells(table) for changed in _drawn(list(_changed(cell[2])), chance)]
-        for cell, changed in (flips if FLIPS <= 0 else chance.sample(flips, min(FLIPS, len(flips))))[PART - 1 :: PARTS]:
+        # in another order: each eighth in theirs is the highest bit of a byte, which a database takes of hardly any text
+        for cell, changed in chance.sample(flips, min(FLIPS, len(flips)) if FLIPS > 0 else len(flips))[PART - 1 :: PARTS]:
             if not await tables.put(table, cell, changed):
                 refused += 1
                 continue
