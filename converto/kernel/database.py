@@ -26,7 +26,8 @@ Transaction = AsyncSession
 """What `reading` and `writing` give: a session within one transaction."""
 
 # the timeout comes first: turning a new file to WAL may have to wait for another process that does the same
-SQLITE_PRAGMAS = (f"busy_timeout={BUSY_TIMEOUT_MS}", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON")
+# and 500 KiB of pages for each connection, not 2 MB: there are some for each module, and the system keeps the file in memory anyway
+SQLITE_PRAGMAS = (f"busy_timeout={BUSY_TIMEOUT_MS}", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "cache_size=-500")
 UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, DBAPIError)
 """What a value raises that a database kept, and nobody of ours wrote; `is_of_a_value` says whether it is of a value."""
 _BEGIN = "converto_begin"
