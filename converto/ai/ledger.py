@@ -4,6 +4,7 @@ Whoever is at it at the same moment is written in one transaction: it costs abou
 """
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -149,23 +150,20 @@ class Ledger:
                 await asyncio.sleep(TRY_AGAIN_S)
 
     async def _round(self, asked: Sequence[_Waiting]) -> None:
-        """Answer reservations, and write what is settled where it has waited for long enough or frees what one of them needs."""
+        """Answer reservations, and write what is settled once it has waited for long enough; whom it may make room for waits for that."""
         waited_s = asyncio.get_running_loop().time() - self._settled_since
         is_due = not asked or waited_s >= SETTLE_WITHIN_S or len(self._settled) >= MOST_AT_ONCE // 2
-        holds = [waiting.hold for waiting in asked if not waiting.answer.done()]
-        refusals = await self._written_with(holds, self._settled[:MOST_AT_ONCE] if is_due else ())
-        refused = [hold for hold in holds if isinstance(refusals[hold.id], Refusal)]
-        if refused and self._settled and not is_due:
-            refusals |= await self._written_with(refused, self._settled[:MOST_AT_ONCE])
-        del self._asked[: len(asked)]
-        self._tell(asked, refusals)
-
-    async def _written_with(self, holds: Sequence[Hold], settled: Sequence[Settled]) -> dict[object, Refusal | bool]:
-        refusals = await self._post(holds, settled)
+        settled = self._settled[:MOST_AT_ONCE] if is_due else []
+        answers = await self._post([waiting.hold for waiting in asked if not waiting.answer.done()], settled)
         if settled:
             del self._settled[: len(settled)]
             self._written.ring()
-        return refusals
+        may_have_room = bool(self._settled) and not is_due
+        again = {waiting for waiting in asked if may_have_room and isinstance(answers.get(waiting.hold.id), Refusal)}
+        if again:
+            self._settled_since = -math.inf  # it is due now
+        self._asked[: len(asked)] = [waiting for waiting in asked if waiting in again]
+        self._tell([waiting for waiting in asked if waiting not in again], answers)
 
     def _tell(self, asked: Sequence[_Waiting], refusals: dict[object, Refusal | bool]) -> None:
         for waiting in asked:
