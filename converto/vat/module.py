@@ -8,6 +8,7 @@ from converto.kernel.config import CannotStart, Settings
 from converto.kernel.event import hear
 from converto.kernel.kept_secret import SHORTEST_SECRET, installation_secret
 from converto.kernel.manifest import Module, Parts
+from converto.kernel.outgoing.asking import Asking
 from converto.kernel.outgoing.guard import Guard
 from converto.kernel.outgoing.outgoing import Outgoing
 from converto.kernel.outgoing.resolver import Resolver
@@ -51,7 +52,7 @@ async def _register(settings: VatSettings) -> AsyncIterator[Vies | None]:
     networks = settings.vies_allowed_networks
     # without TLS only where an operator has opened a network of their own
     outgoing = Outgoing(Guard(allowed=networks, https_only=not networks), Resolver(), idle_s=IDLE_S)
-    async with aclosing(Vies(settings.vies_url, outgoing, timeout_s=settings.vies_timeout_s)) as vies:
+    async with aclosing(Vies(settings.vies_url, Asking(outgoing, timeout_s=settings.vies_timeout_s))) as vies:
         yield vies
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
+from converto.kernel.outgoing.asking import Asking
 from converto.kernel.outgoing.guard import Guard
 from converto.kernel.outgoing.outgoing import Outgoing
 from converto.kernel.outgoing.resolver import Resolver
@@ -53,7 +54,7 @@ def register() -> Register:
 async def told(register: Register) -> dict[str, Any]:
     async with register.serving() as url:
         networks = VatSettings(vies_allowed_networks="127.0.0.0/8").vies_allowed_networks
-        vies = Vies(url, Outgoing(Guard(allowed=networks, https_only=False), Resolver(), idle_s=1), timeout_s=0.5)
+        vies = Vies(url, Asking(Outgoing(Guard(allowed=networks, https_only=False), Resolver(), idle_s=1), timeout_s=0.5))
         try:
             return await vies.told(NUMBER)
         finally:
@@ -77,7 +78,7 @@ async def test_a_number_that_is_nobodys_is_not_registered(register: Register) ->
         (200, b'{"actionSucceed": false, "errorWrappers": [{"error": "MS_UNAVAILABLE"}]}'),
         (200, b"<html>"),
         (200, b'{"valid": "yes"}'),
-        (200, b" " * 200_000),
+        (200, b" " * 300_000),
         (500, b""),
         (0, b""),
     ],

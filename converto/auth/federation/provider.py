@@ -8,10 +8,10 @@ from hashlib import sha256
 from typing import Any, Final
 from urllib.parse import quote_plus, urlencode, urlsplit
 
-from converto.auth.federation.asking import Asking, Unreachable
 from converto.auth.federation.id_tokens import BadIdToken, Expected, IdClaims, Key, UnknownKey, claims_of, json_object, keys_of, person_of
 from converto.auth.settings import OidcProvider
 from converto.kernel.clock import now
+from converto.kernel.outgoing.asking import Asking, Unreachable
 
 KNOWN_FOR_S: Final = 3600.0
 """How long a provider's document and keys are believed; a key that is not known has them read again at once."""

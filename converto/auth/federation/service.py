@@ -15,7 +15,6 @@ from converto.auth.audit.repository import Audit
 from converto.auth.desk import Arrival, Desk, person
 from converto.auth.events import UserRegistered
 from converto.auth.factors.repository import Codes, Passkeys
-from converto.auth.federation.asking import Asking, Unreachable
 from converto.auth.federation.id_tokens import BadIdToken, IdClaims
 from converto.auth.federation.interface import (
     EmailUnverified,
@@ -46,6 +45,7 @@ from converto.events.outbox import publish
 from converto.kernel.actor import Actor
 from converto.kernel.clock import now
 from converto.kernel.database import Transaction
+from converto.kernel.outgoing.asking import Asking, Unreachable
 from converto.kernel.outgoing.guard import Guard
 from converto.kernel.outgoing.outgoing import Outgoing
 from converto.kernel.outgoing.resolver import Resolver

@@ -7,10 +7,10 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from pydantic import SecretStr
 
-from converto.auth.federation.asking import Asking, Unreachable
 from converto.auth.federation.id_tokens import BadIdToken, IdClaims
 from converto.auth.federation.provider import NotAccepted, OidcClient
 from converto.auth.settings import OidcProvider
+from converto.kernel.outgoing.asking import Asking, Unreachable
 from converto.kernel.outgoing.guard import Guard
 from converto.kernel.outgoing.outgoing import Outgoing
 from converto.kernel.outgoing.resolver import Resolver

@@ -1,9 +1,12 @@
-"""Asks providers over HTTP: within the time allowed, and for no more bytes than expected."""
+"""Asks others over HTTP: within the time allowed, and for no more bytes than expected."""
 
 import asyncio
 from collections.abc import Mapping
-from typing import Final
+from http import HTTPStatus
+from typing import Any, Final
 from urllib.parse import urlencode
+
+import orjson
 
 from converto.kernel.outgoing.outgoing import Outgoing
 
@@ -11,11 +14,11 @@ MAX_BYTES: Final = 262_144
 
 
 class Unreachable(Exception):
-    """A provider that does not answer, or not as it should; the message is for the log alone."""
+    """Somebody who does not answer, or not as they should; the message is for the log alone."""
 
 
 class Asking:
-    """Asks providers."""
+    """Asks, and gives the answer whole."""
 
     def __init__(self, outgoing: Outgoing, *, timeout_s: float) -> None:
         self._outgoing = outgoing
@@ -37,6 +40,16 @@ class Asking:
         """Return the status and the body that a form is answered with. Raises Unreachable."""
         sent = {"content-type": "application/x-www-form-urlencoded", **headers}
         return await self._asked("POST", url, urlencode(fields).encode(), sent)
+
+    async def post_json(self, url: str, said: object) -> Any:
+        """Return the JSON that JSON is answered with. Raises Unreachable, also where the answer is none."""
+        status, body = await self._asked("POST", url, orjson.dumps(said), {"content-type": "application/json"})
+        if status != HTTPStatus.OK:
+            raise Unreachable(f"answered {status}")
+        try:
+            return orjson.loads(body)
+        except ValueError as error:
+            raise Unreachable(str(error)) from error
 
     async def _asked(self, method: str, url: str, content: bytes, headers: Mapping[str, str]) -> tuple[int, bytes]:
         try:
