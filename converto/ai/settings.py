@@ -1,14 +1,12 @@
 """The settings of language models: one provider after another, each by key, address and models."""
 
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import AliasChoices, BaseModel, Field, SecretStr, field_validator
-from pydantic_settings import NoDecode, SettingsConfigDict
+from pydantic import AliasChoices, BaseModel, Field, SecretStr
+from pydantic_settings import SettingsConfigDict
 
-from converto.kernel.config import ModuleSettings
-
-Names = Annotated[tuple[str, ...], NoDecode]
+from converto.kernel.config import Listed, ModuleSettings
 
 
 class Price(BaseModel):
@@ -44,25 +42,25 @@ class AiSettings(ModuleSettings):
     """Azure OpenAI: the key, or several."""
     azure_base_url: str | None = Field(default=None, pattern=r"^https?://")
     """Azure OpenAI: the resource with its path, https://NAME.openai.azure.com/openai/v1."""
-    azure_models: Names = ()
+    azure_models: Listed[str] = ()
     """Azure OpenAI: the deployments, with commas, each with the model in it where their names differ: chat=gpt-4o."""
     openrouter_api_key: SecretStr | None = Field(default=None, validation_alias=_also("OPENROUTER_API_KEY", "OPENROUTER_API_KEY"))
     """OpenRouter: the key, or several."""
     openrouter_base_url: str = Field(default="https://openrouter.ai/api/v1", pattern=r"^https?://")
     """OpenRouter: where it is asked."""
-    openrouter_models: Names = ()
+    openrouter_models: Listed[str] = ()
     """OpenRouter: the models to ask, with commas: openai/gpt-4o,anthropic/claude-opus-5."""
     ollama_base_url: str | None = Field(default=None, pattern=r"^https?://", validation_alias=_also("OLLAMA_BASE_URL", "OLLAMA_BASE_URL"))
     """Ollama, or another local server of OpenAI's dialect such as llama.cpp: http://localhost:11434/v1. What it takes costs nothing."""
-    ollama_models: Names = ()
+    ollama_models: Listed[str] = ()
     """Ollama: the models to ask, with commas."""
     vllm_base_url: str | None = Field(default=None, pattern=r"^https?://", validation_alias=_also("VLLM_BASE_URL", "VLLM_BASE_URL"))
     """vLLM: where it is asked, http://localhost:8000/v1. What it takes costs nothing unless CONVERTO_AI_PRICES says so."""
-    vllm_models: Names = ()
+    vllm_models: Listed[str] = ()
     """vLLM: the models to ask, with commas."""
     vllm_api_key: SecretStr | None = None
     """vLLM: the key, where it wants one."""
-    litellm_models: Names = ()
+    litellm_models: Listed[str] = ()
     """Models of any other provider, with commas, as litellm names them: mistral/mistral-large-latest. It takes its keys from their own
     variables, such as MISTRAL_API_KEY, and has to be installed (the extra ai)."""
     prices: dict[str, Price] = Field(default_factory=dict, examples=["MY-MODEL__INPUT"])
@@ -94,8 +92,3 @@ class AiSettings(ModuleSettings):
     """Within so many seconds what a process that died had reserved is free again."""
     keep_content_days: int = Field(default=30, ge=1, le=3650)
     """How long questions and answers are kept where a company wants them to be."""
-
-    @field_validator("azure_models", "openrouter_models", "ollama_models", "vllm_models", "litellm_models", mode="before")
-    @classmethod
-    def _with_commas(cls, given: Any) -> Any:
-        return tuple(part.strip() for part in given.split(",") if part.strip()) if isinstance(given, str) else given

@@ -3,12 +3,12 @@
 from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, StringConstraints, field_validator
-from pydantic_settings import NoDecode, SettingsConfigDict
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, StringConstraints
+from pydantic_settings import SettingsConfigDict
 
-from converto.kernel.config import ModuleSettings
+from converto.kernel.config import Listed, ModuleSettings
 
 ProviderName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,30}$")]
 
@@ -82,21 +82,16 @@ class AuthSettings(ModuleSettings):
 
     passkey_rp_id: str | None = Field(default=None, min_length=1, max_length=253)
     """The name that passkeys belong to, where it is not that of the public URL but a domain above it: example.fi for app.example.fi."""
-    passkey_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    passkey_origins: Listed[str] = ()
     """Where passkeys may be used, with commas, where that is not the public URL alone."""
     oidc: dict[ProviderName, OidcProvider] = Field(default_factory=dict, examples=["GOOGLE__ISSUER"])
     """Who else people may sign in by, each under a name: __ISSUER, __CLIENT_ID, __CLIENT_SECRET, __TITLE, __SCOPES, __ALGORITHMS."""
-    oidc_allowed_networks: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
+    oidc_allowed_networks: Listed[IPv4Network | IPv6Network] = ()
     """Networks that providers may live in although they are private, with commas: 10.1.2.0/24,fd00:1::/64."""
     oidc_ca_file: Path | None = None
     """Certificates (PEM) that providers may be signed by, instead of the system's."""
     oidc_timeout_s: float = Field(default=5, gt=0, le=20)
     """A provider that has not answered within so long is unavailable."""
-
-    @field_validator("passkey_origins", "oidc_allowed_networks", mode="before")
-    @classmethod
-    def _with_commas(cls, given: Any) -> Any:
-        return tuple(part.strip() for part in given.split(",") if part.strip()) if isinstance(given, str) else given
 
     deletion_grace_days: int = Field(default=30, ge=1, le=90)
     """How long somebody who has asked for their account to be deleted may take that back."""

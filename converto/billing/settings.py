@@ -1,11 +1,9 @@
 """The settings of billing."""
 
-from typing import Annotated, Any
+from pydantic import AliasChoices, Field, SecretStr
+from pydantic_settings import SettingsConfigDict
 
-from pydantic import AliasChoices, Field, SecretStr, field_validator
-from pydantic_settings import NoDecode, SettingsConfigDict
-
-from converto.kernel.config import ModuleSettings
+from converto.kernel.config import Listed, ModuleSettings
 
 
 class BillingSettings(ModuleSettings):
@@ -24,7 +22,7 @@ class BillingSettings(ModuleSettings):
         default=None, validation_alias=AliasChoices("CONVERTO_BILLING_STRIPE_SECRET_KEY", "STRIPE_SECRET_KEY")
     )
     """The key of the Stripe account that is paid; without one nothing is sold. `converto fake-stripe` serves one to try with."""
-    stripe_webhook_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    stripe_webhook_secrets: Listed[SecretStr] = ()
     """What Stripe signs its webhooks with, with commas where it is being changed: POST /billing/webhooks/stripe takes them."""
     stripe_url: str | None = Field(default=None, pattern=r"^https?://[^\s/?#@]+$")
     """Where Stripe is, if not where it always is: http://127.0.0.1:12111 for our own."""
@@ -36,8 +34,3 @@ class BillingSettings(ModuleSettings):
     """The seconds between two comparisons of all that we have with what Stripe has."""
     report_usage: bool = False
     """Whether Stripe's meters, named as our features, are told of what is used."""
-
-    @field_validator("stripe_webhook_secrets", mode="before")
-    @classmethod
-    def _with_commas(cls, given: Any) -> Any:
-        return tuple(part.strip() for part in given.split(",") if part.strip()) if isinstance(given, str) else given

@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
-from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
-from pydantic_settings import NoDecode, SettingsConfigDict
+from pydantic import AfterValidator, AliasChoices, Field, SecretStr, StringConstraints, model_validator
+from pydantic_settings import SettingsConfigDict
 
 from converto.gateway.origins import origin_of
 from converto.gateway.plans import limits
-from converto.kernel.config import ModuleSettings
+from converto.kernel.config import Listed, ModuleSettings
 
 MIB = 1024 * 1024
 
@@ -27,11 +27,11 @@ class GatewaySettings(ModuleSettings):
     """The most bytes of a call between our own processes."""
     deadline_s: float = Field(default=60.0, gt=0, le=3600)
     """The seconds after which nobody works on a request any more; an event stream lasts as long as its listener."""
-    trusted_hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    trusted_hosts: Listed[Annotated[str, StringConstraints(to_lower=True)]] = ()
     """The names that this installation is reached by, with commas; empty means any."""
-    cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    cors_origins: Listed[Annotated[str, AfterValidator(origin_of)]] = ()
     """The addresses whose pages may ask from a browser, with commas: https://app.example.com; the own address needs no mention."""
-    trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
+    trusted_proxies: Listed[IPv4Network | IPv6Network] = ()
     """The networks of the proxies whose X-Forwarded-For and X-Forwarded-Proto are believed, with commas: 10.0.0.0/8,::1."""
     processes: int = Field(default=1, ge=1, le=1000)
     """How many processes with the gateway there are: where limits cannot be counted together, each allows its share."""
@@ -63,21 +63,6 @@ class GatewaySettings(ModuleSettings):
     """For so many seconds a request that comes again under its Idempotency-Key is answered as the first time."""
     idempotency_max_bytes: int = Field(default=262_144, ge=1024, le=4 * MIB)
     """The largest answer that is kept so; after a larger one the same request is refused, for it was done."""
-
-    @field_validator("cors_origins", mode="before")
-    @classmethod
-    def _origins(cls, given: Any) -> Any:
-        return tuple(origin_of(part) for part in given.split(",") if part.strip()) if isinstance(given, str) else given
-
-    @field_validator("trusted_hosts", mode="before")
-    @classmethod
-    def _with_commas(cls, given: Any) -> Any:
-        return tuple(part.strip().lower() for part in given.split(",") if part.strip()) if isinstance(given, str) else given
-
-    @field_validator("trusted_proxies", mode="before")
-    @classmethod
-    def _networks(cls, given: Any) -> Any:
-        return tuple(part.strip() for part in given.split(",") if part.strip()) if isinstance(given, str) else given
 
     @model_validator(mode="after")
     def _has_the_default_plan(self) -> Self:

@@ -3,11 +3,21 @@
 import os
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 from urllib.parse import quote
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SecretsSettingsSource, SettingsConfigDict
+
+T = TypeVar("T")
+
+
+def _parts(given: Any) -> Any:
+    return tuple(part.strip() for part in given.split(",") if part.strip()) if isinstance(given, str) else given
+
+
+Listed = Annotated[tuple[T, ...], NoDecode, BeforeValidator(_parts)]
+"""Several with commas."""
 
 
 class CannotStart(Exception):
@@ -105,14 +115,14 @@ class Settings(FromOutside):
     """Within so many seconds and one, the job of a process that has died is given to another."""
     events_keep_days: int = Field(default=7, ge=1, le=365)
     """How long events are kept after they have gone out: by then a copy is known, and what Redis has lost can be sent again."""
-    modules: Annotated[tuple[str, ...], NoDecode] = ()
+    modules: Listed[str] = ()
     """The modules that live in this process, with commas; empty means all of them."""
     remote: dict[str, str] = Field(default_factory=dict)
     """Where a module lives that is not here: CONVERTO_REMOTE__OCR=http://ocr:8002 (several with commas, or a name of several addresses).
     What CONVERTO_MODULES names is here all the same, so that all processes may have these in common."""
     discovery_every_s: float = Field(default=5.0, gt=0, le=300)
     """The seconds between two looks at which addresses the names of CONVERTO_REMOTE__... have."""
-    rpc_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    rpc_secrets: Listed[SecretStr] = ()
     """The secrets that sign calls between our processes, with commas: the first signs, all are accepted."""
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
     """debug, info, warning or error."""
@@ -137,11 +147,6 @@ class Settings(FromOutside):
     """What goes with each batch of traces, such as a key: name=value, several with commas."""
     otlp_share: float = Field(default=1.0, ge=0, le=1)
     """The share of the traces beginning here that are collected; one that begins at a caller is, if the caller says so."""
-
-    @field_validator("modules", "rpc_secrets", mode="before")
-    @classmethod
-    def _with_commas(cls, given: Any) -> Any:
-        return tuple(part.strip() for part in given.split(",") if part.strip()) if isinstance(given, str) else given
 
     @model_validator(mode="before")
     @classmethod

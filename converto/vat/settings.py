@@ -1,12 +1,12 @@
 """The settings of value added tax."""
 
 from ipaddress import IPv4Network, IPv6Network
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import AliasChoices, Field, SecretStr, field_validator
-from pydantic_settings import NoDecode, SettingsConfigDict
+from pydantic import AliasChoices, Field, SecretStr
+from pydantic_settings import SettingsConfigDict
 
-from converto.kernel.config import ModuleSettings
+from converto.kernel.config import Listed, ModuleSettings
 
 
 class VatSettings(ModuleSettings):
@@ -20,12 +20,7 @@ class VatSettings(ModuleSettings):
     """Seals the chains of entries, the same in every process; production insists on 32 characters or more, elsewhere one is made."""
     vies_url: Annotated[str, Field(pattern=r"^(https?://\S+)?$")] = ""
     """The EU's register of VAT numbers, `https://ec.europa.eu/taxation_customs/vies/rest-api`: it tells /vat/validate whose one is."""
-    vies_allowed_networks: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
+    vies_allowed_networks: Listed[IPv4Network | IPv6Network] = ()
     """Networks where the register may be although they are not public: `10.0.0.0/8`. With one, it may also be asked without TLS."""
     vies_timeout_s: float = Field(default=5, gt=0, le=20)
     """Seconds that an answer of the register is waited for; what it does not say is said to be unknown."""
-
-    @field_validator("vies_allowed_networks", mode="before")
-    @classmethod
-    def _with_commas(cls, given: Any) -> Any:
-        return tuple(part.strip() for part in given.split(",") if part.strip()) if isinstance(given, str) else given

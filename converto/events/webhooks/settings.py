@@ -2,12 +2,11 @@
 
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Annotated, Any
 
-from pydantic import AliasChoices, Field, SecretStr, field_validator
-from pydantic_settings import NoDecode, SettingsConfigDict
+from pydantic import AliasChoices, Field, SecretStr
+from pydantic_settings import SettingsConfigDict
 
-from converto.kernel.config import ModuleSettings
+from converto.kernel.config import Listed, ModuleSettings
 
 
 class WebhooksSettings(ModuleSettings):
@@ -19,7 +18,7 @@ class WebhooksSettings(ModuleSettings):
         default=None, validation_alias=AliasChoices("CONVERTO_WEBHOOKS_SECRET_KEY", "CONVERTO_AUTH_SECRET_KEY", "JWT_SECRET_KEY")
     )
     """Seals the signing secrets at rest, the same in every process; production insists on 32 characters or more, elsewhere one is made."""
-    allowed_networks: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
+    allowed_networks: Listed[IPv4Network | IPv6Network] = ()
     """Networks that deliveries may go to although they are private, with commas: 10.1.2.0/24,fd00:1::/64."""
     ca_file: Path | None = None
     """Certificates (PEM) that endpoints may be signed by, instead of the system's."""
@@ -39,11 +38,6 @@ class WebhooksSettings(ModuleSettings):
     """An endpoint that has taken nothing for so long is disabled."""
     keep_days: float = Field(default=30, gt=0, le=3650)
     """How long deliveries and their attempts are remembered."""
-
-    @field_validator("allowed_networks", mode="before")
-    @classmethod
-    def _with_commas(cls, given: Any) -> Any:
-        return tuple(part.strip() for part in given.split(",") if part.strip()) if isinstance(given, str) else given
 
     @property
     def lease_s(self) -> float:

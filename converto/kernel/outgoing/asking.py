@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Mapping
-from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -30,11 +29,7 @@ class Asking:
 
     async def get(self, url: str, *, headers: Mapping[str, str] | None = None) -> bytes:
         """Return the body of a 200. Raises Unreachable."""
-        status, body = await self._asked("GET", url, b"", headers or {})
-        if status != 200:
-            msg = f"answered {status}"
-            raise Unreachable(msg)
-        return body
+        return _good(*await self._asked("GET", url, b"", headers or {}))
 
     async def post_form(self, url: str, fields: Mapping[str, str], *, headers: Mapping[str, str]) -> tuple[int, bytes]:
         """Return the status and the body that a form is answered with. Raises Unreachable."""
@@ -43,13 +38,11 @@ class Asking:
 
     async def post_json(self, url: str, said: object) -> Any:
         """Return the JSON that JSON is answered with. Raises Unreachable, also where the answer is none."""
-        status, body = await self._asked("POST", url, orjson.dumps(said), {"content-type": "application/json"})
-        if status != HTTPStatus.OK:
-            raise Unreachable(f"answered {status}")
+        body = _good(*await self._asked("POST", url, orjson.dumps(said), {"content-type": "application/json"}))
         try:
             return orjson.loads(body)
         except ValueError as error:
-            raise Unreachable(str(error)) from error
+            raise Unreachable(*error.args) from error
 
     async def _asked(self, method: str, url: str, content: bytes, headers: Mapping[str, str]) -> tuple[int, bytes]:
         try:
@@ -73,3 +66,10 @@ class Asking:
                     msg = f"answered more than {MAX_BYTES} bytes"
                     raise Unreachable(msg)
             return response.status, body
+
+
+def _good(status: int, body: bytes) -> bytes:
+    if status != 200:
+        msg = f"answered {status}"
+        raise Unreachable(msg)
+    return body
