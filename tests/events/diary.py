@@ -134,6 +134,15 @@ async def until_states(database: Database, **wanted: int) -> None:
     await until(so)
 
 
+async def until_waiting(database: Database, count: int) -> None:
+    """Return once so many events have not been sent; that one was is written with the next look, and so after it is heard."""
+
+    async def so() -> bool:
+        return await waiting(database) == count
+
+    await until(so)
+
+
 async def hurry_until(database: Database, **wanted: int) -> None:
     """Return once so many inbox rows are handled, dead or due; what waits after a failure waits no longer."""
 

@@ -13,7 +13,7 @@ from converto.kernel.clock import now
 from converto.kernel.database import Database
 from converto.kernel.event import Event
 from tests.events.conformance.post import Follow, Interrupted, Post
-from tests.events.diary import tell, told, until, until_states, waiting
+from tests.events.diary import tell, told, until, until_states, until_waiting
 
 KEEP = timedelta(days=7)
 
@@ -21,13 +21,6 @@ KEEP = timedelta(days=7)
 async def kept(database: Database) -> set[UUID]:
     async with database.reading() as session:
         return set(await session.scalars(select(outbox.c.event_id)))
-
-
-async def until_sent(post: Post) -> None:
-    async def so() -> bool:
-        return await waiting(post.database) == 0
-
-    await until(so)
 
 
 async def send_again(post: Post, since: datetime) -> int:
@@ -46,7 +39,7 @@ async def heard_and_sent(post: Post, *events: Event) -> None:
     async with post.running():
         await tell(post.database, *events)
         await until_states(post.database, handled=len(events))
-        await until_sent(post)
+        await until_waiting(post.database, 0)
 
 
 async def test_what_was_sent_is_kept(post: Post) -> None:
@@ -60,7 +53,7 @@ async def test_what_is_sent_again_is_ignored_by_whoever_has_it(post: Post) -> No
     follow, later = Follow(), post.another()
     async with later.running(later.hears(), following=[later.follows(follow)]):
         assert await send_again(later, now() - timedelta(hours=1)) == 2
-        await until_sent(later)
+        await until_waiting(later.database, 0)
         await tell(later.database, told("three"))
         await until_states(post.database, handled=3)
     assert post.diary.heard == {"one": 1, "two": 1, "three": 1}
@@ -100,7 +93,7 @@ async def test_what_was_sent_is_forgotten_after_a_while_and_what_was_not_is_kept
     async with post.running(backend=carrier):
         await tell(post.database, told("sent"))
         await until_states(post.database, handled=1)
-        await until_sent(post)
+        await until_waiting(post.database, 0)
         carrier.is_down = True
         await tell(post.database, unsent)
         await purge(post, now() - KEEP)
@@ -141,7 +134,7 @@ async def test_what_can_still_be_sent_again_is_still_known_to_whoever_handled_it
 
 
 async def _heard_after_all_that_was_sent(post: Post, words: str) -> None:
-    await until_sent(post)
+    await until_waiting(post.database, 0)
     await tell(post.database, told(words))
 
     async def heard() -> bool:
