@@ -95,10 +95,7 @@ class Entrance:
         scope["converto.route"] = self._routes.find(scope["method"], scope["path"])
         headers = scope["converto.named"] = dict(scope["headers"])
         context = self._context(scope, headers, start=start)
-        marks: Headers = ((b"x-request-id", context.request_id.encode()),)
-        if self._cross_origin is not None:
-            marks += self._cross_origin.marks(headers)
-        exchange = Exchange(scope, send, marks, over_tls=self._tls or scope["scheme"] == "https")
+        exchange = Exchange(scope, send, self._marks(context, headers), over_tls=self._tls or scope["scheme"] == "https")
         entered = enter(context)
         try:
             max_bytes = self._framing.check(scope, headers)
@@ -130,6 +127,10 @@ class Entrance:
             exchange.status = 500
             raise error
         await problem(error if isinstance(error, Error) else Internal())(scope, receive, exchange.send)
+
+    def _marks(self, context: Context, headers: dict[bytes, bytes]) -> Headers:
+        marks: Headers = ((b"x-request-id", context.request_id.encode()),)
+        return marks if self._cross_origin is None else marks + self._cross_origin.marks(headers)
 
     def _context(self, scope: Scope, headers: dict[bytes, bytes], *, start: float) -> Context:
         given = headers.get(b"traceparent")
