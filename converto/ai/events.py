@@ -7,6 +7,7 @@ from uuid import UUID
 from converto.ai.conversation import UsageSource
 from converto.kernel.event import Event
 from converto.kernel.money import Money
+from converto.kernel.paid_work import Use
 
 
 class CompletionFinished(Event):
@@ -26,6 +27,15 @@ class CompletionFinished(Event):
     usage_source: UsageSource
     user_id: UUID | None
     api_key_id: UUID | None
+
+
+class UsageSettled(Event):
+    """What answers took of their company's plan, many together, for whoever counts it: to count each by itself costs more than asking."""
+
+    type: ClassVar[str] = "ai.usage.settled"
+    internal: ClassVar[bool] = True
+
+    uses: tuple[Use, ...]
 
 
 class BudgetReached(Event):

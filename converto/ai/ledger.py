@@ -17,6 +17,7 @@ from converto.ai.conversation import Outcome, UsageSource
 from converto.ai.events import BudgetReached, CompletionFinished
 from converto.ai.refusals import BudgetExceeded
 from converto.ai.repository import Books
+from converto.ai.uses import usage_settled
 from converto.events.outbox import publish_all
 from converto.kernel.bell import Bell
 from converto.kernel.clock import new_id, now
@@ -188,7 +189,9 @@ class Ledger:
             if admitted:
                 await books.hold(admitted, holder=self._holder, until=now() + self._lease)
             if settled:
-                await publish_all(session, [self._finished(one) for one in _told(settled)], at_once=False)  # it goes to billing
+                over = _told(settled)
+                finished = [self._finished(one) for one in over]
+                await publish_all(session, [*finished, *usage_settled(over, self._exchange)], at_once=False)
                 await publish_all(session, [self._reached(notice) for notice in notices(standings)])
             if settled or admitted:
                 await books.write(standings)

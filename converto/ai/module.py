@@ -8,7 +8,7 @@ from typing import Any
 from converto.ai.api import router
 from converto.ai.catalogue import catalogue_of
 from converto.ai.dialects.litellm import price_map
-from converto.ai.events import BudgetReached, CompletionFinished
+from converto.ai.events import BudgetReached, CompletionFinished, UsageSettled
 from converto.ai.figures import AiFigures
 from converto.ai.interface import Ai
 from converto.ai.ledger import Ledger
@@ -70,5 +70,5 @@ module = Module(
     settings=AiSettings,
     tables=Base.metadata,
     router=router,
-    events=(CompletionFinished, BudgetReached),
+    events=(CompletionFinished, UsageSettled, BudgetReached),
 )

@@ -1,20 +1,16 @@
 """What a question takes of its company's plan: held before a model is asked, counted once it has answered, and else given back.
 
-Billing counts when it hears `ai.completion.finished`: a process that dies with the answer in its hands loses nothing of it.
+Billing counts when it hears `ai.usage.settled`: a process that dies with the answer in its hands loses nothing of it.
 """
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from decimal import ROUND_CEILING
 
 from converto.ai.catalogue import Exchange
 from converto.ai.executor import Order
+from converto.ai.uses import uses_of
 from converto.kernel.errors import Error
 from converto.kernel.paid_work import PaidWork, Use
-
-TOKENS = "ai_tokens_per_month"
-SPEND = "ai_spend_per_month"
-"""In millionths of a euro."""
 
 
 class PlanRoom:
@@ -41,7 +37,4 @@ class PlanRoom:
     def _most(self, order: Order) -> tuple[Use, ...]:
         demand, specs = order.demand, [choice.spec for choice in order.ranking.choices]
         tokens = demand.most_prompt_tokens + max(map(demand.tokens_for, specs), default=0)
-        euros = self._exchange.euros(max(map(demand.worst_nano, specs), default=0)).amount
-        micros = int(euros.scaleb(6).to_integral_value(ROUND_CEILING))
-        key = f"ai:{order.id}"
-        return Use(feature=TOKENS, key=key, quantity=tokens), Use(feature=SPEND, key=key, quantity=micros)
+        return uses_of(order.id, tokens=tokens, nano_usd=max(map(demand.worst_nano, specs), default=0), exchange=self._exchange)

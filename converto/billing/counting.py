@@ -26,6 +26,8 @@ from converto.kernel.paid_work import LimitReached, Use
 
 AT_ONCE = 300
 """The most requests of one transaction."""
+USES_AT_ONCE = 1000
+"""No further request goes into a transaction that is about as much: a statement takes only so many values."""
 GATHER_S = 0.02
 """So long at most a request waits for others to be written with it, while this process is busy anyway."""
 TRIES = 8
@@ -80,7 +82,7 @@ class Counting:
     async def _work_off(self) -> None:
         while self._waiting:
             await self._gathering.round()
-            batch, self._waiting = self._waiting[: self._at_once], self._waiting[self._at_once :]
+            batch = self._next()
             try:
                 decided = await self._batch([asked for asked, _ in batch])
             except Exception as error:
@@ -96,6 +98,14 @@ class Counting:
                     answer.set_exception(outcome)
                 else:
                     answer.set_result(outcome)
+
+    def _next(self) -> list[tuple[Asked, asyncio.Future[list[Counted]]]]:
+        count = uses = 0
+        while count < min(len(self._waiting), self._at_once) and uses < USES_AT_ONCE:
+            uses += len(self._waiting[count][0].uses)
+            count += 1
+        batch, self._waiting = self._waiting[:count], self._waiting[count:]
+        return batch
 
     async def _batch(self, batch: Sequence[Asked]) -> Sequence[Decided]:
         more: set[CounterKey] = set()

@@ -1,8 +1,6 @@
 """What billing does when it hears that paid work has come to an end."""
 
-from decimal import ROUND_CEILING
-
-from converto.ai.events import CompletionFinished
+from converto.ai.events import UsageSettled
 from converto.billing.events import PaymentsSpoke, UsageRecorded
 from converto.billing.plans import Feature
 from converto.billing.service import BillingService
@@ -11,8 +9,6 @@ from converto.kernel.event import Event
 from converto.kernel.paid_work import Use
 from converto.ocr.events import ScanCancelled, ScanCompleted, ScanFailed
 from converto.vision.events import AnalysisCompleted, AnalysisFailed
-
-PAID_OUTCOMES = frozenset({"ok", "left"})
 
 
 async def count_scan(event: ScanCompleted, billing: BillingService) -> None:
@@ -30,13 +26,9 @@ async def release_cancelled_scan(event: ScanCancelled, billing: BillingService) 
     await billing.release(_whose(event), (_scan(event),))
 
 
-async def count_completion(event: CompletionFinished, billing: BillingService) -> None:
-    """Count the tokens and the money that an answer of a model took; one that broke off is paid by nobody but who left it."""
-    if event.outcome not in PAID_OUTCOMES:
-        return
-    key, micros = f"ai:{event.completion_id}", int(event.cost.amount.scaleb(6).to_integral_value(ROUND_CEILING))
-    tokens = Use(feature=Feature.AI_TOKENS, key=key, quantity=event.prompt_tokens + event.completion_tokens)
-    await billing.confirm(_whose(event), (tokens, Use(feature=Feature.AI_SPEND, key=key, quantity=micros)))
+async def count_answers(event: UsageSettled, billing: BillingService) -> None:
+    """Count the tokens and the money that answers of models took."""
+    await billing.confirm(_whose(event), event.uses)
 
 
 async def count_analysis(event: AnalysisCompleted, billing: BillingService) -> None:

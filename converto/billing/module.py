@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from converto.ai.events import CompletionFinished
+from converto.ai.events import UsageSettled
 from converto.billing import events, handlers
 from converto.billing.api import router
 from converto.billing.figures import UsageFigures
@@ -27,8 +27,6 @@ from converto.vision.events import AnalysisCompleted, AnalysisFailed
 EXPIRE_AFTER_S, EXPIRE_EVERY_S = 30.0, 60.0
 RECONCILE_AFTER_S = 300.0
 REPORT_AFTER_S, REPORT_EVERY_S = 20.0, 60.0
-COMPLETIONS_AT_ONCE = 64
-"""Those that are counted at once are counted in one transaction."""
 ATTEMPTS = 20
 """How often a look at the payment service may fail: with the pauses between, for hours; then reconciliation makes up for it."""
 
@@ -106,7 +104,7 @@ module = Module(
         hear(ScanCompleted, handlers.count_scan),
         hear(ScanFailed, handlers.release_failed_scan),
         hear(ScanCancelled, handlers.release_cancelled_scan),
-        hear(CompletionFinished, handlers.count_completion, concurrency=COMPLETIONS_AT_ONCE),
+        hear(UsageSettled, handlers.count_answers),
         hear(AnalysisCompleted, handlers.count_analysis),
         hear(AnalysisFailed, handlers.release_failed_analysis),
         hear(events.PaymentsSpoke, handlers.take_in, ordered=True, attempts=ATTEMPTS),

@@ -29,6 +29,8 @@ log = structlog.get_logger()
 
 GRACE_S = 5
 """How long running requests may take to finish once the process is told to stop."""
+LOOK_FOR_GARBAGE = (10_000, 20, 20)
+"""A look for garbage comes once so many things more were made than let go: with 700, as is usual, it meets what requests still need."""
 ACCEPTS = 8
 """How many connections are taken in one turn of the event loop. uvloop takes one a listening socket: while turns are long, such as under
 too many requests, others would wait at the door for seconds, and so each of several sockets listens at the same door."""
@@ -112,6 +114,7 @@ async def _serve(settings: Settings, listener: socket.socket, modules: Sequence[
         signal.signal(stop, lambda *_: None)  # uvicorn raises the signal once more after its drain: by then it has done its work
     async with traced(settings), app.router.lifespan_context(app):
         gc.freeze()  # what is there now stays to the end: no look for garbage has to pass it again
+        gc.set_threshold(*LOOK_FOR_GARBAGE)
         gc.enable()
         host, port = listener.getsockname()[:2]
         log.info("program.serves", url=f"http://{f'[{host}]' if ':' in host else host}:{port}", modules=list(app.state.runtime.hosted))

@@ -2,20 +2,26 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import cast
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, delete, func, select, true, tuple_
+from sqlalchemy import ColumnElement, Select, Table, and_, delete, func, select, true, tuple_
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from converto.events.models import EventRow, GroupRow, PublicationRow
 from converto.events.tables import inbox
 from converto.kernel.clock import now
-from converto.kernel.database import changed, insert_into, take_turns
+from converto.kernel.database import changed, take_turns
 from converto.kernel.event import Envelope, stream_of
 
 Entry = tuple[int, Envelope]
 """An event at its position."""
+# made once: to put a statement together takes longer than to have it worked off
+_KEEP_IN_SQLITE, _KEEP_IN_POSTGRESQL = (
+    insert(cast("Table", EventRow.__table__)).on_conflict_do_nothing() for insert in (sqlite.insert, postgresql.insert)
+)
 
 
 class Log:
@@ -42,7 +48,8 @@ class Log:
             }
             for envelope in envelopes
         ]
-        await self._session.execute(insert_into(self._session, EventRow).on_conflict_do_nothing(), rows)
+        connection = await self._session.connection()
+        await connection.execute(_KEEP_IN_SQLITE if connection.dialect.name == "sqlite" else _KEEP_IN_POSTGRESQL, rows)
 
     async def end(self, tenant_id: UUID | None) -> int:
         """Return the last position of a tenant's events, 0 while none is kept; no tenant means all of them."""

@@ -32,7 +32,7 @@ class Event(Value):
     subject_field: ClassVar[str | None] = None
     """The field that says what it is about, such as `scan_id`: whoever hears in order hears events about one thing one after another."""
     internal: ClassVar[bool] = False
-    """A module's note to itself, such as a letter to be sent: no log, feed or webhook shows it."""
+    """For modules alone, such as a letter to be sent: no log, feed or webhook shows it."""
 
     id: UUID = Field(default_factory=new_id)
     time: datetime = Field(default_factory=now)
@@ -59,7 +59,7 @@ class Envelope(Value):
     outside: bool = False
     """Published over REST by a tenant: modules act upon what modules tell, so their handlers never see it."""
     internal: bool = False
-    """A module's note to itself, for its own handlers alone."""
+    """For the handlers of modules alone."""
     data: dict[str, Any]
 
     @classmethod

@@ -13,8 +13,7 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import MetaData, select
 
-from converto.ai.conversation import Outcome, UsageSource
-from converto.ai.events import CompletionFinished
+from converto.ai.events import UsageSettled
 from converto.app import DELIVERY
 from converto.auth.events import LetterWritten
 from converto.auth.people import Client
@@ -139,11 +138,8 @@ async def an_answer_to_be_paid(runtime: Runtime) -> Event:
     key = f"ai:{completion_id}"
     uses = (Use(feature=Feature.AI_TOKENS, key=key, quantity=900), Use(feature=Feature.AI_SPEND, key=key, quantity=70))
     await billing.reserve(Actor.service(tenant), uses)
-    return CompletionFinished(
-        tenant_id=tenant, completion_id=completion_id, model="openai-gpt-4o", provider="openai", outcome=Outcome.OK, prompt_tokens=100,
-        completion_tokens=20, cached_tokens=0, cost=Money(amount=Decimal("0.000012300")), cost_usd=Decimal("0.0000143"),
-        usage_source=UsageSource.PROVIDER, user_id=None, api_key_id=None,
-    )  # fmt: skip
+    taken = tuple(use.model_copy(update={"quantity": use.quantity - 1}) for use in uses)
+    return UsageSettled(tenant_id=tenant, uses=taken)
 
 
 async def a_company_that_has_paid(runtime: Runtime) -> Event:
@@ -170,7 +166,7 @@ SITUATIONS: Mapping[str, Situation] = {
     "billing.count_scan": a_scan_to_be_paid,
     "billing.release_failed_scan": a_scan_that_failed,
     "billing.release_cancelled_scan": a_scan_that_nobody_wants,
-    "billing.count_completion": an_answer_to_be_paid,
+    "billing.count_answers": an_answer_to_be_paid,
     "billing.count_analysis": a_picture_to_be_paid,
     "billing.release_failed_analysis": a_picture_of_which_nothing_is_told,
     "vision.assist_reading": a_reading_that_lacks_something,
