@@ -5,6 +5,7 @@ await parts.paid_work.reserve(actor, (Use(feature="ocr_scans_per_month", key=f"o
 await parts.paid_work.confirm(actor, (use,))       # or release
 """
 
+import time
 from collections.abc import Callable
 from typing import Protocol
 
@@ -15,6 +16,8 @@ from converto.kernel.errors import PaymentRequired
 from converto.kernel.interface import Interface, Value, command, query
 
 LARGEST_QUANTITY = 10**12
+KNOWN_FOR_S = 60.0
+"""Plans that begin to be sold are asked about this much later at most."""
 
 
 class Use(Value):
@@ -69,32 +72,38 @@ class PaidWork(Interface, Protocol):
 
 
 class WhoeverSells(PaidWork):
-    """Asks the module that sells plans, which may come later or live elsewhere; where there is none, everything is allowed."""
+    """Asks the module that sells plans, which may come later or live elsewhere; where there is none, everything is allowed.
 
-    def __init__(self, find: Callable[[], PaidWork | None] = lambda: None) -> None:
+    That nobody sells anything is remembered for a while: no room need be held then, and so each piece of work is spared a call.
+    """
+
+    def __init__(self, find: Callable[[], PaidWork | None] = lambda: None, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._find = find
+        self._monotonic = monotonic
+        self._sells = False
+        self._known_until = 0.0
 
     async def reserve(self, actor: Actor, uses: tuple[Use, ...]) -> None:
         """See `PaidWork.reserve`."""
-        seller = self._find()
+        seller = await self._seller(actor)
         if seller is not None:
             await seller.reserve(actor, uses)
 
     async def confirm(self, actor: Actor, uses: tuple[Use, ...]) -> None:
         """See `PaidWork.confirm`."""
         seller = self._find()
-        if seller is not None:
+        if seller is not None:  # what is done is counted all the same
             await seller.confirm(actor, uses)
 
     async def release(self, actor: Actor, uses: tuple[Use, ...]) -> None:
         """See `PaidWork.release`."""
-        seller = self._find()
+        seller = await self._seller(actor)
         if seller is not None:
             await seller.release(actor, uses)
 
     async def allow(self, actor: Actor, feature: str, *, level: int = 1) -> None:
         """See `PaidWork.allow`."""
-        seller = self._find()
+        seller = await self._seller(actor)
         if seller is not None:
             await seller.allow(actor, feature, level=level)
 
@@ -102,3 +111,13 @@ class WhoeverSells(PaidWork):
         """See `PaidWork.plan_of`."""
         seller = self._find()
         return None if seller is None else await seller.plan_of(actor)
+
+    async def _seller(self, actor: Actor) -> PaidWork | None:
+        seller = self._find()
+        if seller is None:
+            return None
+        moment = self._monotonic()
+        if moment >= self._known_until:
+            self._sells = await seller.plan_of(actor) is not None
+            self._known_until = moment + KNOWN_FOR_S
+        return seller if self._sells else None
