@@ -98,6 +98,10 @@ class Selector:
         self._keys = keys
         self._health = health
         self._exchange = exchange
+        self._by_name: dict[str, list[Spec]] = {}
+        for spec in specs:
+            for name in {spec.id, spec.model, f"{spec.provider}/{spec.model}"}:
+                self._by_name.setdefault(name, []).append(spec)
         self._random = random.Random()  # noqa: S311 - what it decides is no secret
 
     def rank(self, request: ChatRequest, demand: Demand, options: Options, *, judged: Mapping[str, tuple[int, float]]) -> Ranking:
@@ -127,8 +131,8 @@ class Selector:
             return strategy, self._specs, False
         if wish in tuple(Strategy):
             return Strategy(wish), self._specs, False
-        exact = [spec for spec in self._specs if wish in (spec.id, spec.model, f"{spec.provider}/{spec.model}")]
-        if exact:
+        exact = self._by_name.get(wish)
+        if exact is not None:
             return strategy, exact, True
         family = [spec for spec in self._specs if wish in (spec.family, spec.provider)]
         family = family or [spec for spec in self._specs if spec.id.startswith(wish) or spec.model.startswith(wish)]
@@ -217,13 +221,16 @@ def allows(options: Options, spec: Spec) -> bool:
 
 def _unfit(spec: Spec, demand: Demand) -> str | None:
     """Return why a model cannot be asked, if it cannot."""
-    worst = demand.worst_nano(spec)
     reasons = (
         (spec.prices is None, "its price is not known"),
         (demand.has_images and not spec.images, "it takes no pictures"),
         (demand.has_addresses and spec.provider == "gemini", "it takes no pictures by address"),
         (demand.has_schema and not spec.schema, "it keeps to no schema"),
         (demand.prompt_tokens + demand.tokens_for(spec) > spec.context, "its context is too short"),
-        (demand.max_cost_nano is not None and worst > demand.max_cost_nano, f"it could cost {usd(worst)} USD"),
     )
-    return next((why for unfit, why in reasons if unfit), None)
+    for unfit, why in reasons:
+        if unfit:
+            return why
+    if demand.max_cost_nano is not None and (worst := demand.worst_nano(spec)) > demand.max_cost_nano:
+        return f"it could cost {usd(worst)} USD"
+    return None
