@@ -53,6 +53,8 @@ class Hold(msgspec.Struct, frozen=True):
     price_version: str
     floor_tokens: int
     streamed: bool
+    trace_parent: str = ""
+    """The trace of the request that it is made for."""
 
     @property
     def accounts(self) -> Sequence[Account]:

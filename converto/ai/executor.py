@@ -19,6 +19,7 @@ from converto.ai.refusals import AllBusy, BudgetExceeded, ProviderFailed, Provid
 from converto.ai.selection import Choice, Demand, Ranking
 from converto.kernel.actor import Actor
 from converto.kernel.clock import new_id, now
+from converto.kernel.context import current
 
 SOFT_REACHED = "soft_budget_reached"
 BYTES_PER_TOKEN = 4
@@ -198,6 +199,7 @@ class Executor:
             price_version=prices.version,
             floor_tokens=demand.prompt_tokens,
             streamed=order.streamed,
+            trace_parent=current().trace_parent,
         )
         if await self._ledger.reserve(hold):
             order.warnings.add(SOFT_REACHED)

@@ -23,7 +23,7 @@ from converto.kernel.bell import Bell
 from converto.kernel.clock import new_id, now
 from converto.kernel.database import Database, Transaction
 from converto.kernel.errors import Unavailable
-from converto.kernel.event import Event
+from converto.kernel.event import Envelope, Event
 from converto.kernel.pace import Gathering
 from converto.kernel.upkeep import now_and_then
 
@@ -210,9 +210,9 @@ class Ledger:
         if rows:
             await books.enter(rows)
 
-    def _finished(self, one: Settled) -> Event:
+    def _finished(self, one: Settled) -> Envelope:
         hold = one.hold
-        return CompletionFinished(
+        event = CompletionFinished(
             tenant_id=hold.tenant_id,
             completion_id=hold.completion_id,
             model=hold.model,
@@ -227,6 +227,7 @@ class Ledger:
             user_id=hold.user_id,
             api_key_id=hold.api_key_id,
         )
+        return Envelope.around(event, trace_parent=hold.trace_parent)
 
     def _reached(self, notice: Notice) -> Event:
         return BudgetReached(

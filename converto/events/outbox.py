@@ -23,13 +23,14 @@ async def publish(session: AsyncSession, event: Event, *, priority: int = 0) -> 
     after_commit(session, database.published.ring)
 
 
-async def publish_all(session: AsyncSession, events: Sequence[Event], *, at_once: bool = True) -> None:
-    """Tell several facts with one statement, in their order.
+async def publish_all(session: AsyncSession, events: Sequence[Event | Envelope], *, at_once: bool = True) -> None:
+    """Tell several facts with one statement, in their order; one in an envelope keeps the trace that this names.
 
     What nobody waits for need not go out at once: it is sent with whatever else is due at the next look, within half a second.
     """
     if events:
-        await session.execute(_TELL, [row_of(Envelope.around(event)) for event in events])
+        envelopes = [event if isinstance(event, Envelope) else Envelope.around(event) for event in events]
+        await session.execute(_TELL, [row_of(envelope) for envelope in envelopes])
         if at_once:
             database: Database = session.info["database"]
             after_commit(session, database.published.ring)

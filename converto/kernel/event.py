@@ -63,8 +63,8 @@ class Envelope(Value):
     data: dict[str, Any]
 
     @classmethod
-    def around(cls, event: Event, *, priority: int = 0, outside: bool = False) -> Self:
-        """Put an event into its envelope, with the trace it was told in."""
+    def around(cls, event: Event, *, priority: int = 0, outside: bool = False, trace_parent: str = "") -> Self:
+        """Put an event into its envelope, with the trace it was told in, or that of whom it tells of."""
         data = event.model_dump(mode="json", exclude={"id", "time", "tenant_id"})
         return cls(
             id=event.id,
@@ -72,7 +72,7 @@ class Envelope(Value):
             source=module_of(event.type),
             tenant_id=event.tenant_id,
             time=event.time,
-            trace_parent=current().trace_parent,
+            trace_parent=trace_parent or current().trace_parent,
             version=event.version,
             subject=str(getattr(event, event.subject_field)) if event.subject_field else None,
             priority=priority,

@@ -1,5 +1,6 @@
 import asyncio
-from decimal import Decimal
+from collections import Counter, deque
+from decimal import ROUND_CEILING, Decimal
 from pathlib import Path
 
 import pytest
@@ -7,12 +8,13 @@ from sqlalchemy import update
 
 from converto.ai.catalogue import usd
 from converto.ai.conversation import Outcome
-from converto.ai.events import BudgetReached, CompletionFinished
+from converto.ai.events import BudgetReached, CompletionFinished, UsageSettled
 from converto.ai.interface import BudgetChange
 from converto.ai.models import ReservationRow
 from converto.ai.refusals import BudgetExceeded, UnknownCurrency
 from converto.kernel.actor import Actor
 from converto.kernel.clock import new_id, now
+from converto.kernel.context import Context, within
 from converto.kernel.money import Ceiling, Money
 from tests.ai.house import House, hosted, question, somebody
 
@@ -108,6 +110,30 @@ async def test_every_answer_is_told_with_what_it_cost(kept: House, aino: Actor) 
     (told,) = await kept.told(CompletionFinished.type)
     event = told.open(CompletionFinished)
     assert (event.completion_id, event.cost_usd, event.outcome) == (completion.id, completion.cost_usd, "ok")
+
+
+async def test_an_answer_is_told_in_the_trace_of_its_question(kept: House, aino: Actor) -> None:
+    with within(Context()) as asked:
+        await kept.ask(aino, model_preference=MODEL)
+    (told,) = await kept.told(CompletionFinished.type)
+    assert told.trace_parent == asked.trace_parent
+
+
+async def test_billing_is_told_of_many_answers_together_and_only_of_what_is_paid(kept: House, aino: Actor) -> None:
+    kept.fake.faults["openai"] = deque(["cut"])  # what breaks off is asked for once more, and paid once
+    answers = await asyncio.gather(*[kept.ask(whose, model_preference=MODEL) for whose in (aino, aino, somebody())])
+    envelopes = await kept.told(UsageSettled.type)
+    told = [envelope.open(UsageSettled) for envelope in envelopes]
+    assert all(envelope.internal for envelope in envelopes)
+    assert {event.tenant_id for event in told} == {aino.tenant_id, *[row.tenant_id for row in await kept.calls()]}
+    assert Counter((use.feature, use.key, use.quantity) for event in told for use in event.uses) == Counter(
+        (feature, f"ai:{answer.id}", quantity)
+        for answer in answers
+        for feature, quantity in (
+            ("ai_tokens_per_month", answer.usage.prompt_tokens + answer.usage.completion_tokens),
+            ("ai_spend_per_month", int(answer.cost.amount.scaleb(6).to_integral_value(ROUND_CEILING))),
+        )
+    )
 
 
 async def test_usage_adds_up_by_day_model_and_member(kept: House, aino: Actor) -> None:
