@@ -82,6 +82,19 @@ async def test_what_is_held_is_used_once_it_is_confirmed_and_free_once_released(
     assert await starters.used(anna) == (1, 0)
 
 
+async def test_thousands_of_uses_at_once_are_counted_each_under_its_feature_and_key(starters: House) -> None:
+    anna, others = somebody(), [somebody(), somebody()]
+    every = [tuple(Use(feature=Feature.AI_TOKENS, key=f"ai:{new_id()}") for _ in range(300)) for _ in range(6)]
+    await asyncio.gather(*(starters.billing.reserve(anna, uses) for uses in every[:3]))
+    # the same keys stand for another feature, too, and are used by others
+    spent = [tuple(use.model_copy(update={"feature": Feature.AI_SPEND}) for use in uses) for uses in every]
+    confirming = [starters.billing.confirm(whose, uses) for uses in (*every, *spent) for whose in (anna, *others)]
+    await asyncio.gather(*confirming, starters.billing.confirm(anna, every[0]))
+    for whose in (anna, *others):
+        for feature in (Feature.AI_TOKENS, Feature.AI_SPEND):
+            assert await starters.used(whose, feature) == (1800, 0)
+
+
 async def test_what_came_to_another_quantity_is_counted_with_that(starters: House) -> None:
     anna, tokens = somebody(), Use(feature="ai_tokens_per_month", key="chat:1", quantity=4_000)
     await starters.billing.reserve(anna, (tokens,))
