@@ -5,11 +5,10 @@ from functools import lru_cache
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from converto.ai.call import Usage
-from converto.ai.catalogue import Spec
+from converto.ai.catalogue import NANO, Spec
 from converto.ai.conversation import Outcome
 from converto.kernel.metrics import LATENCY_BUCKETS_S
 
-NANO = 10**9
 MOST_KNOWN = 1000
 
 

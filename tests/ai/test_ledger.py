@@ -119,7 +119,7 @@ async def test_an_answer_is_told_in_the_trace_of_its_question(kept: House, aino:
     assert told.trace_parent == asked.trace_parent
 
 
-async def test_billing_is_told_of_many_answers_together_and_only_of_what_is_paid(kept: House, aino: Actor) -> None:
+async def test_billing_is_told_once_of_each_answer_that_is_paid(kept: House, aino: Actor) -> None:
     kept.fake.faults["openai"] = deque(["cut"])  # what breaks off is asked for once more, and paid once
     answers = await asyncio.gather(*[kept.ask(whose, model_preference=MODEL) for whose in (aino, aino, somebody())])
     envelopes = await kept.told(UsageSettled.type)
