@@ -2,6 +2,7 @@
 
 import gc
 import sys
+from itertools import takewhile
 from pathlib import Path
 from typing import Annotated
 from uuid import UUID
@@ -369,9 +370,13 @@ def main() -> None:
     except CannotStart as refusal:
         sys.exit(f"converto: {refusal}")
     except ValidationError as error:
+        faults: dict[str, list[str]] = {}
         for wrong in error.errors():
-            name = "__".join(str(part) for part in wrong["loc"])
-            print(f"converto: {error.title}: {name}: {wrong['msg']}", file=sys.stderr)
+            # what comes after a place in a list says how it was read, which is no name of a setting
+            name = "__".join(str(part) for part in takewhile(lambda part: isinstance(part, str), wrong["loc"]))
+            faults.setdefault(name, []).append(wrong["msg"])
+        for name, found in faults.items():
+            print(f"converto: {error.title}: {name}: {'; '.join(dict.fromkeys(found))}", file=sys.stderr)
         sys.exit(2)
 
 
